@@ -1,15 +1,16 @@
 // What the Glibc module leaves out of Linux.
 #pragma once
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1 // accept4
-#endif
-
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+
+// Declared by the headers above under _GNU_SOURCE, with which the Glibc module was not made: to define it here
+// would give the types that both modules share two definitions.
+int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int pthread_setname_np(pthread_t thread, const char *name);

@@ -1,0 +1,34 @@
+/// The event loop as a global actor: what is marked `@Loop` runs on the loop's one thread and on no other.
+@globalActor public actor Loop {
+  /// The one loop of this process.
+  public static let shared = Loop()
+
+  /// Every job of the actor runs on the loop's thread.
+  public nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe LoopExecutor.shared.asUnownedSerialExecutor()
+  }
+
+  /// Runs the loop on the calling thread until `body` has returned or thrown.
+  ///
+  /// - Throws: what `body` throws.
+  public static func run<Success: Sendable>(
+    _ body: @escaping @Loop @Sendable () async throws -> Success
+  ) throws -> Success {
+    try LoopExecutor.shared.run(body)
+  }
+
+  /// Suspends the caller for a time; the loop goes on.
+  @Loop public static func sleep(for duration: Duration) async {
+    _ = await Waiter.suspend(until: .now + duration) { _ in }
+  }
+
+  /// Runs `body` where the compiler cannot see that this is the loop's thread already, and traps if it is not.
+  ///
+  /// The standard library has the same for its main actor: `MainActor.assumeIsolated`.
+  static func assumeIsolated<T>(_ body: @Loop () throws -> T) rethrows -> T {
+    shared.preconditionIsolated()
+    return try withoutActuallyEscaping(body) { body in
+      try unsafe unsafeBitCast(body, to: (() throws -> T).self)()
+    }
+  }
+}

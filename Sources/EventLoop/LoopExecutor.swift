@@ -1,0 +1,83 @@
+import Synchronization
+
+/// Runs the loop's jobs one at a time on one thread, and waits for the kernel when there are none.
+///
+/// It is a serial executor and nothing more: as a task executor too, every task would bring the loop twelve
+/// times the jobs.
+final class LoopExecutor: SerialExecutor {
+  static let shared = LoopExecutor()
+
+  private struct Queue {
+    var jobs: [UnownedJob] = []
+    /// The loop is about to wait, or waits: whoever adds the first job has to wake it.
+    var isAsleep = false
+  }
+
+  private let queue = Mutex(Queue())
+  private let thread = Atomic<UInt>(0)
+  /// An eventfd whose edges end the loop's wait.
+  let wakeup: Descriptor
+
+  private init() {
+    do {
+      wakeup = try SystemCalls.eventDescriptor(nonblocking: true)
+    } catch {
+      fatalError("no event loop: \(error)")
+    }
+  }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    let wakes = queue.withLock { queue in
+      queue.jobs.append(job)
+      defer { queue.isAsleep = false }
+      return queue.isAsleep
+    }
+    if wakes { SystemCalls.signalEvent(wakeup) }
+  }
+
+  func isIsolatingCurrentContext() -> Bool? {
+    thread.load(ordering: .relaxed) == SystemCalls.currentThread()
+  }
+
+  func checkIsolated() {
+    precondition(isIsolatingCurrentContext() == true, "not on the event loop's thread")
+  }
+
+  /// What the task that the loop runs for has come to.
+  private final class Outcome<Success: Sendable>: Sendable {
+    let result = Mutex<Result<Success, any Error>?>(nil)
+  }
+
+  func run<Success: Sendable>(
+    _ body: @escaping @Loop @Sendable () async throws -> Success
+  ) throws -> Success {
+    thread.store(SystemCalls.currentThread(), ordering: .relaxed)
+    defer { thread.store(0, ordering: .relaxed) }
+    let outcome = Outcome<Success>()
+    Task { @Loop in
+      let result: Result<Success, any Error>
+      do { result = .success(try await body()) } catch { result = .failure(error) }
+      outcome.result.withLock { $0 = result }
+    }
+    while true {
+      runJobs()
+      if let result = outcome.result.withLock({ $0 }) { return try result.get() }
+      let mayWait = queue.withLock { queue in
+        queue.isAsleep = queue.jobs.isEmpty
+        return queue.isAsleep
+      }
+      Loop.assumeIsolated { Reactor.shared.turn(mayWait: mayWait) }
+      queue.withLock { $0.isAsleep = false }
+    }
+  }
+
+  /// Runs the jobs that are there now; those which they add wait for the kernel's events to have their turn.
+  private func runJobs() {
+    let jobs = queue.withLock { queue in
+      defer { queue.jobs.removeAll(keepingCapacity: true) }
+      return queue.jobs
+    }
+    for job in jobs { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+  }
+}

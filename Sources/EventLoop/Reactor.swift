@@ -1,0 +1,79 @@
+import CLinux
+
+/// What the loop waits for: descriptors in epoll, edge-triggered, and deadlines in a heap.
+///
+/// A descriptor is registered once, for all events. An edge that nobody waits for is dropped: every operation
+/// tries its system call first and waits only when that says `EAGAIN`, so nothing can be missed.
+///
+/// The model is epoll(7), `EPOLLET`.
+@Loop final class Reactor {
+  /// The most events taken from the kernel at once. More are there at the next turn.
+  private static let eventsPerTurn = 256
+
+  /// A slot of the table, which must not keep alive what its owner has dropped.
+  private struct Slot { weak var registration: Registration? }
+
+  static let shared = Reactor()
+
+  private let epoll: Descriptor
+  private let wakeup: CInt
+  /// By descriptor number: the kernel hands out the lowest that is free.
+  private var slots: [Slot] = []
+  var deadlines = DeadlineHeap()
+  /// One buffer for all sockets to receive into, so that an idle one holds none.
+  var scratch = ReceiveScratch()
+
+  private init() {
+    wakeup = LoopExecutor.shared.wakeup.rawValue
+    do {
+      epoll = try SystemCalls.epollCreate()
+      // Never read: each write is an edge of its own.
+      try SystemCalls.epollAdd(epoll, wakeup, EPOLLIN.rawValue | EPOLLET.rawValue)
+    } catch {
+      fatalError("no event loop: \(error)")
+    }
+  }
+
+  func add(_ registration: Registration) throws(SystemError) {
+    let index = Int(registration.descriptor)
+    while slots.count <= index { slots.append(Slot()) }
+    slots[index].registration = registration
+    let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+    try SystemCalls.epollAdd(epoll, registration.descriptor, events)
+  }
+
+  func remove(_ registration: Registration) throws(SystemError) {
+    slots[Int(registration.descriptor)].registration = nil
+    try SystemCalls.epollRemove(epoll, registration.descriptor)
+  }
+
+  /// Waits for the kernel, at most until the next deadline, and wakes who waited for what came.
+  func turn(mayWait: Bool) {
+    do {
+      try SystemCalls.epollWait(
+        epoll, milliseconds: mayWait ? deadlines.millisecondsToFirst() : 0, atMost: Self.eventsPerTurn
+      ) { descriptor, events in
+        guard descriptor != wakeup else { return }
+        slots[Int(descriptor)].registration?.signal(Readiness(events))
+      }
+    } catch {
+      fatalError("the event loop cannot wait: \(error)")
+    }
+    while let late = deadlines.popFirst(before: .now) { late.wake(.deadline) }
+  }
+}
+
+/// What an edge says of a descriptor.
+struct Readiness {
+  let isReadable: Bool
+  let isWritable: Bool
+  /// The peer is gone for good: `EPOLLHUP` or `EPOLLERR`. `EPOLLRDHUP` alone is a peer that has finished
+  /// sending and may still read.
+  let isLost: Bool
+
+  init(_ events: UInt32) {
+    isLost = events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+    isReadable = isLost || events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0
+    isWritable = isLost || events & EPOLLOUT.rawValue != 0
+  }
+}

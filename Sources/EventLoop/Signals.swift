@@ -1,0 +1,28 @@
+import Glibc
+
+/// Signals as events of the loop. The model is signalfd(2).
+public struct Signals: ~Copyable {
+  private let descriptor: Descriptor
+  private let registration: Registration
+
+  /// Keeps signals from their default action. To be called before the first thread starts, since each
+  /// inherits its creator's mask.
+  public static func block(_ signals: [CInt]) {
+    SystemCalls.blockSignals(signals)
+  }
+
+  /// Receives signals that `block` has blocked.
+  @Loop public init(_ signals: [CInt]) throws(SystemError) {
+    let descriptor = try SystemCalls.signalDescriptor(signals)
+    registration = try Registration(descriptor.rawValue)
+    self.descriptor = descriptor
+  }
+
+  /// Waits for the next signal and answers its number.
+  @Loop public func next() async throws(SystemError) -> CInt {
+    while true {
+      if let signal = try SystemCalls.readSignal(descriptor.rawValue) { return signal }
+      try await registration.wait(.read, for: "read", until: nil)
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import CLinux
+import Glibc
+
+/// A connected stream socket on the loop.
+///
+/// Every operation tries its system call first and suspends only when the kernel says `EAGAIN`.
+public struct Socket: ~Copyable {
+  /// The most bytes that one `receive` takes in.
+  public static let receiveSize = 16 * 1024
+
+  private let descriptor: Descriptor
+  private let registration: Registration
+  /// The other side, as the kernel told it when the connection was accepted.
+  public let peer: SocketAddress
+
+  /// Takes over a non-blocking socket and registers it with the loop.
+  @Loop public init(owning rawValue: CInt, peer: SocketAddress) throws(SystemError) {
+    let descriptor = Descriptor(owning: rawValue)
+    if peer.family != AF_UNIX {
+      // Each chunk is sent whole, with its framing: there is nothing that Nagle could join.
+      try SystemCalls.setOption(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+    registration = try Registration(rawValue)
+    self.descriptor = descriptor
+    self.peer = peer
+  }
+
+  /// Calls `body` once when the peer is gone for good (`EPOLLHUP`, `EPOLLERR`): not when it has only finished
+  /// sending.
+  @Loop public func onLost(_ body: @escaping @Loop () -> Void) {
+    registration.onLost = body
+  }
+
+  /// A handle by which others can end every operation on this socket.
+  @Loop public var canceller: Canceller { Canceller(registration: registration) }
+
+  /// Ends the operations of one socket with `ECANCELED`, those under way and all that follow.
+  @Loop public struct Canceller {
+    let registration: Registration
+
+    /// Ends them.
+    public func cancel() { registration.cancel() }
+  }
+
+  /// Appends what has arrived to `buffer`; answers how many bytes, 0 at the peer's end of stream.
+  ///
+  /// The corresponding C function is `recv`.
+  /// - Throws: `ETIMEDOUT`, `ECANCELED`, `ECONNRESET`.
+  @Loop public func receive(
+    into buffer: inout [UInt8], until deadline: ContinuousClock.Instant?
+  ) async throws(SystemError) -> Int {
+    while true {
+      if let count = try Reactor.shared.scratch.receive(descriptor.rawValue, appendingTo: &buffer) {
+        return count
+      }
+      try await registration.wait(.read, for: "recv", until: deadline)
+    }
+  }
+
+  /// Sends all of `parts` (at most three), one after the other; returns when the kernel has taken the last byte.
+  ///
+  /// The corresponding C function is `sendmsg`.
+  /// - Parameter stallTimeout: how long the peer may take nothing at all.
+  /// - Throws: `ETIMEDOUT`, `ECANCELED`, `ECONNRESET`, `EPIPE`.
+  @Loop public func send(_ parts: [[UInt8]], stallTimeout: Duration) async throws(SystemError) {
+    let total = parts.reduce(0) { $0 + $1.count }
+    var sent = 0
+    while sent < total {
+      guard !registration.isCancelled else { throw SystemError(call: "sendmsg", errno: ECANCELED) }
+      if let count = try SystemCalls.send(descriptor.rawValue, parts, from: sent) {
+        sent += count
+      } else {
+        try await registration.wait(.write, for: "sendmsg", until: .now + stallTimeout)
+      }
+    }
+  }
+
+  /// Tells the peer that nothing more will be sent. The corresponding C function is `shutdown`.
+  @Loop public func finishSending() {
+    SystemCalls.shutdownWrite(descriptor.rawValue)
+  }
+
+  /// Closes so that the peer sees a failure, not an end: a TCP connection is reset.
+  public consuming func abort() {
+    SystemCalls.resetOnClose(descriptor)
+  }
+}
+
+/// The loop's own buffer, into which every socket receives.
+@Loop struct ReceiveScratch {
+  private var bytes = [UInt8](repeating: 0, count: Socket.receiveSize)
+
+  mutating func receive(_ descriptor: CInt, appendingTo buffer: inout [UInt8]) throws(SystemError) -> Int? {
+    guard let count = try SystemCalls.receive(descriptor, into: &bytes) else { return nil }
+    buffer.append(contentsOf: bytes[..<count])
+    return count
+  }
+}

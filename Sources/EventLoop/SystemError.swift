@@ -1,0 +1,23 @@
+import Glibc
+
+/// A system call that failed: which one, and the `errno` it left.
+///
+/// `EAGAIN` is control flow and never appears here. A wait that passed its deadline is `ETIMEDOUT`, one that
+/// was called off is `ECANCELED`.
+public struct SystemError: Error, Equatable, Sendable {
+  /// The name of the call, as in its manual page.
+  public let call: String
+  /// The error number; see errno(3).
+  public let errno: CInt
+
+  /// Makes the error of a named call.
+  public init(call: String, errno: CInt) {
+    self.call = call
+    self.errno = errno
+  }
+}
+
+extension SystemError: CustomStringConvertible {
+  /// The reason in words and the call it came from, as in `Address already in use (bind)`.
+  public var description: String { "\(SystemCalls.describe(errno)) (\(call))" }
+}
