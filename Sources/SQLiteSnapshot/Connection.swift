@@ -1,0 +1,194 @@
+internal import CSQLite
+internal import Glibc
+
+/// A connection to one database, closed when its owner goes.
+///
+/// The corresponding C type is `sqlite3`. Used by one thread at a time (`SQLITE_OPEN_NOMUTEX`).
+@safe struct Connection: ~Copyable {
+  private let handle: OpaquePointer
+  /// Kept for the busy handler, which has a pointer to it.
+  private let busy: BusyHandler
+
+  /// Opens a database that is there already, to read it and nothing else.
+  ///
+  /// - Parameter busyTimeout: how long a lock of somebody else's is waited for, each time one is met.
+  static func reading(_ path: String, busyTimeout: Duration) throws(SQLiteError) -> Connection {
+    let connection = try open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, busyTimeout: busyTimeout)
+    // The last connection to close would otherwise move the log into the database and delete it.
+    try unsafe connection.check(csqlite_no_checkpoint_on_close(connection.handle))
+    // What is read goes past SQLite's page cache: a small one will do.
+    try connection.execute("PRAGMA cache_size=-256")
+    return connection
+  }
+
+  /// Opens an empty database that a copy is written into; nobody else will know of it.
+  ///
+  /// - Parameter name: a path, or a URI of the `memdb` VFS.
+  static func scratch(_ name: String) throws(SQLiteError) -> Connection {
+    let connection = try open(
+      name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, busyTimeout: .zero)
+    // It is thrown away whole if anything fails: no journal, no syncs.
+    try connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-256")
+    return connection
+  }
+
+  private static func open(
+    _ name: String, _ flags: Int32, busyTimeout: Duration
+  ) throws(SQLiteError) -> Connection {
+    var opened: OpaquePointer?
+    let flags = flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
+    let code = unsafe sqlite3_open_v2(name, &opened, flags, nil)
+    guard code == SQLITE_OK, let handle = unsafe opened else {
+      let error = unsafe self.error(code, opened)
+      unsafe sqlite3_close_v2(opened)
+      throw error
+    }
+    let busy = BusyHandler(timeout: busyTimeout)
+    unsafe busy.install(on: handle)
+    return unsafe Connection(handle: handle, busy: busy)
+  }
+
+  private init(handle: OpaquePointer, busy: BusyHandler) {
+    unsafe self.handle = handle
+    self.busy = busy
+  }
+
+  deinit { unsafe sqlite3_close_v2(handle) }
+
+  /// From now on somebody else's lock is an answer, not something to wait for.
+  func doNotWait() { busy.timeout = .zero }
+
+  /// Runs statements whose rows are of no interest. The corresponding C function is `sqlite3_exec`.
+  func execute(_ sql: String) throws(SQLiteError) {
+    try unsafe check(sqlite3_exec(handle, sql, nil, nil, nil))
+  }
+
+  /// The first column of a statement's first row, as text; empty if there is no row.
+  func text(_ sql: String) throws(SQLiteError) -> String {
+    var statement: OpaquePointer?
+    try unsafe check(sqlite3_prepare_v2(handle, sql, -1, &statement, nil))
+    defer { unsafe sqlite3_finalize(statement) }
+    let code = unsafe sqlite3_step(statement)
+    guard code == SQLITE_ROW else {
+      guard code == SQLITE_DONE else { throw unsafe Self.error(code, handle) }
+      return ""
+    }
+    return unsafe sqlite3_column_text(statement, 0).map { unsafe String(cString: $0) } ?? ""
+  }
+
+  /// The first column of a statement's first row, as a number; 0 if there is no row.
+  func number(_ sql: String) throws(SQLiteError) -> Int {
+    Int(try text(sql)) ?? 0
+  }
+
+  /// The database file, as SQLite itself has it open. It lives as long as the connection.
+  ///
+  /// The corresponding C constant is `SQLITE_FCNTL_FILE_POINTER`.
+  func databaseFile() throws(SQLiteError) -> OpenFile {
+    try file(SQLITE_FCNTL_FILE_POINTER)
+  }
+
+  /// The write-ahead log of a connection in WAL mode that has read something.
+  ///
+  /// The corresponding C constant is `SQLITE_FCNTL_JOURNAL_POINTER`.
+  func logFile() throws(SQLiteError) -> OpenFile {
+    try file(SQLITE_FCNTL_JOURNAL_POINTER)
+  }
+
+  private func file(_ operation: Int32) throws(SQLiteError) -> OpenFile {
+    var file: UnsafeMutablePointer<sqlite3_file>?
+    try unsafe check(sqlite3_file_control(handle, "main", operation, &file))
+    guard let file = unsafe file, let methods = unsafe file.pointee.pMethods else {
+      throw SQLiteError(code: SQLITE_CANTOPEN, message: "SQLite has no file open")
+    }
+    return unsafe OpenFile(file, methods)
+  }
+
+  /// Lets an in-memory database grow to `byteCount` bytes (`SQLITE_FCNTL_SIZE_LIMIT`).
+  func limitSize(_ byteCount: Int64) throws(SQLiteError) {
+    var limit = byteCount
+    try unsafe check(sqlite3_file_control(handle, "main", SQLITE_FCNTL_SIZE_LIMIT, &limit))
+  }
+
+  /// Copies the whole of `source` into this database; see `Snapshot.copy`.
+  ///
+  /// The corresponding C functions are `sqlite3_backup_init`, `_step` and `_finish`.
+  /// - Parameters:
+  ///   - pagesPerStep: pages copied under one lock.
+  ///   - maximumRestarts: after so many, the rest is copied under one lock, which no writer can interrupt.
+  func copy(
+    from source: borrowing Connection, pagesPerStep: Int32, maximumRestarts: Int
+  ) throws(SQLiteError) {
+    guard let backup = unsafe sqlite3_backup_init(handle, "main", source.handle, "main") else {
+      throw unsafe Self.error(sqlite3_extended_errcode(handle), handle)
+    }
+    defer { unsafe sqlite3_backup_finish(backup) }
+    var restarts = 0
+    var remainingBefore = Int32.max
+    while true {
+      if Task.isCancelled { throw SQLiteError(code: SQLITE_INTERRUPT, message: "called off") }
+      let code = unsafe sqlite3_backup_step(backup, restarts < maximumRestarts ? pagesPerStep : -1)
+      switch code {
+      case SQLITE_DONE: return
+      case SQLITE_OK: break
+      default: throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
+      }
+      // Another process's commit makes SQLite start again from the first page.
+      let remaining = unsafe sqlite3_backup_remaining(backup)
+      if remaining >= remainingBefore { restarts += 1 }
+      remainingBefore = remaining
+    }
+  }
+
+  private func check(_ code: Int32) throws(SQLiteError) {
+    guard code != SQLITE_OK else { return }
+    throw unsafe Self.error(code, handle)
+  }
+
+  private static func error(_ code: Int32, _ handle: OpaquePointer?) -> SQLiteError {
+    var message = unsafe String(cString: sqlite3_errstr(code))
+    if let handle = unsafe handle {
+      if unsafe sqlite3_extended_errcode(handle) == code {
+        message = unsafe String(cString: sqlite3_errmsg(handle))
+      }
+      let reason = unsafe sqlite3_system_errno(handle)
+      if code & 0xff == SQLITE_CANTOPEN || code & 0xff == SQLITE_IOERR, reason != 0 {
+        // SQLite tells a missing file from a forbidden one in this number alone.
+        if code == SQLITE_CANTOPEN, reason == EACCES || reason == EPERM {
+          return SQLiteError(code: SQLITE_PERM, message: "\(message): \(describe(reason))")
+        }
+        message += ": \(describe(reason))"
+      }
+    }
+    return SQLiteError(code: code, message: message)
+  }
+}
+
+/// Waits for other connections' locks: until a timeout, or until the task is cancelled.
+///
+/// SQLite's own `sqlite3_busy_timeout` would go on waiting for a client that has left.
+private final class BusyHandler {
+  var timeout: Duration
+  private var start = ContinuousClock.now
+
+  init(timeout: Duration) { self.timeout = timeout }
+
+  /// The corresponding C function is `sqlite3_busy_handler`.
+  func install(on handle: OpaquePointer) {
+    unsafe sqlite3_busy_handler(
+      handle,
+      { context, attempt in
+        guard let context = unsafe context else { return 0 }
+        return unsafe Unmanaged<BusyHandler>.fromOpaque(context).takeUnretainedValue().wait(attempt) ? 1 : 0
+      }, Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  /// - Parameter attempt: how often it was called for this lock before.
+  private func wait(_ attempt: Int32) -> Bool {
+    if attempt == 0 { start = .now }
+    guard ContinuousClock.now - start < timeout, !Task.isCancelled else { return false }
+    // 1, 2, 4, 8, then every 16 ms: soon enough for a short lock, seldom enough for a long one.
+    usleep(1000 << UInt32(min(attempt, 4)))
+    return true
+  }
+}

@@ -1,0 +1,35 @@
+internal import CSQLite
+
+/// A database that is open and of which nothing is locked yet.
+///
+/// It is opened before its snapshot is taken so that whoever takes many can look at the journal modes first:
+/// copies take their time, pins take none, and all are to be of the same instant.
+public final class Database {
+  /// SQLite's name of the journal mode: `wal`, or `delete` for every mode with a rollback journal.
+  public let journalMode: String
+  private var connection: Connection?
+  private let options: Snapshot.Options
+
+  /// Opens the database at an absolute path without links in it, read-only.
+  ///
+  /// - Throws: what SQLite says; `SQLiteError.reason` tells the cases apart.
+  public init(path: String, _ options: Snapshot.Options) throws(SQLiteError) {
+    let connection = try Connection.reading(path, busyTimeout: options.busyTimeout)
+    // Reads the header, as every transaction does, and no schema: a damaged one does not matter here.
+    try connection.execute("PRAGMA schema_version")
+    journalMode = try connection.text("PRAGMA journal_mode")
+    self.connection = consume connection
+    self.options = options
+  }
+
+  /// Takes the snapshot: pins a database in WAL mode, copies any other. Once.
+  ///
+  /// - Throws: what SQLite says.
+  public func snapshot() throws(SQLiteError) -> Snapshot {
+    guard let connection = connection.take() else {
+      throw SQLiteError(code: SQLITE_MISUSE, message: "the snapshot was taken already")
+    }
+    if journalMode == "wal" { return try Snapshot(pinning: connection) }
+    return try Snapshot(copying: connection, journalMode: journalMode, options)
+  }
+}

@@ -1,0 +1,72 @@
+internal import CSQLite
+internal import Glibc
+
+/// A file as SQLite's VFS has it open: the only way in which a database's bytes may be read.
+///
+/// POSIX drops all of a process's locks on a file when *any* of its descriptors of that file is closed
+/// (https://www.sqlite.org/howtocorrupt.html §2.2). SQLite's VFS knows this and keeps a descriptor open for as
+/// long as a lock needs it; a descriptor of our own would not.
+///
+/// The corresponding C type is `sqlite3_file`.
+@safe struct OpenFile {
+  private let file: UnsafeMutablePointer<sqlite3_file>
+  private let methods: UnsafePointer<sqlite3_io_methods>
+
+  /// Wraps a file that somebody else keeps open for as long as this value is used.
+  init(_ file: UnsafeMutablePointer<sqlite3_file>, _ methods: UnsafePointer<sqlite3_io_methods>) {
+    unsafe self.file = file
+    unsafe self.methods = methods
+  }
+
+  /// Fills `buffer[range]` from `offset` on; what lies past the end of the file reads as zeros.
+  ///
+  /// The corresponding C function is `xRead` of `sqlite3_io_methods`.
+  /// - Parameter range: in elements of `buffer`.
+  /// - Returns: false if the file ended first.
+  @discardableResult
+  func read<Word: FixedWidthInteger>(
+    into buffer: inout [Word], _ range: Range<Int>, at offset: UInt64
+  ) throws(SQLiteError) -> Bool {
+    let code = unsafe buffer.withUnsafeMutableBytes { bytes in
+      let size = MemoryLayout<Word>.size
+      let target = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: bytes[range.lowerBound * size..<range.upperBound * size])
+      return unsafe methods.pointee.xRead(file, target.baseAddress, Int32(target.count), Int64(offset))
+    }
+    switch code {
+    case SQLITE_OK: return true
+    case SQLiteError.shortRead: return false
+    default:
+      throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
+    }
+  }
+
+  /// The size in bytes. The corresponding C function is `xFileSize` of `sqlite3_io_methods`.
+  func size() throws(SQLiteError) -> UInt64 {
+    var size: Int64 = 0
+    let code = unsafe methods.pointee.xFileSize(file, &size)
+    guard code == SQLITE_OK else {
+      throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
+    }
+    return UInt64(size)
+  }
+
+  /// The first words of the shared memory that a database in WAL mode has its index in.
+  ///
+  /// The corresponding C function is `xShmMap` of `sqlite3_io_methods`. SQLite has the region mapped already.
+  func sharedMemory(wordCount: Int) throws(SQLiteError) -> [UInt32] {
+    // walformat.html §2: the index is mapped in units of 32 KiB.
+    let regionSize: Int32 = 32768
+    var region: UnsafeMutableRawPointer?
+    let code = unsafe methods.pointee.xShmMap(file, 0, regionSize, 0, &region)
+    // Shared memory that may only be read comes with SQLITE_READONLY and is as good here.
+    guard code & 0xff == SQLITE_OK || code & 0xff == SQLITE_READONLY, let region = unsafe region else {
+      throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
+    }
+    return (0..<wordCount).map { unsafe region.load(fromByteOffset: $0 * 4, as: UInt32.self) }
+  }
+
+  func close() {
+    _ = unsafe methods.pointee.xClose(file)
+  }
+}

@@ -1,0 +1,55 @@
+internal import CSQLite
+internal import Glibc
+
+/// A plain file, opened to be read through SQLite's VFS, in case it is a database that somebody has pinned
+/// under another name; closed when its owner goes.
+@safe public final class PlainFile {
+  private let memory: UnsafeMutableRawPointer
+  private let name: sqlite3_filename
+  private let file: OpenFile
+
+  /// Opens a file. A symbolic link is refused.
+  ///
+  /// The corresponding C function is `xOpen` of `sqlite3_vfs`.
+  /// - Throws: `SQLITE_CANTOPEN` when it cannot be opened.
+  public init(path: String) throws(SQLiteError) {
+    sqlite3_initialize()
+    guard let vfs = unsafe sqlite3_vfs_find(nil), let open = unsafe vfs.pointee.xOpen,
+      let memory = unsafe calloc(1, Int(vfs.pointee.szOsFile)),
+      let name = unsafe sqlite3_create_filename(path, "", "", 0, nil)
+    else { throw SQLiteError(code: SQLITE_NOMEM, message: "no memory to open a file") }
+    let opened = unsafe memory.assumingMemoryBound(to: sqlite3_file.self)
+    let code = unsafe open(vfs, name, opened, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB, nil)
+    let reason = errno
+    guard code == SQLITE_OK, let methods = unsafe opened.pointee.pMethods else {
+      unsafe free(memory)
+      unsafe sqlite3_free_filename(name)
+      throw SQLiteError(
+        code: reason == EACCES || reason == EPERM ? SQLITE_PERM : code,
+        message: "unable to open the file: \(describe(reason))")
+    }
+    unsafe self.memory = memory
+    unsafe self.name = name
+    file = unsafe OpenFile(opened, methods)
+  }
+
+  deinit {
+    file.close()
+    unsafe free(memory)
+    unsafe sqlite3_free_filename(name)
+  }
+
+  /// The size in bytes at this moment.
+  public func size() throws(SQLiteError) -> UInt64 { try file.size() }
+
+  /// The `count` bytes from `offset` on.
+  ///
+  /// - Throws: `SQLITE_IOERR` when the file has become shorter than that.
+  public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    guard try file.read(into: &bytes, 0..<count, at: offset) else {
+      throw SQLiteError(code: SQLITE_IOERR, message: "the file became shorter while it was read")
+    }
+    return bytes
+  }
+}

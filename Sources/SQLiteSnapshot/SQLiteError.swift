@@ -1,0 +1,84 @@
+internal import CSQLite
+internal import Glibc
+
+/// What SQLite answered instead of `SQLITE_OK`.
+public struct SQLiteError: Error, Equatable, Sendable {
+  /// The extended result code; see https://www.sqlite.org/rescode.html.
+  public let code: Int32
+  /// SQLite's own words.
+  public let message: String
+
+  /// Makes an error of a result code and words for it.
+  public init(code: Int32, message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// Whether the file is no SQLite database at all: `SQLITE_NOTADB`. An encrypted one looks the same.
+  public var isNotADatabase: Bool { code & 0xff == SQLITE_NOTADB }
+
+  /// Why a database could not be taken, in one stable word for programs.
+  public var reason: Reason {
+    switch code {
+    case Self.readonlyRollback: return .hotJournal
+    case Self.cannotOpenSymlink: return .symbolicLink
+    default: break
+    }
+    switch code & 0xff {
+    case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL: return .locked
+    case SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH: return .permission
+    case SQLITE_CANTOPEN: return .cannotOpen
+    case SQLITE_NOTADB: return .notADatabase
+    case SQLITE_CORRUPT: return .corrupt
+    case SQLITE_FULL: return .spoolFull
+    case SQLITE_NOMEM: return .noMemory
+    case SQLITE_INTERRUPT: return .cancelled
+    default: return .inputOutput
+    }
+  }
+
+  /// The reasons that a manifest names.
+  public enum Reason: String, Sendable {
+    /// Another connection held its lock for longer than the busy timeout.
+    case locked
+    /// A writer crashed and left a journal, which only a read-write connection may roll back.
+    case hotJournal = "hot-journal"
+    /// The file, its directory, its `-wal` or its `-shm` may not be read, or not be written for the locks.
+    case permission
+    /// A symbolic link, which is not followed.
+    case symbolicLink = "symbolic-link"
+    /// It is not there any more.
+    case missing
+    /// SQLite could not open it; the detail says why.
+    case cannotOpen = "cannot-open"
+    /// Its first bytes are not SQLite's: damaged or encrypted.
+    case notADatabase = "not-a-database"
+    /// Its structure is damaged.
+    case corrupt
+    /// The copy does not fit into the spool directory's file system.
+    case spoolFull = "spool-full"
+    /// No memory.
+    case noMemory = "no-memory"
+    /// The backup was called off.
+    case cancelled
+    /// Reading failed.
+    case inputOutput = "io-error"
+  }
+
+  // Extended codes are macros that combine others, which Swift does not import.
+  private static let readonlyRollback = SQLITE_READONLY | 3 << 8
+  private static let cannotOpenSymlink = SQLITE_CANTOPEN | 6 << 8
+  static let shortRead = SQLITE_IOERR | 2 << 8
+}
+
+extension SQLiteError: CustomStringConvertible {
+  /// SQLite's words and its code.
+  public var description: String { "\(message) (SQLite code \(code))" }
+}
+
+/// The corresponding C function is `strerror_r`.
+func describe(_ reason: Int32) -> String {
+  var text = [CChar](repeating: 0, count: 128)
+  guard unsafe strerror_r(reason, &text, text.count) == 0 else { return "errno \(reason)" }
+  return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

@@ -1,0 +1,223 @@
+internal import CSQLite
+internal import Glibc
+
+/// A database as it was at one instant, readable for as long as this object lives.
+///
+/// A database in WAL mode is *pinned*: a read transaction holds the state, writers go on, and the pages come
+/// straight from the files. Any other is *copied* first, since a reader of it blocks its writers and a client
+/// must never set their pace.
+///
+/// Used by one thread at a time.
+public final class Snapshot {
+  /// How a snapshot is held.
+  public enum Method: String, Sendable {
+    /// By a read transaction on a database in WAL mode.
+    case pinned
+    /// By a copy, made with SQLite's Online Backup API.
+    case copied
+  }
+
+  /// The settings of a snapshot.
+  public struct Options: Sendable {
+    /// How long somebody else's lock is waited for.
+    public var busyTimeout: Duration
+    /// What copies may take in memory; one that does not fit goes to the spool directory.
+    public var memory: MemoryBudget
+    /// Where the larger copies go, in files without a name.
+    public var spoolDirectory: String
+
+    /// Makes settings of all three.
+    public init(busyTimeout: Duration, memory: MemoryBudget, spoolDirectory: String) {
+      self.busyTimeout = busyTimeout
+      self.memory = memory
+      self.spoolDirectory = spoolDirectory
+    }
+  }
+
+  /// Copied under one lock: less than a millisecond of a writer's time.
+  private static let copyStepSize = 1 << 20
+  /// So often other processes' commits may start a copy again before it is made under one lock.
+  private static let maximumCopyRestarts = 3
+  /// A log can be started anew once under a scan; the others are for good measure.
+  private static let scanAttempts = 4
+
+  /// How it is held.
+  public let method: Method
+  /// SQLite's name of the journal mode: `wal`, or `delete` for every mode with a rollback journal.
+  public let journalMode: String
+  /// In bytes: a power of two from 512 to 65536.
+  public let pageSize: Int
+  /// The number of pages; 0 for an empty file, which is a database too.
+  public let pageCount: UInt32
+  /// When its state was last known to be the database's: nanoseconds since 1970.
+  public private(set) var takenAt: Int64
+
+  /// The size in bytes.
+  public var size: UInt64 { UInt64(pageCount) * UInt64(pageSize) }
+
+  private let connection: Connection
+  private let file: OpenFile
+  private let logFile: OpenFile?
+  private let logSizeWhenPinned: UInt64
+  /// What of the log lies over the database file; nil once the file alone is the snapshot.
+  private var overlay: WriteAheadLog?
+  private let reservation: MemoryBudget.Reservation?
+  /// The database that was copied, and SQLite's number of the state that it was in when the copy began.
+  private let source: Connection?
+  private let dataVersionBeforeCopy: Int
+
+  // MARK: pinned
+
+  /// Finds out where the pinned pages are: in the log up to its last commit, else in the database file.
+  ///
+  /// The read lock keeps a checkpoint from writing past the pinned mark and the log from being started anew, so
+  /// every frame that the scan sees stays, and pages without a frame do not change in the database. A commit
+  /// that came between the pin and the scan is a later cut, and as good.
+  ///
+  /// In one case the log can be started anew all the same: when the pin found it wholly checkpointed (read
+  /// mark 0, https://www.sqlite.org/walformat.html §2.3.1). No checkpoint can run from then on, so the database
+  /// file alone is the snapshot, and it cannot happen twice.
+  init(pinning connection: consuming Connection) throws(SQLiteError) {
+    // The first read takes the snapshot. This one needs no schema, so a damaged schema does not matter.
+    try connection.execute("BEGIN; PRAGMA schema_version")
+    let pageSize = try connection.number("PRAGMA page_size")
+    let file = try connection.databaseFile()
+    let logFile = try connection.logFile()
+    var scanned: WriteAheadLog?
+    for _ in 0..<Self.scanAttempts where scanned == nil {
+      let index = try WALIndexHeader(of: file)
+      scanned = try WriteAheadLog(scanning: logFile, publishedBy: index, pageSize: pageSize)
+    }
+    guard let log = scanned else {
+      throw SQLiteError(
+        code: SQLITE_CORRUPT, message: "the write-ahead log does not hold what its index says")
+    }
+    takenAt = Self.now()
+    self.file = file
+    self.logFile = logFile
+    logSizeWhenPinned = try logFile.size()
+    overlay = log
+    self.pageSize = pageSize
+    pageCount = log.pageCount
+    self.connection = connection
+    source = nil
+    dataVersionBeforeCopy = 0
+    reservation = nil
+    journalMode = "wal"
+    method = .pinned
+  }
+
+  /// By how many bytes the log has grown since it was pinned; 0 for a copy, which holds nobody up.
+  public func logGrowth() throws(SQLiteError) -> UInt64 {
+    guard let logFile else { return 0 }
+    let size = try logFile.size()
+    return size > logSizeWhenPinned ? size - logSizeWhenPinned : 0
+  }
+
+  // MARK: copied
+
+  /// Copies a database that nothing is locked of.
+  init(copying source: consuming Connection, journalMode: String, _ options: Options) throws(SQLiteError) {
+    pageSize = try source.number("PRAGMA page_size")
+    let byteCount = UInt64(try source.number("PRAGMA page_count")) * UInt64(pageSize)
+    let dataVersion = try source.number("PRAGMA data_version")
+    var reservation = options.memory.reserve(byteCount)
+    let isInMemory = reservation != nil
+    let copy =
+      try isInMemory ? Self.memoryDatabase(byteCount) : Self.spool(in: options.spoolDirectory)
+    try copy.copy(
+      from: source, pagesPerStep: Int32(max(1, Self.copyStepSize / pageSize)),
+      maximumRestarts: Self.maximumCopyRestarts)
+    takenAt = Self.now()
+    file = try copy.databaseFile()
+    pageCount = UInt32(try file.size() / UInt64(pageSize))
+    logFile = nil
+    logSizeWhenPinned = 0
+    overlay = nil
+    connection = copy
+    self.source = consume source
+    dataVersionBeforeCopy = dataVersion
+    self.reservation = reservation.take()
+    self.journalMode = journalMode
+    method = .copied
+  }
+
+  /// Finds out whether anything was committed since a copy was begun. If not, the copy is the database's state
+  /// of this moment too, and `takenAt` says so; a pinned snapshot, or a locked database, stays as it was.
+  public func confirm() {
+    guard source != nil else { return }
+    source?.doNotWait()
+    guard (try? source?.number("PRAGMA data_version")) == dataVersionBeforeCopy else { return }
+    takenAt = Self.now()
+  }
+
+  /// An empty database in memory whose file can be read: that of the `memdb` VFS.
+  private static func memoryDatabase(_ byteCount: UInt64) throws(SQLiteError) -> Connection {
+    let connection = try Connection.scratch("file:sluice?vfs=memdb")
+    // Its own limit is 1 GiB; ours is the budget. Room for what is added while the copy is made.
+    try connection.limitSize(Int64(byteCount) * 2 + (64 << 20))
+    return connection
+  }
+
+  /// An empty database in a file that has lost its name already.
+  private static func spool(in directory: String) throws(SQLiteError) -> Connection {
+    let folder = try temporaryFolder(in: directory)
+    let path = folder + "/copy.db"
+    defer {
+      unsafe unlink(path)
+      unsafe rmdir(folder)
+    }
+    return try Connection.scratch(path)
+  }
+
+  // MARK: reading
+
+  /// The `count` bytes from `offset` on; both are multiples of the page size, as every power of two from
+  /// 64 KiB on is, save at the end.
+  ///
+  /// - Throws: what reading the files says; `SQLITE_CORRUPT` if the log is not what the pin promised.
+  public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    try file.read(into: &bytes, 0..<count, at: offset)
+    if let overlay, let logFile, try lay(overlay, in: logFile, on: &bytes, at: offset),
+      // Frames count only if the log was still the scanned one *after* they were read: a writer that starts it
+      // anew replaces its header first. See `init(pinning:)`.
+      try WriteAheadLog.readHeader(logFile) != overlay.header
+    {
+      self.overlay = nil
+      return try read(count, at: offset)
+    }
+    clearLockPage(in: &bytes, at: offset)
+    return bytes
+  }
+
+  /// - Returns: whether the log holds any of these pages.
+  private func lay(
+    _ log: WriteAheadLog, in logFile: OpenFile, on bytes: inout [UInt8], at offset: UInt64
+  ) throws(SQLiteError) -> Bool {
+    let size = UInt64(pageSize)
+    let first = offset / size + 1
+    let frames = log.frames(ofPages: first..<first + UInt64(bytes.count) / size)
+    for frame in frames {
+      let start = Int(frame >> 32 - first) * pageSize
+      let place = WriteAheadLog.offset(ofFrame: Int(frame & 0xffff_ffff), pageSize: pageSize)
+      try logFile.read(
+        into: &bytes, start..<start + pageSize, at: place + UInt64(WriteAheadLog.frameHeaderSize))
+    }
+    return !frames.isEmpty
+  }
+
+  /// The page with byte 2^30, where SQLite's locks are, is never used: fileformat2.html §1.4.
+  private func clearLockPage(in bytes: inout [UInt8], at offset: UInt64) {
+    let lockByte: UInt64 = 1 << 30
+    guard offset <= lockByte, lockByte < offset + UInt64(bytes.count) else { return }
+    let start = Int(lockByte - offset) / pageSize * pageSize
+    for index in start..<start + pageSize { bytes[index] = 0 }
+  }
+
+  private static func now() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+}
