@@ -1,0 +1,44 @@
+/// One line of a header section: a name, and a value without the whitespace around it.
+///
+/// A value of this type never holds CR, LF or NUL, so what is written from it cannot become a second line
+/// or a second response.
+///
+/// RFC 9112 §5, RFC 9110 §5.
+public struct FieldLine: Sendable, Hashable {
+  /// The name as it was written; compare with `isNamed(_:)`.
+  public let name: String
+  /// The value. From a client it may hold any UTF-8 text; ours are ASCII.
+  public let value: String
+
+  /// A line to send.
+  ///
+  /// A name that is no token, and a value outside printable ASCII, SP and HTAB, are bugs and trap. Text from
+  /// elsewhere (a file's name) is first encoded: `FieldLine.percentEncoded(_:)`, `ContentDisposition`.
+  ///
+  /// RFC 9110 §5.1 and §5.5: "Specification authors SHOULD limit field values to US-ASCII octets".
+  public init(name: String, value: String) {
+    precondition(!name.isEmpty && OctetSet.token.containsAll(of: name.utf8.span), "not a field name")
+    precondition(OctetSet.asciiFieldValue.containsAll(of: value.utf8.span), "not a field value: \(name)")
+    self.name = name
+    self.value = value
+  }
+
+  /// A line received, which the parser has looked at octet by octet.
+  init(validatedName name: String, validatedValue value: String) {
+    self.name = name
+    self.value = value
+  }
+
+  /// Whether this line's name is `name`, capitals and small letters alike. RFC 9110 §5.1.
+  public func isNamed(_ name: String) -> Bool {
+    self.name.equalsIgnoringCase(name)
+  }
+
+  /// Any text as one member of a list in a field value: all but `unreserved` octets of its UTF-8
+  /// percent-encoded. `a b,c.db` becomes `a%20b%2Cc.db`.
+  ///
+  /// RFC 3986 §2.1.
+  public static func percentEncoded(_ text: String) -> String {
+    PercentEncoding.encode(text, keeping: .unreserved)
+  }
+}

@@ -1,0 +1,47 @@
+/// A status code and its reason phrase.
+///
+/// RFC 9110 §15.
+public struct Status: Sendable, Hashable {
+  /// Three digits.
+  public let code: Int
+  /// For people; clients ignore it. RFC 9112 §4.
+  public let reasonPhrase: String
+
+  private init(_ code: Int, _ reasonPhrase: String) {
+    self.code = code
+    self.reasonPhrase = reasonPhrase
+  }
+
+  /// RFC 9110 §15.3.1.
+  public static let ok = Status(200, "OK")
+  /// RFC 9110 §15.5.1.
+  public static let badRequest = Status(400, "Bad Request")
+  /// RFC 9110 §15.5.2. Needs a `WWW-Authenticate` field.
+  public static let unauthorized = Status(401, "Unauthorized")
+  /// RFC 9110 §15.5.4.
+  public static let forbidden = Status(403, "Forbidden")
+  /// RFC 9110 §15.5.5.
+  public static let notFound = Status(404, "Not Found")
+  /// RFC 9110 §15.5.6. Needs an `Allow` field.
+  public static let methodNotAllowed = Status(405, "Method Not Allowed")
+  /// RFC 9110 §15.5.9.
+  public static let requestTimeout = Status(408, "Request Timeout")
+  /// RFC 9110 §15.5.14.
+  public static let contentTooLarge = Status(413, "Content Too Large")
+  /// RFC 9110 §15.5.15.
+  public static let uriTooLong = Status(414, "URI Too Long")
+  /// RFC 9110 §15.5.18.
+  public static let expectationFailed = Status(417, "Expectation Failed")
+  /// RFC 9110 §15.5.20.
+  public static let misdirectedRequest = Status(421, "Misdirected Request")
+  /// RFC 6585 §5.
+  public static let requestHeaderFieldsTooLarge = Status(431, "Request Header Fields Too Large")
+  /// RFC 9110 §15.6.1.
+  public static let internalServerError = Status(500, "Internal Server Error")
+  /// RFC 9110 §15.6.2.
+  public static let notImplemented = Status(501, "Not Implemented")
+  /// RFC 9110 §15.6.4. May carry `Retry-After`.
+  public static let serviceUnavailable = Status(503, "Service Unavailable")
+  /// RFC 9110 §15.6.6.
+  public static let httpVersionNotSupported = Status(505, "HTTP Version Not Supported")
+}
