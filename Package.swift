@@ -39,14 +39,13 @@ let package = Package(
       dependencies: [
         "EventLoop", "SQLiteSnapshot", "Zip",
         .product(name: "Crypto", package: "swift-crypto"),
-        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .target(name: "Systemd", dependencies: ["CSystemd"], swiftSettings: settings),
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Backup", "EventLoop", "HTTP1", "Systemd",
+        "Backup", "EventLoop", "HTTP1", "SQLiteSnapshot", "Systemd", "Zip",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

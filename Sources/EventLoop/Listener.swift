@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// A listening stream socket on the loop: bound by us, or passed by whoever started us.
-public struct Listener: ~Copyable {
+@Loop public final class Listener {
   /// Connections that the kernel holds for us until we accept them; it caps the number at `somaxconn`.
   private static let backlog: CInt = 4096
   /// How long accepting rests when no descriptor is free and none of ours is closed meanwhile.
@@ -18,7 +18,7 @@ public struct Listener: ~Copyable {
   ///
   /// A Unix socket's path that nobody listens on any more is taken over; the new one gets mode 0660.
   /// - Throws: `EADDRINUSE` and whatever else `socket`, `bind` and `listen` say.
-  @Loop public static func bind(_ address: SocketAddress) throws(SystemError) -> Listener {
+  public static func bind(_ address: SocketAddress) throws(SystemError) -> Listener {
     let descriptor = try SystemCalls.socket(address.family)
     var path: BoundPath? = nil
     switch address {
@@ -45,7 +45,7 @@ public struct Listener: ~Copyable {
   /// Takes over a socket that already listens.
   ///
   /// - Throws: `EPROTOTYPE` for anything but a stream socket, `EINVAL` for one that does not listen.
-  @Loop public static func adopt(_ rawValue: CInt) throws(SystemError) -> Listener {
+  public static func adopt(_ rawValue: CInt) throws(SystemError) -> Listener {
     let descriptor = Descriptor(owning: rawValue)
     guard try SystemCalls.option(rawValue, SOL_SOCKET, SO_TYPE) == CInt(SOCK_STREAM.rawValue) else {
       throw SystemError(call: "getsockopt", errno: EPROTOTYPE)
@@ -71,7 +71,7 @@ public struct Listener: ~Copyable {
 
   /// A handle by which others can end the accepting. The socket itself stays open and is never shut down:
   /// that would break the service manager's copy of it too.
-  @Loop public var canceller: Socket.Canceller { Socket.Canceller(registration: registration) }
+  public var canceller: Socket.Canceller { Socket.Canceller(registration: registration) }
 
   /// Waits for a connection and answers its socket's number, to be owned at once, and its peer.
   ///
@@ -79,7 +79,7 @@ public struct Listener: ~Copyable {
   /// - Parameter descriptorFreed: announced when a connection closes, so that a process without a free
   ///   descriptor neither spins nor sleeps longer than it must.
   /// - Throws: `ECANCELED` once it was cancelled.
-  @Loop public func accept(
+  public func accept(
     descriptorFreed: Condition
   ) async throws(SystemError) -> (CInt, SocketAddress) {
     while true {

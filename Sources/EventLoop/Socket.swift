@@ -42,17 +42,13 @@ public struct Socket: ~Copyable {
     public func cancel() { registration.cancel() }
   }
 
-  /// Appends what has arrived to `buffer`; answers how many bytes, 0 at the peer's end of stream.
+  /// What has arrived, at most `receiveSize` bytes of it; nothing at the peer's end of stream.
   ///
   /// The corresponding C function is `recv`.
   /// - Throws: `ETIMEDOUT`, `ECANCELED`, `ECONNRESET`.
-  @Loop public func receive(
-    into buffer: inout [UInt8], until deadline: ContinuousClock.Instant?
-  ) async throws(SystemError) -> Int {
+  @Loop public func receive(until deadline: ContinuousClock.Instant?) async throws(SystemError) -> [UInt8] {
     while true {
-      if let count = try Reactor.shared.scratch.receive(descriptor.rawValue, appendingTo: &buffer) {
-        return count
-      }
+      if let bytes = try Reactor.shared.scratch.receive(descriptor.rawValue) { return bytes }
       try await registration.wait(.read, for: "recv", until: deadline)
     }
   }
@@ -80,8 +76,8 @@ public struct Socket: ~Copyable {
     SystemCalls.shutdownWrite(descriptor.rawValue)
   }
 
-  /// Closes so that the peer sees a failure, not an end: a TCP connection is reset.
-  public consuming func abort() {
+  /// Makes the close that follows look like a failure to the peer, not like an end: a TCP connection is reset.
+  public func resetOnClose() {
     SystemCalls.resetOnClose(descriptor)
   }
 }
@@ -90,9 +86,7 @@ public struct Socket: ~Copyable {
 @Loop struct ReceiveScratch {
   private var bytes = [UInt8](repeating: 0, count: Socket.receiveSize)
 
-  mutating func receive(_ descriptor: CInt, appendingTo buffer: inout [UInt8]) throws(SystemError) -> Int? {
-    guard let count = try SystemCalls.receive(descriptor, into: &bytes) else { return nil }
-    buffer.append(contentsOf: bytes[..<count])
-    return count
+  mutating func receive(_ descriptor: CInt) throws(SystemError) -> [UInt8]? {
+    try SystemCalls.receive(descriptor, into: &bytes).map { Array(bytes[..<$0]) }
   }
 }

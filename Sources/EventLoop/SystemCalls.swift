@@ -52,7 +52,9 @@ enum SystemCalls {
     Descriptor(owning: CInt(try require("epoll_create1") { Int(epoll_create1(CInt(EPOLL_CLOEXEC))) }))
   }
 
-  static func epollAdd(_ epoll: borrowing Descriptor, _ descriptor: CInt, _ events: UInt32) throws(SystemError) {
+  static func epollAdd(_ epoll: borrowing Descriptor, _ descriptor: CInt, _ events: UInt32)
+    throws(SystemError)
+  {
     var event = unsafe epoll_event()
     unsafe event.events = events
     unsafe event.data.fd = descriptor
@@ -240,7 +242,8 @@ enum SystemCalls {
       var vectors = unsafe vectors
       if skipped < bytes.count {
         let base = unsafe UnsafeMutablePointer(mutating: bytes.baseAddress)
-        unsafe vectors.append(iovec(iov_base: base.map { unsafe $0 + skipped }, iov_len: bytes.count - skipped))
+        unsafe vectors.append(
+          iovec(iov_base: base.map { unsafe $0 + skipped }, iov_len: bytes.count - skipped))
       }
       return try unsafe withVectors(parts.dropFirst(), skipping: offset - skipped, vectors, body)
     }

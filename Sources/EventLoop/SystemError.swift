@@ -15,6 +15,9 @@ public struct SystemError: Error, Equatable, Sendable {
     self.call = call
     self.errno = errno
   }
+
+  /// Whether a wait passed its deadline.
+  public var isTimeout: Bool { errno == ETIMEDOUT }
 }
 
 extension SystemError: CustomStringConvertible {

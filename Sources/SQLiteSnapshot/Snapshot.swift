@@ -98,7 +98,8 @@ public final class Snapshot {
     logSizeWhenPinned = try logFile.size()
     overlay = log
     self.pageSize = pageSize
-    pageCount = log.pageCount
+    // An index that was made for an empty log does not know the database's size; nor can it change then.
+    pageCount = log.pageCount > 0 ? log.pageCount : UInt32(try connection.number("PRAGMA page_count"))
     self.connection = connection
     source = nil
     dataVersionBeforeCopy = 0

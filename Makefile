@@ -1,0 +1,70 @@
+# What can be done here: make help.
+
+BUILD_PACKAGES := libsqlite3-dev zlib1g-dev libsystemd-dev pkg-config
+TEST_PACKAGES := curl libarchive-tools p7zip-full procps python3 python3-h11 python3-httptools \
+  python3-pytest sqlite3 strace unzip util-linux
+DEMO_PACKAGES := sqlite3
+PYTHON ?= /usr/bin/python3
+SLUICE := .build/release/sluice
+
+# The product carries Swift's own libraries, so that the machine it runs on needs no Swift.
+RELEASE := -c release --static-swift-stdlib
+
+# Installs what is missing of the packages $(1), asking for root only if anything is.
+define install
+	@missing=; for package in $(1); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q '^install ok installed' \
+	    || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  command -v apt-get >/dev/null || { echo "install these packages first:$$missing" >&2; exit 1; }; \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  echo "installing:$$missing"; \
+	  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; \
+	fi
+endef
+
+.PHONY: help setup build run test unit integration bench lint format clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## Install the system packages that a build needs, if they are missing.
+	$(call install,$(BUILD_PACKAGES))
+
+build: setup ## Build .build/release/sluice.
+	swift build $(RELEASE) --product sluice
+
+run: build ## Serve DATA=DIR, or a small demo directory with live writers.
+ifdef DATA
+	@echo "fetch a backup with:  curl -OJ http://127.0.0.1:8080/api/backup"
+	@exec $(SLUICE) serve --data "$(DATA)" $(OPTIONS)
+else
+	$(call install,$(DEMO_PACKAGES))
+	@exec deploy/demo $(SLUICE) $(OPTIONS)
+endif
+
+test: unit integration ## Install what the tests need and run every test.
+
+unit: setup # Swift's tests.
+	$(call install,$(TEST_PACKAGES))
+	$(if $(shell command -v java),,$(call install,default-jdk-headless))
+	swift test
+
+integration: build # End to end, against the real program.
+	$(call install,$(TEST_PACKAGES))
+	$(if $(shell command -v java),,$(call install,default-jdk-headless))
+	SLUICE=$(SLUICE) $(PYTHON) -m pytest -q Tests/Integration
+
+bench: build ## Measure against the replaced method; rewrites the table in Tests/Benchmarks/README.md.
+	$(call install,$(TEST_PACKAGES) golang-go)
+	SLUICE=$(SLUICE) $(PYTHON) Tests/Benchmarks/bench.py
+
+lint: ## Check the code's layout.
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+
+format: ## Lay the code out.
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+clean: ## Remove what was built.
+	rm -rf .build

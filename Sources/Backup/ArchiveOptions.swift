@@ -1,0 +1,58 @@
+public import SQLiteSnapshot
+public import Zip
+
+/// What goes into every archive of one data directory, and under which limits it is made.
+public struct ArchiveOptions: Sendable {
+  /// The directory whose databases are taken.
+  public var dataDirectory: String
+  /// The application's name: the first part of the archive's file name.
+  public var name: String
+  /// The application's version: the content of the entry `VERSION`.
+  public var appVersion: String
+  /// Who makes the archive, for the manifest: `sluice` and its version.
+  public var generator: String
+  /// Further files and directories, relative to the data directory.
+  public var includes: [Include]
+  /// How the entries are compressed.
+  public var compression: Compression
+  /// Whether an archive that cannot be complete is refused instead of made.
+  public var strict: Bool
+  /// How snapshots are taken.
+  public var snapshots: Snapshot.Options
+  /// How long a snapshot may be held.
+  public var maximumSnapshotAge: Duration
+  /// By how many bytes the log of a pinned database may grow.
+  public var maximumLogGrowth: UInt64
+
+  /// A file or directory that is taken beside the databases.
+  public struct Include: Sendable {
+    /// Relative to the data directory, without `..`.
+    public var path: String
+    /// Whether it is named as skipped when it is not there.
+    public var isRequired: Bool
+
+    /// Makes an include of both.
+    public init(path: String, isRequired: Bool) {
+      self.path = path
+      self.isRequired = isRequired
+    }
+  }
+
+  /// Makes options of all of them.
+  public init(
+    dataDirectory: String, name: String, appVersion: String, generator: String, includes: [Include],
+    compression: Compression, strict: Bool, snapshots: Snapshot.Options, maximumSnapshotAge: Duration,
+    maximumLogGrowth: UInt64
+  ) {
+    self.dataDirectory = dataDirectory
+    self.name = name
+    self.appVersion = appVersion
+    self.generator = generator
+    self.includes = includes
+    self.compression = compression
+    self.strict = strict
+    self.snapshots = snapshots
+    self.maximumSnapshotAge = maximumSnapshotAge
+    self.maximumLogGrowth = maximumLogGrowth
+  }
+}

@@ -1,0 +1,66 @@
+public import SQLiteSnapshot
+public import Zip
+
+/// Why there is no backup, or why one was broken off.
+public enum BackupError: Error, Sendable {
+  /// The data directory is not there or cannot be read.
+  case dataDirectory(path: String, detail: String)
+  /// A database was asked for by a name that no entry of the directory can have.
+  case invalidName(String)
+  /// A database was asked for that is not in the directory.
+  case unknownDatabase(String)
+  /// More files than one backup may hold open.
+  case tooManyFiles(limit: Int)
+  /// Not everything could be taken, and `strict` was asked for.
+  case incomplete([Skipped])
+  /// A file could not be read any more, or is not what it was when the backup began.
+  case reading(path: String, SQLiteError)
+  /// The snapshots were held for longer than allowed.
+  case snapshotTooOld(limit: Duration)
+  /// A database's log grew further than allowed while it was pinned.
+  case logGrewTooMuch(path: String, limit: UInt64)
+  /// The archive cannot be written.
+  case zip(ZipError)
+  /// No thread could be had, or no descriptor for one.
+  case system(String)
+  /// Nobody waits for it any more.
+  case cancelled
+}
+
+extension BackupError: CustomStringConvertible {
+  /// What happened and what to do, for people.
+  public var description: String {
+    switch self {
+    case .dataDirectory(let path, let detail):
+      "the data directory \(path) cannot be read: \(detail)"
+    case .invalidName(let name):
+      "\(printable(name)) is no database's name: give one file name such as events.db, without a path"
+    case .unknownDatabase(let name):
+      "there is no database \(printable(name)) in the data directory"
+    case .tooManyFiles(let limit):
+      "there are more than \(limit) files to back up; include less, or keep them in fewer files"
+    case .incomplete(let skipped):
+      "not everything could be taken, and strict was asked for: "
+        + skipped.map { "\(printable($0.path)) (\($0.reason))" }.joined(separator: ", ")
+    case .reading(let path, let error):
+      "\(printable(path)) could not be read to its end: \(error)"
+    case .snapshotTooOld(let limit):
+      "the backup took longer than a snapshot may be held (\(limit)); see --max-snapshot-age"
+    case .logGrewTooMuch(let path, let limit):
+      "the log of \(printable(path)) grew by more than \(limit) bytes while it was pinned; see --max-wal-growth"
+    case .zip(let error):
+      "the archive cannot be written: \(error)"
+    case .system(let detail):
+      "no backup can be started: \(detail)"
+    case .cancelled:
+      "nobody waits for the backup any more"
+    }
+  }
+}
+
+/// Text from outside, fit for one line of a log or a message: control characters become `?`.
+public func printable(_ text: String) -> String {
+  String(
+    String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 })
+  )
+}

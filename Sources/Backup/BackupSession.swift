@@ -1,0 +1,304 @@
+internal import Crypto
+internal import EventLoop
+public import Zip
+
+/// One backup under way: it holds the snapshots and makes the archive's bytes, each chunk when it is asked for.
+///
+/// Files are read on the session's own thread. Blocks are compressed on Swift's concurrent pool, a few ahead of
+/// the one that is asked for and never more, so a client that stops reading stops everything.
+public actor BackupSession {
+  /// What one caller asks for beyond the options of the service.
+  public struct Request: Sendable {
+    /// The databases to take, by name; nil for everything.
+    public var databases: [String]?
+    /// Overrides the option of the same name.
+    public var compression: Compression?
+    /// Overrides the option of the same name.
+    public var strict: Bool?
+
+    /// Makes a request for everything, with the service's own options.
+    public init(databases: [String]? = nil, compression: Compression? = nil, strict: Bool? = nil) {
+      self.databases = databases
+      self.compression = compression
+      self.strict = strict
+    }
+  }
+
+  /// What is known of an archive before its first byte.
+  public struct Preamble: Sendable {
+    /// `<name>-backup-<UTC date>.zip`.
+    public let fileName: String
+    /// In bytes; nil when only compressing will tell.
+    public let archiveSize: UInt64?
+    /// The bytes that go in, uncompressed, without the manifest.
+    public let contentSize: UInt64
+    /// How many databases are in it.
+    public let databaseCount: Int
+    /// What could not be taken.
+    public let skipped: [Skipped]
+  }
+
+  /// Blocks being compressed beyond one for each processor: enough that none of them waits for the reading.
+  private static let blocksAhead = 2
+  /// Small entries are put together until a chunk has about this many bytes.
+  private static let chunkSize = 256 * 1024
+  /// How often the limits of held snapshots are looked at while the client takes nothing.
+  private static let limitInterval = Duration.seconds(1)
+
+  private nonisolated let worker: WorkerThread
+  private let options: ArchiveOptions
+  private let engine: DeflateEngine
+  private let begun = ContinuousClock.now
+  private let windowSize = FileSystem.processorCount() + blocksAhead
+  /// Nanoseconds since 1970.
+  private let created: Int64
+  private var failure: BackupError?
+
+  private var items: [Item] = []
+  /// Grows by an entry whenever an item has been read, and is complete when the last has been written.
+  private var manifest: Manifest
+  private var holdsManifest = false
+
+  /// Uncompressed bytes that have gone in.
+  public private(set) var bytesRead: UInt64 = 0
+
+  // The reading end of the window.
+  private var readingItem = 0
+  private var readingOffset: UInt64 = 0
+  private var hash = SHA256()
+
+  /// Blocks read and handed to the compressors, in the archive's order.
+  private var window: [Block] = []
+
+  private struct Block {
+    let isFirst: Bool
+    let isLast: Bool
+    let compressed: Task<DeflatedBlock, any Error>
+  }
+
+  // The writing end.
+  private var writtenItem = 0
+  private var writer: ZipWriter? = ZipWriter()
+
+  /// The session's thread.
+  public nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe worker.asUnownedSerialExecutor()
+  }
+
+  // MARK: beginning and end
+
+  /// Takes every snapshot and opens every file.
+  ///
+  /// - Throws: every case of `BackupError` that concerns the directory and the request; `incomplete` if
+  ///   something had to be skipped and the options are strict.
+  public static func open(
+    _ options: ArchiveOptions, _ request: Request = Request()
+  ) async throws(BackupError) -> (session: BackupSession, preamble: Preamble) {
+    let worker: WorkerThread
+    do { worker = try WorkerThread(named: "backup") } catch { throw .system("\(error)") }
+    var options = options
+    options.compression = request.compression ?? options.compression
+    options.strict = request.strict ?? options.strict
+    let session = BackupSession(worker, options)
+    return (session, try await session.begin(request.databases))
+  }
+
+  private init(_ worker: WorkerThread, _ options: ArchiveOptions) {
+    self.worker = worker
+    self.options = options
+    engine = DeflateEngine(options.compression)
+    let created = FileSystem.now()
+    self.created = created
+    manifest = Manifest(
+      generator: options.generator, name: options.name, appVersion: options.appVersion,
+      created: Timestamp(nanoseconds: created).milliseconds, snapshotSkewMilliseconds: 0, complete: true,
+      entries: [], skipped: [])
+  }
+
+  // Nothing can be asked of the thread any more: every job keeps the session alive.
+  deinit { worker.stop() }
+
+  private func begin(_ selection: [String]?) throws(BackupError) -> Preamble {
+    do throws(BackupError) {
+      let directory = try DataDirectory(
+        options.dataDirectory, includes: options.includes, selection: selection)
+      let inventory = try Inventory(of: directory, options, now: created)
+      guard inventory.skipped.isEmpty || !options.strict else {
+        throw BackupError.incomplete(inventory.skipped)
+      }
+      items = inventory.items
+      manifest.skipped = inventory.skipped
+      manifest.complete = inventory.skipped.isEmpty
+      manifest.snapshotSkewMilliseconds = Double(inventory.skewNanoseconds / 1000) / 1000
+      return Preamble(
+        fileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).date).zip",
+        archiveSize: try archiveSize(), contentSize: items.reduce(0) { $0 + $1.entry.size },
+        databaseCount: items.count { $0.isDatabase }, skipped: inventory.skipped)
+    } catch {
+      throw fail(error)
+    }
+  }
+
+  /// The archive's size in bytes if it is stored; nil if it is compressed.
+  private func archiveSize() throws(BackupError) -> UInt64? {
+    guard options.compression == .store else { return nil }
+    var placeholder = manifest
+    placeholder.entries = items.map { $0.manifestEntry(sha256: Self.hexadecimal(hash.finalize()), crc32: 0) }
+    do {
+      return try ZipWriter.storedLength(
+        of: (items + [Item(manifest: placeholder, modified: created / 1_000_000_000)]).map(\.entry))
+    } catch {
+      throw .zip(error)
+    }
+  }
+
+  /// Releases the snapshots and the files at once; `next` throws from now on.
+  ///
+  /// - Returns: what had ended the session before, if anything had.
+  @discardableResult
+  public func close() -> BackupError? {
+    defer { _ = fail(.cancelled) }
+    return failure
+  }
+
+  /// Ends the session for a reason, which is kept if it is the first.
+  private func fail(_ error: BackupError) -> BackupError {
+    failure = failure ?? error
+    items.removeAll()
+    for block in window { block.compressed.cancel() }
+    window.removeAll()
+    return failure ?? error
+  }
+
+  // MARK: limits
+
+  /// Returns once no snapshot is held any more.
+  ///
+  /// - Throws: `snapshotTooOld`, `logGrewTooMuch`, as soon as a limit is passed; the snapshots are released by
+  ///   then, whatever the client does.
+  public nonisolated func watchLimits() async throws(BackupError) {
+    while try await isWithinLimits() { await Loop.sleep(for: Self.limitInterval) }
+  }
+
+  /// Whether any snapshot is held, within the limits of all.
+  private func isWithinLimits() throws(BackupError) -> Bool {
+    if failure != nil { return false }
+    do throws(BackupError) {
+      let held = items.filter(\.isDatabase)
+      for item in held { try item.checkLogGrowth(options.maximumLogGrowth) }
+      if !held.isEmpty, ContinuousClock.now - begun > options.maximumSnapshotAge {
+        throw BackupError.snapshotTooOld(limit: options.maximumSnapshotAge)
+      }
+      return !held.isEmpty
+    } catch {
+      throw fail(error)
+    }
+  }
+
+  // MARK: the archive
+
+  /// The next bytes of the archive, nil after the last. They are made now, and no further ones until the next
+  /// call, but for the blocks of the window.
+  ///
+  /// - Throws: `reading`, `snapshotTooOld`, `logGrewTooMuch`, `zip`, `cancelled`. The archive is no archive
+  ///   then, and every later call throws the same.
+  public func next() async throws(BackupError) -> [UInt8]? {
+    if let failure { throw failure }
+    do throws(BackupError) {
+      return try await produce()
+    } catch {
+      throw fail(error)
+    }
+  }
+
+  private func produce() async throws(BackupError) -> [UInt8]? {
+    guard writer != nil else { return nil }
+    var chunk: [UInt8] = []
+    repeat {
+      guard !Task.isCancelled else { throw .cancelled }
+      _ = try isWithinLimits()
+      try fillWindow()
+      guard !window.isEmpty else {
+        try zip { (writer) throws(ZipError) in try writer.take()?.finish(into: &chunk) }
+        return chunk
+      }
+      let block = window.removeFirst()
+      if block.isFirst {
+        let entry = items[writtenItem].entry
+        try zip { (writer) throws(ZipError) in try writer?.begin(entry, into: &chunk) }
+      }
+      let deflated = try await Self.value(of: block.compressed)
+      // While this waited for the compressor, a limit may have ended the session.
+      if let failure { throw failure }
+      try zip { (writer) throws(ZipError) in try writer?.add(deflated) }
+      // The usual case, a block within an entry, goes out as the compressor made it.
+      if chunk.isEmpty, !block.isLast { return deflated.bytes }
+      chunk += deflated.bytes
+      if block.isLast {
+        let summary = try zip { (writer) throws(ZipError) in try writer?.end(into: &chunk) }
+        if writtenItem < manifest.entries.count, let summary {
+          manifest.entries[writtenItem].crc32 = Item.hexadecimal(summary.crc32)
+        }
+        writtenItem += 1
+      }
+    } while chunk.count < Self.chunkSize
+    return chunk
+  }
+
+  /// Reads blocks and hands them to the compressors until the window is full.
+  private func fillWindow() throws(BackupError) {
+    while window.count < windowSize {
+      if readingItem == items.count {
+        // The manifest tells the CRC of every entry: it is made when the last of them has been written.
+        guard writtenItem == items.count, !holdsManifest else { return }
+        items.append(Item(manifest: manifest, modified: created / 1_000_000_000))
+        holdsManifest = true
+      }
+      let item = items[readingItem]
+      let count = Int(min(UInt64(DeflateEngine.blockSize), item.entry.size - readingOffset))
+      let bytes = try item.read(count, at: readingOffset)
+      hash.update(data: bytes)
+      let isFirst = readingOffset == 0
+      readingOffset += UInt64(count)
+      bytesRead += UInt64(count)
+      let isLast = readingOffset == item.entry.size
+      window.append(
+        Block(
+          isFirst: isFirst, isLast: isLast,
+          compressed: Task { @concurrent [engine] in try engine.deflate(bytes, isLast: isLast) }))
+      if isLast { finishReading() }
+    }
+  }
+
+  /// Lets go of what has been read: a pin is held no longer than it must be.
+  private func finishReading() {
+    if !holdsManifest {
+      manifest.entries.append(
+        items[readingItem].manifestEntry(sha256: Self.hexadecimal(hash.finalize()), crc32: 0))
+    }
+    items[readingItem].release()
+    hash = SHA256()
+    readingOffset = 0
+    readingItem += 1
+  }
+
+  private func zip<T>(_ body: (inout ZipWriter?) throws(ZipError) -> T) throws(BackupError) -> T {
+    do { return try body(&writer) } catch { throw .zip(error) }
+  }
+
+  private static func value(of task: Task<DeflatedBlock, any Error>) async throws(BackupError)
+    -> DeflatedBlock
+  {
+    do {
+      return try await task.value
+    } catch let error as ZipError {
+      throw .zip(error)
+    } catch {
+      throw .cancelled
+    }
+  }
+
+  private static func hexadecimal(_ digest: SHA256.Digest) -> String {
+    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}

@@ -1,0 +1,175 @@
+internal import SQLiteSnapshot
+
+/// What a data directory holds that an archive should have: databases and files, and what is neither.
+struct DataDirectory {
+  /// Names looked at. Every file is held open from before the first byte to the end, so that what is deleted or
+  /// replaced meanwhile is still whole in the archive.
+  static let maximumFiles = 10_000
+  /// Directories within included directories; deeper ones are a mistake or a trap.
+  static let maximumDepth = 32
+
+  /// A file, by its name in the archive and its path.
+  struct Candidate {
+    let name: String
+    let path: String
+    let status: FileSystem.Status
+  }
+
+  /// The absolute path, without links.
+  let path: String
+  private(set) var databases: [Candidate] = []
+  private(set) var files: [Candidate] = []
+  private(set) var skipped: [Skipped] = []
+  private var namesSeen = 0
+
+  /// Looks through a directory: for every `*.db` directly in it, and for the included paths. With `selection`,
+  /// for the databases named there and nothing else.
+  ///
+  /// - Throws: `dataDirectory`, `invalidName`, `unknownDatabase`, `tooManyFiles`.
+  init(
+    _ path: String, includes: [ArchiveOptions.Include], selection: [String]?
+  ) throws(BackupError) {
+    let names: [[UInt8]]
+    do {
+      self.path = try FileSystem.canonical(path)
+      names = try FileSystem.names(in: self.path, limit: Self.maximumFiles + 1)
+    } catch {
+      throw .dataDirectory(path: path, detail: error.description)
+    }
+    try count(names)
+    let suffix = Array(".db".utf8)
+    let wanted = names.filter { $0.count >= suffix.count && $0.suffix(suffix.count).elementsEqual(suffix) }
+    if let selection {
+      for name in Set(selection).sorted() {
+        guard Self.isFileName(name) else { throw .invalidName(name) }
+        guard wanted.contains(Array(name.utf8)) else { throw .unknownDatabase(name) }
+        try add(Array(name.utf8), in: "", depth: 0)
+      }
+      return
+    }
+    for name in wanted.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      try add(name, in: "", depth: 0)
+    }
+    for include in includes { try add(include) }
+  }
+
+  /// Whether a name can be that of something directly in a directory.
+  private static func isFileName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && !name.utf8.contains(UInt8(ascii: "/"))
+      && !name.utf8.contains(0)
+  }
+
+  private mutating func add(_ include: ArchiveOptions.Include) throws(BackupError) {
+    do {
+      _ = try FileSystem.status("\(path)/\(include.path)")
+    } catch {
+      if include.isRequired || !error.isMissing { skip(include.path, .init(error), error.description) }
+      return
+    }
+    let parts = include.path.split(separator: "/")
+    // A link on the way would lead out of the directory.
+    for count in 1..<max(1, parts.count) {
+      let parent = parts[..<count].joined(separator: "/")
+      guard (try? FileSystem.status("\(path)/\(parent)"))?.kind == .directory else {
+        skip(include.path, .symbolicLink, "\(parent) is no directory of its own, and links are not followed")
+        return
+      }
+    }
+    guard let last = parts.last else { return }
+    try add(Array(last.utf8), in: parts.dropLast().map { $0 + "/" }.joined(), depth: 1)
+  }
+
+  /// Adds one name of a directory, with all that is in it if it is a directory itself.
+  ///
+  /// - Parameters:
+  ///   - parent: the directory's name in the archive, with a slash at its end; empty for the data directory.
+  ///   - depth: 0 for the data directory, whose own directories are not entered.
+  private mutating func add(_ nameBytes: [UInt8], in parent: String, depth: Int) throws(BackupError) {
+    guard let baseName = String(validating: nameBytes, as: UTF8.self) else {
+      skip(parent + String(decoding: nameBytes, as: UTF8.self), .nameNotUTF8, "its name is not UTF-8")
+      return
+    }
+    let name = parent + baseName
+    let path = "\(self.path)/\(name)"
+    let status: FileSystem.Status
+    do { status = try FileSystem.status(path) } catch {
+      skip(name, .init(error), error.description)
+      return
+    }
+    let candidate = Candidate(name: name, path: path, status: status)
+    switch status.kind {
+    case .regular where baseName.hasSuffix(".db"): databases.append(candidate)
+    case .regular: files.append(candidate)
+    case .symbolicLink: skip(name, .symbolicLink, "symbolic links are not followed")
+    case .directory where depth > 0: try addContents(of: name, depth: depth)
+    case .directory, .other: skip(name, .notARegularFile, "neither a regular file nor a directory to include")
+    }
+  }
+
+  private mutating func addContents(of directory: String, depth: Int) throws(BackupError) {
+    guard depth <= Self.maximumDepth else {
+      skip(directory, .tooDeep, "directories are entered \(Self.maximumDepth) deep")
+      return
+    }
+    let names: [[UInt8]]
+    do {
+      names = try FileSystem.names(in: "\(path)/\(directory)", limit: Self.maximumFiles + 1)
+    } catch {
+      skip(directory, .init(error), error.description)
+      return
+    }
+    try count(names)
+    for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) })
+    where !Self.isCompanion(name, among: names) {
+      try add(name, in: directory + "/", depth: depth + 1)
+    }
+  }
+
+  private mutating func count(_ names: [[UInt8]]) throws(BackupError) {
+    namesSeen += names.count
+    guard namesSeen <= Self.maximumFiles else { throw .tooManyFiles(limit: Self.maximumFiles) }
+  }
+
+  /// Whether a file belongs to a database beside it, whose snapshot holds its content.
+  private static func isCompanion(_ name: [UInt8], among names: [[UInt8]]) -> Bool {
+    for suffix in ["-wal", "-shm", "-journal"] where name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
+    {
+      let database = Array(name.dropLast(suffix.utf8.count))
+      if database.suffix(3).elementsEqual(".db".utf8), names.contains(database) { return true }
+    }
+    return false
+  }
+
+  private mutating func skip(_ name: String, _ reason: SkipReason, _ detail: String) {
+    skipped.append(Skipped(path: name, reason: reason.rawValue, detail: detail))
+  }
+}
+
+/// The reasons for which something is skipped before SQLite was asked; `SQLiteError.Reason` has the others.
+enum SkipReason: String {
+  case missing
+  case permission
+  case unreadable
+  case symbolicLink = "symbolic-link"
+  case notARegularFile = "not-a-regular-file"
+  case nameNotUTF8 = "name-not-utf8"
+  case unsafeName = "unsafe-name"
+  case tooDeep = "too-deep"
+
+  init(_ failure: FileSystem.Failure) {
+    self = failure.isMissing ? .missing : failure.isForbidden ? .permission : .unreadable
+  }
+}
+
+extension ArchiveOptions {
+  /// Looks whether the data directory can be read now; blocks for as long as its file system does.
+  ///
+  /// - Throws: `dataDirectory`.
+  public func checkDataDirectory() throws(BackupError) {
+    do {
+      _ = try FileSystem.names(in: dataDirectory, limit: 0)
+    } catch {
+      throw .dataDirectory(path: dataDirectory, detail: error.description)
+    }
+  }
+}

@@ -1,0 +1,104 @@
+internal import Glibc
+
+/// The file system calls of this target, and the only place in it that touches pointers.
+///
+/// None of them opens a file of the data directory: only `PlainFile` and SQLite do.
+enum FileSystem {
+  /// What `lstat` says of a path.
+  struct Status {
+    enum Kind {
+      case regular
+      case directory
+      case symbolicLink
+      case other
+    }
+
+    let kind: Kind
+    /// Unix permission bits.
+    let permissions: UInt16
+    let size: UInt64
+    /// Seconds since 1970.
+    let modified: Int64
+  }
+
+  /// A failed call, as its `errno`.
+  struct Failure: Error {
+    let reason: CInt
+    var description: String { describe(reason) }
+    var isMissing: Bool { reason == ENOENT || reason == ENOTDIR }
+    var isForbidden: Bool { reason == EACCES || reason == EPERM }
+  }
+
+  /// The corresponding C function is `lstat`: links are not followed.
+  static func status(_ path: String) throws(Failure) -> Status {
+    var status = stat()
+    guard unsafe lstat(path, &status) == 0 else { throw Failure(reason: errno) }
+    let kind: Status.Kind =
+      switch status.st_mode & S_IFMT {
+      case S_IFREG: .regular
+      case S_IFDIR: .directory
+      case S_IFLNK: .symbolicLink
+      default: .other
+      }
+    return Status(
+      kind: kind, permissions: UInt16(status.st_mode & 0o777), size: UInt64(status.st_size),
+      modified: Int64(status.st_mtim.tv_sec))
+  }
+
+  /// The absolute path without links. The corresponding C function is `realpath`.
+  static func canonical(_ path: String) throws(Failure) -> String {
+    guard let resolved = unsafe realpath(path, nil) else { throw Failure(reason: errno) }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// The names in a directory, each as its bytes, without `.` and `..`, in no order.
+  ///
+  /// The corresponding C functions are `opendir` and `readdir`.
+  /// - Parameter limit: so many at the most are read.
+  static func names(in directory: String, limit: Int) throws(Failure) -> [[UInt8]] {
+    guard let stream = unsafe opendir(directory) else { throw Failure(reason: errno) }
+    defer { unsafe closedir(stream) }
+    var names: [[UInt8]] = []
+    while names.count < limit {
+      errno = 0
+      guard let entry = unsafe readdir(stream) else {
+        guard errno == 0 else { throw Failure(reason: errno) }
+        break
+      }
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
+      if name != Array(".".utf8), name != Array("..".utf8) { names.append(name) }
+    }
+    return names
+  }
+
+  /// The wall clock: nanoseconds since 1970.
+  static func now() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
+  /// The corresponding C function is `gmtime_r`.
+  static func calendar(_ seconds: Int64) -> (
+    year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int
+  ) {
+    var time = time_t(seconds)
+    var parts = unsafe tm()
+    unsafe gmtime_r(&time, &parts)
+    return unsafe (
+      Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday), Int(parts.tm_hour),
+      Int(parts.tm_min), Int(parts.tm_sec)
+    )
+  }
+
+  /// The number of processors that this process may use.
+  static func processorCount() -> Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
+
+  /// The corresponding C function is `strerror_r`.
+  private static func describe(_ reason: CInt) -> String {
+    var text = [CChar](repeating: 0, count: 128)
+    guard unsafe strerror_r(reason, &text, text.count) == 0 else { return "errno \(reason)" }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,127 @@
+internal import SQLiteSnapshot
+internal import Zip
+
+/// All that goes into one archive, held fast: every snapshot taken, every file open.
+struct Inventory {
+  /// In the archive's order, without the manifest.
+  private(set) var items: [Item] = []
+  private(set) var skipped: [Skipped]
+  /// From the earliest snapshot to the latest.
+  let skewNanoseconds: Int64
+
+  /// Takes everything there is.
+  ///
+  /// The databases are opened first; then those that must be copied are copied, which takes time; then those
+  /// that can be pinned are pinned, which takes none; then each copy is asked whether it is still the state of
+  /// now. So the instants lie as close together as the writers let them.
+  ///
+  /// - Parameter now: nanoseconds since 1970.
+  init(of directory: DataDirectory, _ options: ArchiveOptions, now: Int64) throws(BackupError) {
+    skipped = directory.skipped
+    var rollback: [(DataDirectory.Candidate, Database)] = []
+    var writeAhead: [(DataDirectory.Candidate, Database)] = []
+    var files = directory.files.map { (candidate: $0, note: String?.none) }
+    for candidate in directory.databases {
+      guard !Task.isCancelled else { throw .cancelled }
+      do throws(SQLiteError) {
+        let database = try Database(path: candidate.path, options.snapshots)
+        if database.journalMode == "wal" {
+          writeAhead.append((candidate, database))
+        } else {
+          rollback.append((candidate, database))
+        }
+      } catch {
+        if error.isNotADatabase, !Self.hasJournal(candidate) {
+          files.append((candidate, "not an SQLite database: taken as a plain file"))
+        } else {
+          skipped.append(Self.skip(candidate, error))
+        }
+      }
+    }
+
+    var snapshots: [Snapshot] = []
+    for (candidate, database) in rollback + writeAhead {
+      guard !Task.isCancelled else { throw .cancelled }
+      do throws(SQLiteError) {
+        let snapshot = try database.snapshot()
+        snapshots.append(snapshot)
+        items.append(Item(candidate, size: snapshot.size, .snapshot(snapshot), note: nil))
+      } catch {
+        skipped.append(Self.skip(candidate, error))
+      }
+    }
+    for snapshot in snapshots { snapshot.confirm() }
+    let instants = snapshots.map(\.takenAt)
+    skewNanoseconds = (instants.max() ?? 0) - (instants.min() ?? 0)
+
+    for (candidate, note) in files {
+      guard !Task.isCancelled else { throw .cancelled }
+      do throws(SQLiteError) {
+        let file = try PlainFile(path: candidate.path)
+        items.append(Item(candidate, size: try file.size(), .file(file), note: note))
+      } catch {
+        skipped.append(Self.skip(candidate, error))
+      }
+    }
+    refuseUnsafeNames()
+    items.sort { Self.order($0) < Self.order($1) }
+    items.append(
+      Item(
+        name: "VERSION", bytes: Array((options.appVersion + "\n").utf8), modified: now / 1_000_000_000))
+  }
+
+  /// Databases directly in the directory come first, whatever they turned out to be; within a group, by name.
+  private static func order(_ item: Item) -> (Int, String) {
+    (item.entry.name.contains("/") || !item.entry.name.hasSuffix(".db") ? 1 : 0, item.entry.name)
+  }
+
+  /// A name that an archive must not have, since readers elsewhere take parts of it for something else.
+  private mutating func refuseUnsafeNames() {
+    items.removeAll { item in
+      do throws(ZipError) {
+        try item.entry.checkName()
+        return false
+      } catch {
+        skipped.append(
+          Skipped(path: item.entry.name, reason: SkipReason.unsafeName.rawValue, detail: "\(error)"))
+        return true
+      }
+    }
+  }
+
+  /// Whether a file that does not begin as a database does has a journal beside it all the same: then it is an
+  /// encrypted or a damaged one, and a plain copy of it would be torn.
+  private static func hasJournal(_ candidate: DataDirectory.Candidate) -> Bool {
+    ["-wal", "-journal"].contains { suffix in
+      ((try? FileSystem.status(candidate.path + suffix))?.size ?? 0) > 0
+    }
+  }
+
+  private static func skip(_ candidate: DataDirectory.Candidate, _ error: SQLiteError) -> Skipped {
+    var reason = error.reason
+    if reason == .cannotOpen, (try? FileSystem.status(candidate.path)) == nil { reason = .missing }
+    var detail = error.description
+    switch reason {
+    case .locked: detail += "; another connection held its lock for longer than --busy-timeout"
+    case .hotJournal: detail += "; open it once with the application, which rolls the journal back"
+    case .permission: detail += "; run as the application's own user, who may write its -shm"
+    case .notADatabase: detail += "; it has a journal beside it, so it may be encrypted"
+    default: break
+    }
+    return Skipped(path: candidate.name, reason: reason.rawValue, detail: detail)
+  }
+}
+
+extension Item {
+  /// An entry for something in the data directory.
+  fileprivate init(_ candidate: DataDirectory.Candidate, size: UInt64, _ source: Source, note: String?) {
+    var modified = candidate.status.modified
+    if case .snapshot = source, let log = try? FileSystem.status(candidate.path + "-wal"), log.size > 0 {
+      modified = max(modified, log.modified)
+    }
+    self.init(
+      ZipEntry(
+        name: candidate.name, modified: modified, permissions: candidate.status.permissions, size: size),
+      source, note: note)
+  }
+}

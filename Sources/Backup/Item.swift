@@ -1,0 +1,89 @@
+internal import SQLiteSnapshot
+internal import Zip
+
+/// One entry of an archive before it is written: where its bytes come from, and what the manifest says of it.
+struct Item {
+  /// Where an entry's bytes come from.
+  enum Source {
+    case snapshot(Snapshot)
+    case file(PlainFile)
+    case text([UInt8])
+  }
+
+  let entry: ZipEntry
+  private var source: Source
+  /// What else the manifest is to say of it.
+  private let note: String?
+
+  init(_ entry: ZipEntry, _ source: Source, note: String? = nil) {
+    self.entry = entry
+    self.source = source
+    self.note = note
+  }
+
+  /// The archive's last entry.
+  init(manifest: Manifest, modified: Int64) {
+    self.init(name: "MANIFEST.json", bytes: manifest.encoded(), modified: modified)
+  }
+
+  /// An entry of our own making.
+  ///
+  /// - Parameter modified: seconds since 1970.
+  init(name: String, bytes: [UInt8], modified: Int64) {
+    self.init(
+      ZipEntry(name: name, modified: modified, permissions: 0o644, size: UInt64(bytes.count)), .text(bytes))
+  }
+
+  /// Whether it is a database whose snapshot is still held.
+  var isDatabase: Bool {
+    if case .snapshot = source { true } else { false }
+  }
+
+  /// Closes what it was read from.
+  mutating func release() { source = .text([]) }
+
+  /// - Throws: `logGrewTooMuch` if the log of a pinned database has grown by more than `limit` bytes.
+  func checkLogGrowth(_ limit: UInt64) throws(BackupError) {
+    guard case .snapshot(let snapshot) = source else { return }
+    do throws(SQLiteError) {
+      if try snapshot.logGrowth() <= limit { return }
+    } catch {
+      throw .reading(path: entry.name, error)
+    }
+    throw .logGrewTooMuch(path: entry.name, limit: limit)
+  }
+
+  /// The `count` bytes from `offset` on.
+  func read(_ count: Int, at offset: UInt64) throws(BackupError) -> [UInt8] {
+    do throws(SQLiteError) {
+      switch source {
+      case .snapshot(let snapshot): return try snapshot.read(count, at: offset)
+      case .file(let file): return try file.read(count, at: offset)
+      case .text(let text): return Array(text[Int(offset)..<Int(offset) + count])
+      }
+    } catch {
+      throw .reading(path: entry.name, error)
+    }
+  }
+
+  /// The manifest's line for it.
+  func manifestEntry(sha256: String, crc32: UInt32) -> Manifest.Entry {
+    var database: Manifest.Database?
+    if case .snapshot(let snapshot) = source {
+      database = Manifest.Database(
+        journalMode: snapshot.journalMode, pageSize: snapshot.pageSize, pageCount: snapshot.pageCount,
+        method: snapshot.method.rawValue, takenAt: Timestamp(nanoseconds: snapshot.takenAt).milliseconds)
+    }
+    return Manifest.Entry(
+      path: entry.name, kind: database == nil ? .file : .database, size: entry.size, sha256: sha256,
+      crc32: Self.hexadecimal(crc32),
+      modified: Timestamp(nanoseconds: entry.modified * 1_000_000_000).seconds,
+      database: database, note: note)
+  }
+
+  /// Eight digits.
+  static func hexadecimal(_ crc32: UInt32) -> String {
+    let digits = String(crc32, radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
+  }
+}

@@ -1,0 +1,83 @@
+internal import FoundationEssentials
+
+/// The last entry of every archive: what is in it, how it was taken, and what could not be.
+struct Manifest: Codable {
+  /// The version of this format.
+  var format = 1
+  var generator: String
+  var name: String
+  var appVersion: String
+  /// RFC 3339.
+  var created: String
+  /// The time between the earliest and the latest of the snapshots, in milliseconds.
+  var snapshotSkewMilliseconds: Double
+  /// Whether nothing was skipped.
+  var complete: Bool
+  var entries: [Entry]
+  var skipped: [Skipped]
+
+  struct Entry: Codable {
+    var path: String
+    var kind: Kind
+    /// In bytes, uncompressed.
+    var size: UInt64
+    /// In hexadecimal.
+    var sha256: String
+    /// In hexadecimal, as `unzip -v` prints it.
+    var crc32: String
+    /// RFC 3339.
+    var modified: String
+    var database: Database?
+    /// What else is to be known of it.
+    var note: String?
+
+    enum Kind: String, Codable {
+      case database
+      case file
+    }
+  }
+
+  struct Database: Codable {
+    var journalMode: String
+    var pageSize: Int
+    var pageCount: UInt32
+    var method: String
+    /// RFC 3339.
+    var takenAt: String
+
+    enum CodingKeys: String, CodingKey {
+      case journalMode = "journal_mode"
+      case pageSize = "page_size"
+      case pageCount = "page_count"
+      case method
+      case takenAt = "taken_at"
+    }
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case format, generator, name, created, complete, entries, skipped
+    case appVersion = "app_version"
+    case snapshotSkewMilliseconds = "snapshot_skew_ms"
+  }
+
+  /// The JSON text, which has the same length whatever digits the digests have.
+  func encoded() -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    do {
+      return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
+    } catch {
+      fatalError("a manifest of strings and numbers is always JSON: \(error)")
+    }
+  }
+}
+
+/// Something that should have been in the archive and is not.
+public struct Skipped: Codable, Equatable, Sendable {
+  /// Its path in the archive.
+  public var path: String
+  /// Why, in one stable word for programs: README.md lists them.
+  public var reason: String
+  /// Why, for people.
+  public var detail: String
+}

@@ -1,0 +1,29 @@
+/// How long a client may take, and how many there may be.
+public struct ConnectionLimits: Sendable {
+  /// Connections at once; more wait in the kernel's queue.
+  public var connectionCount: Int
+  /// From the first byte of a request to its empty line: a head is one packet, or a few.
+  public var headTimeout: Duration
+  /// Without a request: longer than nginx keeps an upstream connection (60 s), so that it is nginx who closes.
+  public var idleTimeout: Duration
+  /// How long a client may take none of the bytes that wait for it.
+  public var stallTimeout: Duration
+  /// How long, and for how many bytes, a connection that we end is still read from: to close it with bytes
+  /// unread would send a reset, which can overtake the answer.
+  public var lingerTimeout: Duration
+  /// See `lingerTimeout`.
+  public var lingerSize: Int
+
+  /// Sets every limit; those not named are the standard ones.
+  public init(
+    connectionCount: Int = 10_000, headTimeout: Duration = .seconds(10), idleTimeout: Duration = .seconds(75),
+    stallTimeout: Duration = .seconds(60), lingerTimeout: Duration = .seconds(2), lingerSize: Int = 256 * 1024
+  ) {
+    self.connectionCount = connectionCount
+    self.headTimeout = headTimeout
+    self.idleTimeout = idleTimeout
+    self.stallTimeout = stallTimeout
+    self.lingerTimeout = lingerTimeout
+    self.lingerSize = lingerSize
+  }
+}

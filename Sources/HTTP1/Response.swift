@@ -1,0 +1,58 @@
+public import EventLoop
+
+/// The answer to one request, to be sent whole or piece by piece.
+@Loop public struct Response {
+  private let connection: Connection
+  private let request: RequestHead
+
+  init(_ connection: Connection, to request: RequestHead) {
+    self.connection = connection
+    self.request = request
+  }
+
+  /// Where the client is.
+  public var peer: SocketAddress { connection.peer }
+
+  /// Ends every operation on the connection: the client sees it reset.
+  public func breakOff() { connection.cancel() }
+
+  /// Sends a whole answer; its content is left out if the request was for the head alone.
+  ///
+  /// - Throws: `SystemError` when the client takes it no further.
+  public func send(_ status: Status, _ mediaType: String, _ content: [UInt8]) async throws(SystemError) {
+    var head = ResponseHead(status)
+    head.add("Content-Type", mediaType)
+    head.add("Content-Length", "\(content.count)")
+    head.add("Cache-Control", "no-store")
+    try await connection.send(head, content, isHeadRequest: request.method == .head)
+  }
+
+  /// Sends the head of an answer whose content follows.
+  ///
+  /// - Parameter contentLength: in bytes, if it is known; else the content is chunked (RFC 9112 §7.1), or ends
+  ///   with the connection for a client of HTTP/1.0.
+  /// - Returns: what takes the content; nil if the request was for the head alone.
+  /// - Throws: `SystemError` when the client takes it no further.
+  public func begin(_ head: ResponseHead, contentLength: UInt64?) async throws(SystemError) -> BodyWriter? {
+    try await connection.begin(head, contentLength: contentLength)
+    return request.method == .head ? nil : BodyWriter(connection)
+  }
+}
+
+/// Takes an answer's content as fast as the client does. One that is dropped before `finish` breaks the
+/// connection off.
+@Loop public struct BodyWriter: ~Copyable {
+  private let connection: Connection
+
+  init(_ connection: Connection) { self.connection = connection }
+
+  /// Sends a piece; returns when the socket has taken all of it.
+  ///
+  /// - Throws: `SystemError` when the client takes it no further: `ETIMEDOUT` after the stall timeout.
+  public mutating func write(_ bytes: [UInt8]) async throws(SystemError) { try await connection.write(bytes) }
+
+  /// Says that the content is whole.
+  ///
+  /// - Throws: `SystemError` when the client takes it no further.
+  public consuming func finish() async throws(SystemError) { try await connection.finish() }
+}

@@ -1,0 +1,70 @@
+public import EventLoop
+
+/// What answers requests.
+public protocol RequestHandler: Sendable {
+  /// Answers one request: with `response.send`, or with `response.begin` and what it returns.
+  ///
+  /// - Throws: an `HTTPError` to have it sent as the answer. Anything else, and any error after the head has
+  ///   left, breaks the connection off, so that nobody takes half an answer for a whole one.
+  @Loop func respond(to request: RequestHead, _ response: Response) async throws
+}
+
+/// Accepts connections and lets a handler answer what is asked on them.
+@Loop public final class Server<Handler: RequestHandler> {
+  private let handler: Handler
+  private let limits: ConnectionLimits
+  private var listeners: [Listener] = []
+  private var connections: [ObjectIdentifier: (connection: Connection, task: Task<Void, Never>)] = [:]
+  private let connectionClosed = Condition()
+
+  /// Makes a server that listens to nothing yet.
+  public init(_ handler: Handler, _ limits: ConnectionLimits) {
+    self.handler = handler
+    self.limits = limits
+  }
+
+  /// Accepts from a listening socket from now on.
+  public func serve(_ listener: Listener) {
+    listeners.append(listener)
+    Task { @Loop in
+      while true {
+        while connections.count >= limits.connectionCount { _ = await connectionClosed.wait() }
+        // It fails once the server drains.
+        guard let (socket, peer) = try? await listener.accept(descriptorFreed: connectionClosed) else {
+          return
+        }
+        start(socket, peer)
+      }
+    }
+  }
+
+  private func start(_ rawValue: CInt, _ peer: SocketAddress) {
+    // A connection that broke before it could be registered is nobody's.
+    guard let socket = try? Socket(owning: rawValue, peer: peer) else { return }
+    let connection = Connection(socket, limits)
+    let id = ObjectIdentifier(connection)
+    let task = Task { @Loop in
+      await connection.run(handler)
+      connections[id] = nil
+      connectionClosed.notify()
+    }
+    connections[id] = (connection, task)
+    connection.onLost { task.cancel() }
+  }
+
+  /// Accepts no more, lets what is under way finish, and breaks off what has not by the deadline.
+  ///
+  /// The listening sockets stay open, whoever else has them.
+  /// - Parameter timeout: how long running answers may take.
+  public func drain(timeout: Duration) async {
+    let deadline = ContinuousClock.now + timeout
+    for listener in listeners { listener.canceller.cancel() }
+    for (connection, _) in connections.values { connection.closeWhenIdle() }
+    while !connections.isEmpty, await connectionClosed.wait(until: deadline) {}
+    for (connection, task) in connections.values {
+      task.cancel()
+      connection.cancel()
+    }
+    while !connections.isEmpty { _ = await connectionClosed.wait() }
+  }
+}

@@ -1,0 +1,39 @@
+/// Compresses blocks, each without regard to any other, so that all cores can work at one member.
+public struct DeflateEngine: Sendable {
+  /// The data of one block in bytes. A member is cut into blocks of this size, the last of which may be shorter.
+  ///
+  /// Large enough that starting afresh costs little (0.5 % of size), and small enough that a window of them does.
+  public static let blockSize = 256 * 1024
+
+  private let parameters: DeflateParameters?
+
+  /// Makes an engine. It holds no state, so any number of tasks may use one at once.
+  public init(_ compression: Compression) {
+    parameters = compression.deflateParameters
+  }
+
+  /// Compresses one block, ended by a sync flush, or finished when it is the member's last. A member of no bytes is
+  /// one empty last block.
+  ///
+  /// The result is never longer than the same data stored, which bounds a member's length before it is compressed.
+  ///
+  /// - Parameters:
+  ///   - input: The data, at most ``blockSize`` bytes.
+  ///   - isLast: Whether the member ends with this block.
+  /// - Throws: ``ZipError/blockTooLarge(byteCount:)``; ``ZipError/zlib(code:)``, for want of memory.
+  ///
+  /// RFC 1951.
+  public func deflate(_ input: [UInt8], isLast: Bool) throws(ZipError) -> DeflatedBlock {
+    guard input.count <= Self.blockSize else { throw .blockTooLarge(byteCount: input.count) }
+    return DeflatedBlock(
+      bytes: try compress(input, isLast: isLast) ?? StoredBlocks.encode(input, isLast: isLast),
+      crc32: Zlib.crc32(input), uncompressedCount: input.count, isLast: isLast)
+  }
+
+  /// The data compressed, or `nil` if that would not make it shorter than storing it.
+  private func compress(_ input: [UInt8], isLast: Bool) throws(ZipError) -> [UInt8]? {
+    guard let parameters else { return nil }
+    let bound = StoredBlocks.encodedCount(of: input.count, isLast: isLast)
+    return try Zlib.deflate(input, isLast: isLast, parameters, into: bound)
+  }
+}

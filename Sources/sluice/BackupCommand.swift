@@ -1,0 +1,107 @@
+import ArgumentParser
+import Backup
+import EventLoop
+import Glibc
+
+/// `sluice backup`: the same zip without a server.
+struct BackupCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "backup",
+    abstract: "Write one backup to a file or to standard output.",
+    discussion: """
+      A file appears whole or not at all.
+
+      EXAMPLES
+        sluice backup --data /var/lib/app
+        sluice backup --data /var/lib/app -o /backups/app.zip
+        sluice backup --data /var/lib/app -o - | ssh vault 'cat > app.zip'
+
+      EXIT STATUS
+        0 complete; 1 failed; 3 whole, but something was skipped; 64 the command line is wrong.
+      """)
+
+  @OptionGroup var archive: ArchiveArguments
+
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp(
+      "Where to write it; - is standard output. (default: NAME-backup-DATE.zip in this directory)",
+      valueName: "file"))
+  var output: String?
+
+  func run() throws {
+    Signals.block([SIGTERM, SIGINT])
+    signal(SIGPIPE, SIG_IGN)
+    if output == "-", isatty(STDOUT_FILENO) == 1 {
+      throw Failure(description: "-o -: a zip would garble the terminal; send it to a file or a pipe")
+    }
+    raiseDescriptorLimit()
+    let options = try archive.options()
+    let isComplete = try Loop.run {
+      let work = Task { @Loop in try await write(options) }
+      Task { @Loop in
+        let signals = try Signals([SIGTERM, SIGINT])
+        _ = try await signals.next()
+        work.cancel()
+        _ = try await signals.next()
+        _exit(1)
+      }
+      return try await work.value
+    }
+    if !isComplete { throw ExitCode(3) }
+  }
+
+  /// - Returns: whether nothing was skipped.
+  @Loop private func write(_ options: ArchiveOptions) async throws -> Bool {
+    let (session, preamble) = try await BackupSession.open(options)
+    for skipped in preamble.skipped {
+      printError("sluice: skipped \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
+    }
+    let progress = Progress(total: preamble.contentSize)
+    do {
+      let file = try await ArchiveFile(output, defaultName: preamble.fileName)
+      let watch = Task { try await session.watchLimits() }
+      defer { watch.cancel() }
+      do {
+        while let chunk = try await session.next() {
+          try await file.append(chunk)
+          progress.show(await session.bytesRead)
+        }
+        try await file.commit()
+      } catch {
+        await file.discard()
+        throw await session.close() ?? error
+      }
+    } catch {
+      progress.clear()
+      await session.close()
+      throw error
+    }
+    progress.clear()
+    return preamble.skipped.isEmpty
+  }
+}
+
+/// How far a backup is, on a terminal's last line; nothing anywhere else.
+@Loop private final class Progress {
+  private let total: UInt64
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private var shownAt: ContinuousClock.Instant?
+
+  init(total: UInt64) { self.total = total }
+
+  func show(_ done: UInt64) {
+    let now = ContinuousClock.now
+    if let shownAt, now - shownAt < .milliseconds(100) { return }
+    guard isTerminal else { return }
+    shownAt = now
+    let percent = total == 0 ? 100 : min(100, done * 100 / total)
+    put("\r\(percent) %, \(done >> 20) of \(total >> 20) MiB", STDERR_FILENO)
+  }
+
+  /// Leaves the line empty.
+  func clear() {
+    if shownAt != nil { put("\r\u{1b}[K", STDERR_FILENO) }
+    shownAt = nil
+  }
+}

@@ -1,0 +1,136 @@
+import Backup
+import EventLoop
+import HTTP1
+import Logging
+import Zip
+
+extension BackupService {
+  /// `GET /api/backup`: one zip, made as fast as the client reads it.
+  func backup(_ request: RequestHead, _ response: Response) async throws {
+    let wanted = try BackupSession.Request(request.target)
+    try beginBackup()
+    var log = logger
+    log[metadataKey: "client"] = "\(response.peer)"
+    let start = ContinuousClock.now
+    var byteCount: UInt64 = 0
+    do {
+      let skipped = try await stream(wanted, response, log, &byteCount)
+      endBackup(skipped.isEmpty ? "complete" : "incomplete", byteCount: byteCount)
+      log.info(
+        "backup sent",
+        metadata: [
+          "bytes": "\(byteCount)", "duration": "\(ContinuousClock.now - start)",
+          "skipped": "\(skipped.count)",
+        ])
+    } catch {
+      endBackup("failed", byteCount: byteCount)
+      log.error(
+        "backup failed",
+        metadata: [
+          "bytes": "\(byteCount)", "duration": "\(ContinuousClock.now - start)", "reason": "\(error)",
+        ])
+      throw (error as? BackupError)?.answer ?? error
+    }
+  }
+
+  private func stream(
+    _ wanted: BackupSession.Request, _ response: Response, _ log: Logger, _ byteCount: inout UInt64
+  ) async throws -> [Skipped] {
+    let (session, preamble) = try await BackupSession.open(options, wanted)
+    for skipped in preamble.skipped {
+      log.warning(
+        "skipped",
+        metadata: [
+          "path": "\(printable(skipped.path))", "reason": "\(skipped.reason)", "detail": "\(skipped.detail)",
+        ])
+    }
+    do {
+      guard var body = try await response.begin(preamble.head, contentLength: preamble.archiveSize) else {
+        await session.close()
+        return preamble.skipped
+      }
+      // A client that takes nothing must not hold a snapshot past its limits.
+      Task { @Loop in
+        do { try await session.watchLimits() } catch { response.breakOff() }
+      }
+      while let chunk = try await session.next() {
+        try await body.write(chunk)
+        byteCount += UInt64(chunk.count)
+      }
+      try await body.finish()
+    } catch {
+      // Why the session ended says more than that the connection did.
+      throw await session.close() ?? error
+    }
+    await session.close()
+    return preamble.skipped
+  }
+}
+
+extension BackupSession.Request {
+  /// Reads the query; what it does not know it refuses, so that a slip of the pen is no smaller backup.
+  fileprivate init(_ target: RequestTarget) throws(HTTPError) {
+    self.init()
+    for item in target.query {
+      switch item.name {
+      case "db":
+        databases = (databases ?? []) + [item.value]
+      case "compression" where compression == nil:
+        guard let value = Compression(rawValue: item.value) else {
+          throw HTTPError(.badRequest, "compression is one of store, fast, default and best.")
+        }
+        compression = value
+      case "strict" where strict == nil:
+        guard item.value == "1" || item.value == "0" else {
+          throw HTTPError(.badRequest, "strict is 1 or 0.")
+        }
+        strict = item.value == "1"
+      default:
+        throw HTTPError(
+          .badRequest, "The query has db (as often as wanted), compression and strict, and nothing else.")
+      }
+    }
+  }
+}
+
+extension BackupSession.Preamble {
+  fileprivate var head: ResponseHead {
+    var head = ResponseHead(.ok)
+    head.add("Content-Type", "application/zip")
+    head.add("Content-Disposition", ContentDisposition.attachment(filename: fileName))
+    head.add("Cache-Control", "no-store")
+    // nginx would otherwise read ahead of the client, onto its own disk.
+    head.add("X-Accel-Buffering", "no")
+    if !skipped.isEmpty { head.fields.append(FieldLine(skipped: skipped)) }
+    return head
+  }
+}
+
+extension FieldLine {
+  /// More than this would not fit into the head that a proxy takes; the manifest names all.
+  private static let maximumSkippedNames = 32
+
+  /// `Sluice-Skipped: a.db;reason=locked, b%20c.db;reason=permission`
+  fileprivate init(skipped: [Skipped]) {
+    var members = skipped.prefix(Self.maximumSkippedNames).map {
+      "\(FieldLine.percentEncoded($0.path));reason=\($0.reason)"
+    }
+    if skipped.count > members.count { members.append("...;more=\(skipped.count - members.count)") }
+    self.init(name: "Sluice-Skipped", value: members.joined(separator: ", "))
+  }
+}
+
+extension BackupError {
+  /// The answer to a request that got no archive.
+  fileprivate var answer: HTTPError {
+    switch self {
+    case .invalidName: HTTPError(.badRequest, description)
+    case .unknownDatabase: HTTPError(.notFound, description)
+    case .incomplete(let skipped):
+      HTTPError(.serviceUnavailable, description, fields: [FieldLine(skipped: skipped)])
+    case .dataDirectory, .tooManyFiles, .system: HTTPError(.serviceUnavailable, description)
+    case .reading, .snapshotTooOld, .logGrewTooMuch, .zip, .cancelled:
+      HTTPError(.internalServerError, description)
+    }
+  }
+}

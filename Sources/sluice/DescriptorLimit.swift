@@ -1,0 +1,13 @@
+import Glibc
+
+/// Allows this process as many descriptors as it may have: one for each connection and each file of a backup.
+///
+/// The soft limit is kept at 1024 for programs that use `select`; see systemd.exec(5), `LimitNOFILE=`.
+/// The corresponding C function is `setrlimit`.
+func raiseDescriptorLimit() {
+  var limit = rlimit()
+  guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+  limit.rlim_cur = limit.rlim_max
+  // Without it there are fewer, no more.
+  _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+}

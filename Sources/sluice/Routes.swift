@@ -1,0 +1,15 @@
+import EventLoop
+import HTTP1
+
+/// Which path is answered by what.
+struct Routes: RequestHandler {
+  let service: BackupService
+
+  func respond(to request: RequestHead, _ response: Response) async throws {
+    switch request.target.path {
+    case "/api/backup": try await service.backup(request, response)
+    case "/healthz": try await service.health(response)
+    default: throw HTTPError(.notFound, "There is nothing here. The backup is at /api/backup.")
+    }
+  }
+}

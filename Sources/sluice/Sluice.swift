@@ -1,0 +1,53 @@
+import ArgumentParser
+import Glibc
+
+/// The command line.
+@main
+struct Sluice: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sluice",
+    abstract: "Consistent hot backups of SQLite data directories, over HTTP or to a file.",
+    discussion: """
+      EXAMPLES
+        sluice serve --data /var/lib/app
+            Serve backups of the databases in /var/lib/app at http://127.0.0.1:8080/api/backup.
+        curl -OJ http://127.0.0.1:8080/api/backup
+            Fetch one: a zip with a consistent copy of every database.
+        sluice backup --data /var/lib/app -o app.zip
+            The same zip without a server.
+
+      EXIT STATUS
+        0 done; 1 failed; 3 done, but something was skipped (backup); 64 the command line is wrong.
+      """,
+    version: "sluice \(version)",
+    subcommands: [Serve.self, BackupCommand.self])
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let code = exitCode(for: error)
+      // --help and --version go to standard output, as they are.
+      if code.isSuccess { exit(withError: error) }
+      let message = message(for: error)
+      if !message.isEmpty { printError("sluice: \(message)") }
+      Glibc.exit(code.rawValue)
+    }
+  }
+}
+
+/// A failure that its message tells all about; the exit status is 1.
+struct Failure: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// One line on standard error.
+func printError(_ line: String) { put(line + "\n", STDERR_FILENO) }
+
+/// Text on a descriptor, at once and without a buffer.
+func put(_ text: String, _ descriptor: CInt) {
+  let bytes = Array(text.utf8)
+  // There is nobody to tell if this fails.
+  _ = unsafe write(descriptor, bytes, bytes.count)
+}
