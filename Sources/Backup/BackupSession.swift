@@ -265,8 +265,15 @@ public actor BackupSession {
       window.append(
         Block(
           isFirst: isFirst, isLast: isLast,
-          compressed: Task { @concurrent [engine] in try engine.deflate(bytes, isLast: isLast) }))
+          compressed: compress(bytes, isLast: isLast)))
       if isLast { finishReading() }
+    }
+  }
+
+  private func compress(_ bytes: [UInt8], isLast: Bool) -> Task<DeflatedBlock, any Error> {
+    Task { @concurrent [engine] in
+      FileSystem.yieldToOthers()
+      return try engine.deflate(bytes, isLast: isLast)
     }
   }
 

@@ -95,6 +95,19 @@ enum FileSystem {
   /// The number of processors that this process may use.
   static func processorCount() -> Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
 
+  /// Lets every other thread of the machine go before the calling one, its own process's event loop as well as
+  /// the application whose databases are backed up.
+  ///
+  /// The corresponding C function is `setpriority`, which on Linux speaks of a thread.
+  static func yieldToOthers() {
+    guard getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) < niceness else { return }
+    // It can only be refused by a policy that knows better.
+    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
+  }
+
+  /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
+  private static let niceness: CInt = 10
+
   /// The corresponding C function is `strerror_r`.
   private static func describe(_ reason: CInt) -> String {
     var text = [CChar](repeating: 0, count: 128)

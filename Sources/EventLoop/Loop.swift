@@ -17,6 +17,17 @@
     try LoopExecutor.shared.run(body)
   }
 
+  /// Starts a task that the loop resumes without a detour through Swift's concurrent pool.
+  ///
+  /// What the task calls that is isolated to nothing, or to an actor without an executor of its own, runs on the
+  /// loop's thread as well: it must not block.
+  @discardableResult
+  public static func start<Success: Sendable>(
+    _ body: @escaping @Loop @Sendable () async throws -> Success
+  ) -> Task<Success, any Error> {
+    Task(executorPreference: LoopExecutor.shared, operation: body)
+  }
+
   /// Suspends the caller for a time; the loop goes on.
   @Loop public static func sleep(for duration: Duration) async {
     _ = await Waiter.suspend(until: .now + duration) { _ in }

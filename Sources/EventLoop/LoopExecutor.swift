@@ -2,9 +2,10 @@ import Synchronization
 
 /// Runs the loop's jobs one at a time on one thread, and waits for the kernel when there are none.
 ///
-/// It is a serial executor and nothing more: as a task executor too, every task would bring the loop twelve
-/// times the jobs.
-final class LoopExecutor: SerialExecutor {
+/// It is a task executor too, for one reason: a task that is resumed by a continuation is first queued on its
+/// preferred task executor, and without one on Swift's concurrent pool, behind whatever that is compressing.
+/// Each job is run as isolated to the loop *and* on its task executor, so no task has to be queued twice.
+final class LoopExecutor: SerialExecutor, TaskExecutor {
   static let shared = LoopExecutor()
 
   private struct Queue {
@@ -55,7 +56,7 @@ final class LoopExecutor: SerialExecutor {
     thread.store(SystemCalls.currentThread(), ordering: .relaxed)
     defer { thread.store(0, ordering: .relaxed) }
     let outcome = Outcome<Success>()
-    Task { @Loop in
+    Loop.start {
       let result: Result<Success, any Error>
       do { result = .success(try await body()) } catch { result = .failure(error) }
       outcome.result.withLock { $0 = result }
@@ -78,6 +79,9 @@ final class LoopExecutor: SerialExecutor {
       defer { queue.jobs.removeAll(keepingCapacity: true) }
       return queue.jobs
     }
-    for job in jobs { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+    for job in jobs {
+      unsafe job.runSynchronously(
+        isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+    }
   }
 }

@@ -14,7 +14,7 @@ public protocol RequestHandler: Sendable {
   private let handler: Handler
   private let limits: ConnectionLimits
   private var listeners: [Listener] = []
-  private var connections: [ObjectIdentifier: (connection: Connection, task: Task<Void, Never>)] = [:]
+  private var connections: [ObjectIdentifier: (connection: Connection, task: Task<Void, any Error>)] = [:]
   private let connectionClosed = Condition()
 
   /// Makes a server that listens to nothing yet.
@@ -26,7 +26,7 @@ public protocol RequestHandler: Sendable {
   /// Accepts from a listening socket from now on.
   public func serve(_ listener: Listener) {
     listeners.append(listener)
-    Task { @Loop in
+    Loop.start { [self] in
       while true {
         while connections.count >= limits.connectionCount { _ = await connectionClosed.wait() }
         // It fails once the server drains.
@@ -43,7 +43,7 @@ public protocol RequestHandler: Sendable {
     guard let socket = try? Socket(owning: rawValue, peer: peer) else { return }
     let connection = Connection(socket, limits)
     let id = ObjectIdentifier(connection)
-    let task = Task { @Loop in
+    let task = Loop.start { [self] in
       await connection.run(handler)
       connections[id] = nil
       connectionClosed.notify()

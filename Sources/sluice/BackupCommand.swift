@@ -38,8 +38,8 @@ struct BackupCommand: ParsableCommand {
     raiseDescriptorLimit()
     let options = try archive.options()
     let isComplete = try Loop.run {
-      let work = Task { @Loop in try await write(options) }
-      Task { @Loop in
+      let work = Loop.start { try await write(options) }
+      Loop.start {
         let signals = try Signals([SIGTERM, SIGINT])
         _ = try await signals.next()
         work.cancel()
@@ -60,8 +60,7 @@ struct BackupCommand: ParsableCommand {
     let progress = Progress(total: preamble.contentSize)
     do {
       let file = try await ArchiveFile(output, defaultName: preamble.fileName)
-      let watch = Task { try await session.watchLimits() }
-      defer { watch.cancel() }
+      Loop.start { try await session.watchLimits() }
       do {
         while let chunk = try await session.next() {
           try await file.append(chunk)

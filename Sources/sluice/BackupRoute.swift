@@ -50,7 +50,7 @@ extension BackupService {
         return preamble.skipped
       }
       // A client that takes nothing must not hold a snapshot past its limits.
-      Task { @Loop in
+      Loop.start {
         do { try await session.watchLimits() } catch { response.breakOff() }
       }
       while let chunk = try await session.next() {

@@ -79,7 +79,7 @@ struct Serve: ParsableCommand {
       logger.info(
         "stopping", metadata: ["signal": "\(first)", "running_backups": "\(service.runningBackups)"])
       Notify.stopping(status: "Finishing \(service.runningBackups) backups")
-      Task { @Loop in
+      Loop.start {
         let signals = try Signals([SIGTERM, SIGINT])
         _ = try await signals.next()
         _exit(1)
