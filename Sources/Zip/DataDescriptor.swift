@@ -10,8 +10,8 @@ struct DataDescriptor {
   let crc32: UInt32
   let compressedSize: UInt64
   let uncompressedSize: UInt64
-  /// APPNOTE 4.3.9.2: "When a data descriptor is used with a ZIP64 entry … the compressed and uncompressed sizes [are]
-  /// 8 byte values": as the local header has said, whatever the sizes have come to be.
+  /// Whether the sizes have eight bytes. APPNOTE 4.3.9.2: "if the zip64 extended information extra field is present
+  /// for the file the compressed and uncompressed sizes will be 8 byte values", whatever they have come to be.
   let isZip64: Bool
 
   func append(to output: inout [UInt8]) {

@@ -36,18 +36,19 @@ struct Zip64ExtendedInformation {
 struct ExtendedTimestamp {
   static let headerID: UInt16 = 0x5455
 
-  private let modificationTime: Int32
+  private let modificationTime: UInt32
 
-  /// `nil` for a time that 32 bits cannot tell: the ``DOSDateTime`` comes closer to it than the end of the range.
+  /// `nil` for a time after January 2038, which does not fit, and for one before 1970, which does but which unzip and
+  /// libarchive take for one after 2038. The ``DOSDateTime`` comes closer to both.
   init?(secondsSince1970 seconds: Int64) {
-    guard let modificationTime = Int32(exactly: seconds) else { return nil }
-    self.modificationTime = modificationTime
+    guard let modificationTime = Int32(exactly: seconds), modificationTime >= 0 else { return nil }
+    self.modificationTime = UInt32(modificationTime)
   }
 
   func append(to output: inout [UInt8]) {
     output.append(littleEndian: Self.headerID)
     output.append(littleEndian: 5 as UInt16)  // size of this extra block
     output.append(1)  // info bits: the modification time is present
-    output.append(littleEndian: UInt32(bitPattern: modificationTime))
+    output.append(littleEndian: modificationTime)
   }
 }

@@ -132,7 +132,8 @@ public struct ZipWriter: ~Copyable {
       produce(into: &output) { [limits] in header.append(to: &$0, limits: limits) }
     }
     let end = EndOfCentralDirectory(
-      entryCount: UInt64(directory.count), directorySize: offset - directoryOffset, directoryOffset: directoryOffset)
+      entryCount: UInt64(directory.count), directorySize: offset - directoryOffset,
+      directoryOffset: directoryOffset)
     if end.needsZip64(limits) {
       let recordOffset = offset
       produce(into: &output) { Zip64EndOfCentralDirectory(record: end).append(to: &$0) }

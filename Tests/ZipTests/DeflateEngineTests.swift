@@ -1,0 +1,77 @@
+import Testing
+
+@testable import Zip
+
+@Suite struct DeflateEngineTests {
+  @Test(arguments: Compression.allCases)
+  func `blocks joined in order are one deflate stream`(compression: Compression) throws {
+    let folder = try TemporaryFolder()
+    for member in TestMember.variety {
+      let engine = DeflateEngine(compression)
+      let blocks = try member.blocks.map { try engine.deflate($0.data, isLast: $0.isLast) }
+      let stream = try folder.write(blocks.flatMap(\.bytes), to: "stream")
+      let data = try folder.write(member.data, to: "data")
+      _ = try Tool.python(
+        """
+        import sys, zlib
+        inflate = zlib.decompressobj(-15)
+        assert inflate.decompress(open(sys.argv[1], 'rb').read()) == open(sys.argv[2], 'rb').read(), 'data'
+        assert inflate.eof and not inflate.unused_data, 'end'
+        """, [stream, data], in: folder)
+    }
+  }
+
+  @Test(arguments: Compression.allCases, [0, 1, 16_383, 65_535, 65_536, DeflateEngine.blockSize])
+  func `no block is longer than it is stored, whatever is in it`(compression: Compression, count: Int) throws
+  {
+    let engine = DeflateEngine(compression)
+    for isLast in [false, true] {
+      let block = try engine.deflate(Bytes.noise(count), isLast: isLast)
+      #expect(block.bytes.count <= StoredBlocks.encodedCount(of: count, isLast: isLast))
+      #expect(block.uncompressedCount == count)
+      #expect(block.isLast == isLast)
+    }
+  }
+
+  @Test func `more compression makes less`() throws {
+    let data = Bytes.pages(DeflateEngine.blockSize)
+    let counts = try Compression.allCases.map {
+      try DeflateEngine($0).deflate(data, isLast: true).bytes.count
+    }
+    #expect(counts == counts.sorted(by: >))
+    #expect(Set(counts).count == counts.count)
+  }
+
+  @Test func `stored blocks are as RFC 1951 draws them`() {
+    #expect(StoredBlocks.encode([], isLast: false) == [])
+    #expect(StoredBlocks.encode([], isLast: true) == [1, 0, 0, 0xff, 0xff])
+    #expect(StoredBlocks.encode([7, 8], isLast: false) == [0, 2, 0, 0xfd, 0xff, 7, 8])
+    let two = StoredBlocks.encode([UInt8](repeating: 9, count: 65_536), isLast: true)
+    #expect(two.prefix(6) == [0, 0xff, 0xff, 0, 0, 9])
+    #expect(two.suffix(6) == [1, 1, 0, 0xfe, 0xff, 9])
+    #expect(two.count == 65_536 + 10)
+  }
+
+  @Test(arguments: [0, 1, 5, 65_535, 65_536, 131_070, DeflateEngine.blockSize])
+  func `the length of stored blocks is foretold`(count: Int) {
+    for isLast in [false, true] {
+      let encoded = StoredBlocks.encode([UInt8](repeating: 1, count: count), isLast: isLast)
+      #expect(encoded.count == StoredBlocks.encodedCount(of: count, isLast: isLast))
+    }
+  }
+
+  @Test func `refuses a block larger than the block size`() {
+    let count = DeflateEngine.blockSize + 1
+    let refusal = failure { () throws(ZipError) in
+      _ = try DeflateEngine(.fast).deflate([UInt8](repeating: 0, count: count), isLast: true)
+    }
+    #expect(refusal == .blockTooLarge(byteCount: count))
+  }
+
+  @Test func `a code of zlib's comes through as an error`() {
+    let refusal = failure { () throws(ZipError) in
+      _ = try Zlib.deflate([1], isLast: true, DeflateParameters(level: 42, memLevel: 8), into: 100)
+    }
+    #expect(refusal == .zlib(code: -2))
+  }
+}
