@@ -1,0 +1,144 @@
+"""A real `sluice` process: what it is told, what it says, what it costs."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from client import Connection
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUICE = Path(os.environ.get("SLUICE", ROOT / ".build/release/sluice")).resolve()
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+# Root may read everything, and CI is root. Without these two capabilities root is a user like any other.
+AS_ORDINARY_USER = (
+    ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+    if os.geteuid() == 0
+    else []
+)
+
+
+def wait_until(condition, what, timeout=10):
+    """Returns the first true value of `condition()`; a test waits for nothing in any other way."""
+    deadline = time.monotonic() + timeout
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        time.sleep(0.005)
+
+
+def run(*arguments, prefix=(), timeout=120, **options):
+    """Runs a command of sluice to its end."""
+    options = {"capture_output": True, "text": True} | options
+    return subprocess.run([*prefix, SLUICE, *map(str, arguments)], timeout=timeout, **options)
+
+
+class Server:
+    """A `sluice serve` that listens."""
+
+    def __init__(self, command, **options):
+        self.lines = []
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.decode(errors="replace").rstrip("\n"))
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def log(self):
+        return "\n".join(self.lines)
+
+    def wait_for_line(self, pattern, timeout=20):
+        """The first line of its output in which `pattern` is found."""
+
+        def found():
+            ended = self.process.poll() is not None
+            if ended:
+                self._reader.join()
+            for line in list(self.lines):
+                if re.search(pattern, line):
+                    return line
+            assert not ended, f"sluice ended without saying {pattern!r}:\n{self.log}"
+
+        return wait_until(found, f"a line with {pattern!r} in:\n{self.log}", timeout)
+
+    def wait_until_it_listens(self):
+        line = self.wait_for_line(r"https?://|unix:")
+        self.ports = [int(port) for port in re.findall(r"http://127\.0\.0\.1:(\d+)", line)]
+        if self.ports:
+            self.url = f"http://127.0.0.1:{self.ports[0]}"
+
+    def connect(self, **options):
+        """A connection of HTTP/1.1, to be read as slowly as a test wants."""
+        return Connection(("127.0.0.1", self.ports[0]), **options)
+
+    def get(self, target, **options):
+        """A whole answer, over a connection of its own."""
+        with self.connect() as connection:
+            return connection.answer("GET", target, **options)
+
+    # What it costs, as the kernel has it: proc(5).
+
+    def cpu_ticks(self):
+        """utime + stime, in units of 10 ms."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    def resident_kib(self):
+        return self._status("VmRSS")
+
+    def peak_resident_kib(self):
+        return self._status("VmHWM")
+
+    def _status(self, field):
+        text = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(rf"^{field}:\s*(\d+) kB$", text, re.MULTILINE)[1])
+
+    # The end.
+
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def wait(self, timeout=20):
+        """The exit status."""
+        status = self.process.wait(timeout)
+        self._reader.join()
+        return status
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+        self.process.stdout.close()
+
+
+@contextmanager
+def serve(data, *arguments, listen=("127.0.0.1:0",), prefix=(), **options):
+    """Serves `data` until the block ends; then it must leave with status 0, unless the test ended it itself."""
+    addresses = [part for address in listen for part in ("--listen", address)]
+    arguments = [*map(str, arguments)]
+    if "--drain-timeout" not in arguments:
+        arguments += ["--drain-timeout", "200ms"]
+    server = Server([*prefix, SLUICE, "serve", "--data", data, *addresses, *arguments], **options)
+    try:
+        server.wait_until_it_listens()
+        yield server
+        if server.process.poll() is None:
+            server.signal()
+            assert server.wait() == 0, server.log
+    finally:
+        server.kill()

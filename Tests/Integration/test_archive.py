@@ -1,0 +1,184 @@
+"""What is in an archive, in which order, and what it says of itself."""
+
+import re
+import sqlite3
+import subprocess
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+import data as make
+from archive import Archive
+from harness import serve
+
+
+def test_the_layout_is_that_of_the_replaced_endpoint_plus_a_manifest(house):
+    with serve(house, "--app-version", "v1.2.3 (abc)") as server:
+        archive = Archive(server.get("/api/backup").body)
+    assert archive.names == [
+        "Zones of the house.db", "analytics.db", "baseline.db", "events.db",
+        "floor_plan/empty.txt", "floor_plan/plan.json", "floor_plan/upper floor/étage.svg",
+        "VERSION", "MANIFEST.json",
+    ]  # fmt: skip
+    assert archive.read("VERSION") == b"v1.2.3 (abc)\n"
+    assert archive.read("floor_plan/plan.json") == (house / "floor_plan/plan.json").read_bytes()
+    assert archive.read("floor_plan/upper floor/étage.svg") == b"<svg/>" * 10_000
+    assert archive.manifest["complete"]
+
+
+def test_the_manifest_tells_what_each_entry_is(house):
+    with serve(house, "--name", "home", "--app-version", "7") as server:
+        archive = Archive(server.get("/api/backup").body)
+    manifest = archive.manifest
+    assert (manifest["name"], manifest["app_version"]) == ("home", "7")
+    assert {name: entry["kind"] for name, entry in archive.entries.items() if name.endswith(".db")} == {
+        "Zones of the house.db": "database", "analytics.db": "database",
+        "baseline.db": "database", "events.db": "database",
+    }  # fmt: skip
+    assert archive.entries["VERSION"]["kind"] == archive.entries["floor_plan/plan.json"]["kind"] == "file"
+    events, analytics = archive.entries["events.db"]["database"], archive.entries["analytics.db"]["database"]
+    assert (events["journal_mode"], events["method"]) == ("wal", "pinned")
+    assert (analytics["journal_mode"], analytics["method"]) == ("delete", "copied")
+    created = datetime.fromisoformat(manifest["created"])
+    taken = [datetime.fromisoformat(e["database"]["taken_at"]) for e in archive.entries.values() if "database" in e]
+    assert abs(datetime.now(timezone.utc) - created) < timedelta(minutes=1)
+    assert all(abs(at - created) < timedelta(minutes=1) for at in taken)
+    # Both are rounded to milliseconds at the most.
+    assert abs((max(taken) - min(taken)) / timedelta(milliseconds=1) - manifest["snapshot_skew_ms"]) <= 2
+
+
+def test_the_copies_hold_what_the_databases_hold(house):
+    with serve(house) as server:
+        archive = Archive(server.get("/api/backup").body)
+    for name in ("events.db", "analytics.db", "baseline.db", "Zones of the house.db"):
+        original = sqlite3.connect(house / name)
+        with archive.database(name) as copy:
+            assert list(copy.iterdump()) == list(original.iterdump())
+        original.close()
+
+
+def test_both_spellings_of_the_floor_plan_are_taken(tmp_path):
+    for name in ("floor_plan", "floorplan"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plan.svg").write_text(name)
+    with serve(tmp_path) as server:
+        archive = Archive(server.get("/api/backup").body)
+    assert archive.names == ["floor_plan/plan.svg", "floorplan/plan.svg", "VERSION", "MANIFEST.json"]
+
+
+def test_include_names_other_files_and_directories(house):
+    with serve(house, "--include", "notes.txt", "--include", "subdirectory") as server:
+        archive = Archive(server.get("/api/backup").body)
+    assert archive.names[4:] == ["notes.txt", "subdirectory/inner.db", "VERSION", "MANIFEST.json"]
+    # A database is a database wherever it is, and never read as a plain file.
+    assert archive.entries["subdirectory/inner.db"]["kind"] == "database"
+
+
+def test_an_included_path_that_is_not_there_is_named_as_skipped(house):
+    with serve(house, "--include", "floor_plan", "--include", "models") as server:
+        answer = server.get("/api/backup")
+    assert "models;reason=missing" in answer.headers["Sluice-Skipped"]
+    assert Archive(answer.body).skipped["models"]["reason"] == "missing"
+
+
+def test_a_file_included_twice_is_there_once(house):
+    with serve(house, "--include", "floor_plan", "--include", "floor_plan/plan.json", "--include", "events.db") as server:
+        answer = server.get("/api/backup")
+    archive = Archive(answer.body)
+    assert archive.names.count("floor_plan/plan.json") == archive.names.count("events.db") == 1
+
+
+def test_a_file_of_the_applications_own_does_not_take_the_place_of_ours(tmp_path):
+    (tmp_path / "MANIFEST.json").write_text("{}")
+    (tmp_path / "VERSION").write_text("theirs")
+    with serve(tmp_path, "--include", "MANIFEST.json", "--include", "VERSION", "--app-version", "ours") as server:
+        answer = server.get("/api/backup")
+    # Archive checks that no name is there twice and that the last entry is our manifest.
+    assert Archive(answer.body).read("VERSION") == b"ours\n"
+
+
+def test_thousands_of_files_are_taken(tmp_path):
+    (tmp_path / "floor_plan").mkdir()
+    for number in range(2000):
+        (tmp_path / f"floor_plan/{number:04}.txt").write_text(str(number))
+    with serve(tmp_path) as server:
+        archive = Archive(server.get("/api/backup").body)
+    assert archive.manifest["complete"]
+    assert archive.names[:2000] == [f"floor_plan/{number:04}.txt" for number in range(2000)]
+
+
+def test_an_entry_keeps_its_files_mode_and_time(house):
+    file = house / "floor_plan/plan.json"
+    file.chmod(0o640)
+    with serve(house) as server:
+        archive = Archive(server.get("/api/backup").body)
+    info = archive.zip.getinfo("floor_plan/plan.json")
+    assert info.create_system == 3 and info.external_attr >> 16 & 0o777 == 0o640
+    modified = datetime.fromisoformat(archive.entries["floor_plan/plan.json"]["modified"])
+    assert int(modified.timestamp()) == int(file.stat().st_mtime)
+    # Info-ZIP's extended timestamp, id 0x5455: flags, then seconds since 1970.
+    extra = info.extra
+    assert extra[:2] == b"UT" and extra[4] & 1
+    assert int.from_bytes(extra[5:9], "little") == int(file.stat().st_mtime)
+
+
+@pytest.mark.parametrize("compression", ["store", "fast", "default", "best"])
+def test_every_level_of_compression_holds_the_same(house, compression):
+    with serve(house) as server:
+        answer = server.get(f"/api/backup?compression={compression}")
+    archive = Archive(answer.body)
+    assert archive.manifest["complete"]
+    size = sum(entry["size"] for entry in archive.manifest["entries"])
+    if compression == "store":
+        assert len(answer.body) > size
+        assert int(answer.headers["Content-Length"]) == len(answer.body)
+    else:
+        assert len(answer.body) < 0.9 * size
+        assert answer.headers["Transfer-Encoding"] == "chunked"
+
+
+def test_the_option_sets_the_compression_that_is_used_unless_asked_otherwise(house):
+    with serve(house, "--compression", "store") as server:
+        stored, best = server.get("/api/backup"), server.get("/api/backup?compression=best")
+    assert "Content-Length" in stored.headers
+    assert len(best.body) < len(stored.body)
+
+
+@pytest.mark.parametrize("journal_mode", [make.WAL, make.ROLLBACK])
+def test_every_page_size_is_taken(tmp_path, journal_mode):
+    sizes = [512 << shift for shift in range(8)]
+    for size in sizes:
+        make.ledger(tmp_path / f"{size:05}.db", journal_mode, page_size=size, accounts=200)
+    with serve(tmp_path) as server:
+        archive = Archive(server.get("/api/backup").body)
+    assert [archive.entries[f"{size:05}.db"]["database"]["page_size"] for size in sizes] == sizes
+    for size in sizes:
+        with archive.database(f"{size:05}.db") as copy:
+            assert make.is_conserved(copy)
+
+
+def test_pages_that_are_in_the_log_alone_are_taken(tmp_path):
+    application = make.bulk(tmp_path / "log.db", make.WAL, 16, open=True)
+    assert (tmp_path / "log.db").stat().st_size <= 4096
+    with serve(tmp_path) as server:
+        archive = Archive(server.get("/api/backup").body)
+    with archive.database("log.db") as copy:
+        assert copy.execute("SELECT count(*), sum(length(content)) FROM record").fetchone() == (512, 16 << 20)
+    application.close()
+
+
+def test_the_file_name_has_the_name_and_the_date_in_utc(house):
+    with serve(house, "--name", "home-7", env={"TZ": "Pacific/Kiritimati"}) as server:
+        before = time.strftime("%Y-%m-%d", time.gmtime())
+        disposition = server.get("/api/backup").headers["Content-Disposition"]
+        after = time.strftime("%Y-%m-%d", time.gmtime())
+    date = re.fullmatch(r'attachment; filename="home-7-backup-(\d{4}-\d\d-\d\d)\.zip"', disposition)[1]
+    assert date in (before, after)
+
+
+def test_curl_saves_it_under_that_name(house, tmp_path):
+    with serve(house) as server:
+        subprocess.run(["curl", "-fsSOJ", f"{server.url}/api/backup"], cwd=tmp_path, check=True)
+    [file] = tmp_path.glob("spaxel-backup-*.zip")
+    assert Archive(file).manifest["complete"]

@@ -1,0 +1,107 @@
+"""Every archive is one moment of each database, whatever is written to it meanwhile."""
+
+import os
+import sqlite3
+from contextlib import ExitStack
+
+import pytest
+
+import data as make
+from archive import Archive
+from harness import serve, wait_until
+from writers import CHECKPOINTS, running
+
+BACKUPS = int(os.environ.get("CONSISTENCY_BACKUPS", "200"))
+COMPRESSIONS = ("fast", "store", "default")
+
+
+@pytest.mark.parametrize(
+    ("page_size", "backups"), [(4096, BACKUPS), (512, max(1, BACKUPS // 10)), (65536, max(1, BACKUPS // 10))]
+)
+def test_backups_under_two_writers_and_a_checkpointer_are_consistent(tmp_path, figure, page_size, backups):
+    wal = make.ledger(tmp_path / "wal.db", make.WAL, page_size, accounts=3000)
+    rollback = make.ledger(tmp_path / "rollback.db", make.ROLLBACK, page_size, accounts=3000)
+    observer = sqlite3.connect(wal, timeout=10)
+    # SQLite changes this number with every commit of another connection.
+    version = lambda: observer.execute("PRAGMA data_version").fetchone()  # noqa: E731
+    seen = set()
+    with serve(tmp_path) as server, ExitStack() as stack:
+        roles = [("transfer", wal), ("transfer_at_times", rollback), ("checkpoint", wal)]
+        writers = [stack.enter_context(running(*role)) for role in roles]
+        for number in range(backups):
+            target = f"/api/backup?compression={COMPRESSIONS[number % 3]}"
+            with server.connect(receive_buffer=4096) as connection:
+                response = connection.begin(target)
+                content = response.read(1000)
+                if number % 5 == 0:
+                    # A slow client: the snapshots grow old while the writers go on.
+                    before = version()
+                    wait_until(lambda: version() != before, "a commit during the backup", timeout=30)
+                archive = Archive(content + response.read())
+            assert archive.manifest["complete"], archive.skipped
+            for name in ("wal.db", "rollback.db"):
+                # Archive has checked the integrity.
+                with archive.database(name) as copy:
+                    assert make.is_conserved(copy)
+            seen.add(archive.entries["wal.db"]["sha256"])
+        # A writer that met any error at all has ended with another status.
+        *transfers, checkpoints = [writer.finish() for writer in writers]
+    figure(f"{backups} backups at {page_size}", {"commits": [report["commits"] for report in transfers], **checkpoints})
+    assert all(report["commits"] > backups for report in transfers)
+    assert all(checkpoints["checkpoints"][mode] > 0 for mode in CHECKPOINTS)
+    assert len(seen) > backups / 2
+    observer.close()
+
+
+def test_a_plain_copy_is_found_out(tmp_path):
+    """The check itself: what `cp` makes of a database in use does not pass for long."""
+    path = make.ledger(tmp_path / "rollback.db", make.ROLLBACK, accounts=3000)
+
+    def is_unsound():
+        (tmp_path / "copy.db").write_bytes(path.read_bytes())
+        copy = sqlite3.connect(tmp_path / "copy.db")
+        try:
+            return copy.execute("PRAGMA integrity_check").fetchall() != [("ok",)] or not make.is_conserved(copy)
+        finally:
+            copy.close()
+
+    with running("transfer", path):
+        wait_until(is_unsound, "an unsound copy", timeout=30)
+
+
+def test_four_clients_at_once_get_consistent_archives(tmp_path):
+    wal = make.ledger(tmp_path / "wal.db", make.WAL, accounts=3000)
+    rollback = make.ledger(tmp_path / "rollback.db", make.ROLLBACK, accounts=3000)
+    with serve(tmp_path) as server, running("transfer", wal), running("transfer_at_times", rollback), ExitStack() as stack:
+        for _ in range(5):
+            connections = [stack.enter_context(server.connect(receive_buffer=4096)) for _ in range(4)]
+            for response in [connection.begin("/api/backup?compression=fast") for connection in connections]:
+                archive = Archive(response.read())
+                assert archive.manifest["complete"], archive.skipped
+                for name in ("wal.db", "rollback.db"):
+                    with archive.database(name) as copy:
+                        assert make.is_conserved(copy)
+
+
+def test_a_rollback_database_is_copied_although_it_is_written_all_the_time(tmp_path):
+    """The method of the replaced endpoint starts anew at each write and never comes to an end."""
+    path = make.ledger(tmp_path / "busy.db", make.ROLLBACK, accounts=3000, padding=16_000)
+    with serve(tmp_path) as server, running("transfer_at_times", path) as writer:
+        archive = Archive(server.get("/api/backup?compression=fast").body)
+        assert writer.finish()["commits"] > 0
+    assert archive.manifest["complete"], archive.skipped
+    with archive.database("busy.db") as copy:
+        assert make.is_conserved(copy)
+
+
+def test_a_log_that_a_crash_left_behind_is_taken_and_left_alone(tmp_path):
+    path = make.ledger(tmp_path / "crashed.db", make.WAL)
+    with running("idle", path) as application:
+        application.kill()
+    log = (tmp_path / "crashed.db-wal").read_bytes()
+    assert log
+    with serve(tmp_path) as server:
+        archive = Archive(server.get("/api/backup").body)
+    with archive.database("crashed.db") as copy:
+        assert copy.execute("PRAGMA user_version").fetchone() == (7,)
+    assert (tmp_path / "crashed.db-wal").read_bytes() == log

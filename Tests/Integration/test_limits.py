@@ -1,0 +1,168 @@
+"""Past the first byte there is only the whole archive or a connection that is broken off, for all to see."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+import data as make
+from archive import Archive
+from client import BROKEN_OFF
+from harness import serve, wait_until
+
+BROKEN_CURL = {18, 56}  # CURLE_PARTIAL_FILE, CURLE_RECV_ERROR
+
+
+def curl(server, *options, compression="store"):
+    """A curl whose output nobody takes until `end_of` does."""
+    command = ["curl", "-sS", *options, f"{server.url}/api/backup?compression={compression}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.read(1000)
+    return process
+
+
+def end_of(process):
+    process.communicate(timeout=30)
+    return process.returncode
+
+
+def assert_broken_off(server, process, reason):
+    """The client knows, the log knows why, once, and everything is free again."""
+    server.wait_for_line("backup failed")
+    assert end_of(process) in BROKEN_CURL
+    wait_until(lambda: server.get("/healthz").json()["running_backups"] == 0, "the end of the backup")
+    assert server.get("/healthz").json()["last_backup"]["outcome"] == "failed"
+    [line] = [line for line in server.lines if "backup failed" in line]
+    assert re.search(reason, line), line
+
+
+# A client of HTTP/1.0 that was given no length has nothing but the reset to tell it.
+@pytest.mark.parametrize("http", ["--http1.1", "--http1.0"])
+@pytest.mark.parametrize("compression", ["store", "fast"])
+def test_a_client_that_takes_nothing_for_too_long_is_cut_off(reservoir, http, compression):
+    with serve(reservoir, "--stall-timeout", "500ms") as server:
+        process = curl(server, http, compression=compression)
+        assert_broken_off(server, process, "stall")
+
+
+def test_a_slow_client_is_not_cut_off_as_long_as_it_takes_something(reservoir):
+    with serve(reservoir, "--stall-timeout", "1s") as server, server.connect(receive_buffer=1 << 20) as client:
+        response = client.begin("/api/backup?compression=store")
+        size = int(response.headers["Content-Length"])
+        content = bytearray()
+        # Three times the timeout in all, in small sips.
+        while len(content) < size:
+            assert (sip := response.read(size // 60)), server.log
+            content += sip
+            time.sleep(0.05)  # a client that has other things to do
+    assert Archive(bytes(content)).manifest["complete"]
+
+
+def test_a_snapshot_that_grows_too_old_is_given_up(reservoir):
+    with serve(reservoir, "--max-snapshot-age", "500ms") as server:
+        assert_broken_off(server, curl(server), "max-snapshot-age")
+        assert truncates(reservoir)
+
+
+def test_a_log_that_grows_too_far_ends_the_backup(reservoir):
+    application = sqlite3.connect(reservoir / "reservoir.db", isolation_level=None)
+    application.execute("CREATE TABLE news(x)")
+    with serve(reservoir, "--max-wal-growth", "1MiB") as server:
+        process = curl(server)
+        application.execute("INSERT INTO news VALUES (randomblob(500000))")
+        assert server.get("/healthz").json()["running_backups"] == 1
+        application.execute("INSERT INTO news VALUES (randomblob(1500000))")
+        assert_broken_off(server, process, "max-wal-growth")
+        assert truncates(reservoir)
+    application.close()
+
+
+def truncates(directory):
+    connection = sqlite3.connect(directory / "reservoir.db")
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.close()
+    return not busy
+
+
+def test_a_plain_file_that_is_cut_short_meanwhile_breaks_the_archive_off(tmp_path):
+    (tmp_path / "floor_plan").mkdir()
+    file = tmp_path / "floor_plan/plan.bin"
+    file.write_bytes(os.urandom(48 << 20))
+    with serve(tmp_path) as server:
+        process = curl(server)
+        os.truncate(file, 1 << 20)
+        assert_broken_off(server, process, "plan.bin")
+
+
+def test_a_plain_file_that_is_replaced_meanwhile_is_still_whole(tmp_path):
+    (tmp_path / "floor_plan").mkdir()
+    file, content = tmp_path / "floor_plan/plan.bin", os.urandom(24 << 20)
+    file.write_bytes(content)
+    with serve(tmp_path) as server, server.connect(receive_buffer=4096) as client:
+        response = client.begin("/api/backup?compression=store")
+        received = response.read(1000)
+        (tmp_path / "new").write_bytes(b"new")
+        (tmp_path / "new").replace(file)
+        received += response.read()
+    assert Archive(received).read("floor_plan/plan.bin") == content
+
+
+def test_a_pinned_database_that_is_cut_short_breaks_the_archive_off(reservoir):
+    with serve(reservoir) as server:
+        process = curl(server)
+        os.truncate(reservoir / "reservoir.db", 1 << 20)
+        assert_broken_off(server, process, "reservoir.db")
+
+
+def test_a_log_that_is_cut_short_breaks_the_archive_off(tmp_path):
+    application = make.bulk(tmp_path / "log.db", make.WAL, 32, open=True)
+    with serve(tmp_path) as server:
+        process = curl(server)
+        os.truncate(tmp_path / "log.db-wal", 1 << 20)
+        assert_broken_off(server, process, "log.db")
+    # The application would now find its database damaged, and that is this test's doing.
+    del application
+
+
+def test_a_copied_database_needs_its_file_no_more(reservoir):
+    path = make.ledger(reservoir / "zz.db", make.ROLLBACK)
+    with serve(reservoir) as server, server.connect(receive_buffer=4096) as client:
+        response = client.begin("/api/backup?compression=store")
+        content = response.read(1000)
+        path.unlink()
+        archive = Archive(content + response.read())
+    assert archive.entries["zz.db"]["kind"] == "database"
+
+
+def test_a_client_in_python_sees_that_the_archive_is_not_whole(reservoir):
+    for compression in ("fast", "store"):
+        with serve(reservoir, "--max-snapshot-age", "300ms") as server:
+            with server.connect(receive_buffer=4096) as client:
+                response = client.begin(f"/api/backup?compression={compression}")
+                server.wait_for_line("backup failed")
+                with pytest.raises(BROKEN_OFF):
+                    response.read()
+
+
+def test_the_server_goes_on_after_a_broken_backup(reservoir):
+    with serve(reservoir, "--max-snapshot-age", "500ms") as server:
+        assert_broken_off(server, curl(server), "max-snapshot-age")
+        make.ledger(reservoir / "small.db", make.ROLLBACK)
+        assert Archive(server.get("/api/backup?db=small.db").body).manifest["complete"]
+
+
+def test_a_server_without_descriptors_neither_spins_nor_dies(house):
+    with serve(house, prefix=["prlimit", "--nofile=64:64"]) as server:
+        connections = [server.connect() for _ in range(100)]
+        for connection in connections:
+            connection.connect()
+        wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) >= 60, "the descriptors to run out")
+        ticks = server.cpu_ticks()
+        time.sleep(1)  # the window itself: nothing may happen in it
+        assert server.cpu_ticks() - ticks <= 5
+        for connection in connections:
+            connection.close()
+        assert Archive(server.get("/api/backup").body).manifest["complete"]
