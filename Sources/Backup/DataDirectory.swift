@@ -21,6 +21,8 @@ struct DataDirectory {
   private(set) var files: [Candidate] = []
   private(set) var skipped: [Skipped] = []
   private var namesSeen = 0
+  /// What is in already: includes may overlap.
+  private var taken: Set<String> = []
 
   /// Looks through a directory: for every `*.db` directly in it, and for the included paths. With `selection`,
   /// for the databases named there and nothing else.
@@ -45,12 +47,28 @@ struct DataDirectory {
         guard wanted.contains(Array(name.utf8)) else { throw .unknownDatabase(name) }
         try add(Array(name.utf8), in: "", depth: 0)
       }
+      refuseLocks()
       return
     }
     for name in wanted.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       try add(name, in: "", depth: 0)
     }
     for include in includes { try add(include) }
+    refuseLocks()
+  }
+
+  /// Leaves out what is a database's `-shm` under a second name. SQLite's locks on a database in WAL mode are on
+  /// that file, and to close any descriptor of it would drop those that this process holds.
+  private mutating func refuseLocks() {
+    let locks = Set(databases.compactMap { try? FileSystem.status($0.path + "-shm").identity })
+    let isLock = { (candidate: Candidate) in
+      candidate.status.linkCount > 1 && locks.contains(candidate.status.identity)
+    }
+    for candidate in (databases + files).filter(isLock) {
+      skip(candidate.name, .lockFile, "it is another name of the -shm file that holds a database's locks")
+    }
+    databases.removeAll(where: isLock)
+    files.removeAll(where: isLock)
   }
 
   /// Whether a name can be that of something directly in a directory.
@@ -90,6 +108,7 @@ struct DataDirectory {
       return
     }
     let name = parent + baseName
+    guard taken.insert(name).inserted else { return }
     let path = "\(self.path)/\(name)"
     let status: FileSystem.Status
     do { status = try FileSystem.status(path) } catch {
@@ -154,6 +173,7 @@ enum SkipReason: String {
   case notARegularFile = "not-a-regular-file"
   case nameNotUTF8 = "name-not-utf8"
   case unsafeName = "unsafe-name"
+  case lockFile = "lock-file"
   case tooDeep = "too-deep"
 
   init(_ failure: FileSystem.Failure) {

@@ -14,11 +14,21 @@ enum FileSystem {
     }
 
     let kind: Kind
+    /// Device and inode: two paths with the same are one file.
+    let identity: Identity
+    /// How many names it has.
+    let linkCount: UInt64
     /// Unix permission bits.
     let permissions: UInt16
     let size: UInt64
     /// Seconds since 1970.
     let modified: Int64
+  }
+
+  /// What makes a file itself, whatever its name.
+  struct Identity: Hashable {
+    let device: UInt64
+    let inode: UInt64
   }
 
   /// A failed call, as its `errno`.
@@ -41,7 +51,9 @@ enum FileSystem {
       default: .other
       }
     return Status(
-      kind: kind, permissions: UInt16(status.st_mode & 0o777), size: UInt64(status.st_size),
+      kind: kind, identity: Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)),
+      linkCount: UInt64(status.st_nlink), permissions: UInt16(status.st_mode & 0o777),
+      size: UInt64(status.st_size),
       modified: Int64(status.st_mtim.tv_sec))
   }
 

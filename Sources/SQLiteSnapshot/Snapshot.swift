@@ -61,6 +61,8 @@ public final class Snapshot {
   private let logSizeWhenPinned: UInt64
   /// What of the log lies over the database file; nil once the file alone is the snapshot.
   private var overlay: WriteAheadLog?
+  /// The database file is never shorter than this, unless somebody cuts it.
+  private var fileSizeNeeded: UInt64
   private let reservation: MemoryBudget.Reservation?
   /// The database that was copied, and SQLite's number of the state that it was in when the copy began.
   private let source: Connection?
@@ -106,6 +108,8 @@ public final class Snapshot {
     reservation = nil
     journalMode = "wal"
     method = .pinned
+    fileSizeNeeded = Self.fileSizeNeeded(pageCount: pageCount, pageSize: pageSize, log.frames)
+    try checkFileSize()
   }
 
   /// By how many bytes the log has grown since it was pinned; 0 for a copy, which holds nobody up.
@@ -135,6 +139,7 @@ public final class Snapshot {
     logFile = nil
     logSizeWhenPinned = 0
     overlay = nil
+    fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
     connection = copy
     self.source = consume source
     dataVersionBeforeCopy = dataVersion
@@ -176,43 +181,86 @@ public final class Snapshot {
   /// The `count` bytes from `offset` on; both are multiples of the page size, as every power of two from
   /// 64 KiB on is, save at the end.
   ///
-  /// - Throws: what reading the files says; `SQLITE_CORRUPT` if the log is not what the pin promised.
+  /// - Throws: what reading the files says; `SQLITE_CORRUPT` if somebody has cut one of them short.
   public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
-    try file.read(into: &bytes, 0..<count, at: offset)
-    if let overlay, let logFile, try lay(overlay, in: logFile, on: &bytes, at: offset),
-      // Frames count only if the log was still the scanned one *after* they were read: a writer that starts it
-      // anew replaces its header first. See `init(pinning:)`.
-      try WriteAheadLog.readHeader(logFile) != overlay.header
-    {
+    // The end of the file may lie before the end of the database: the rest is in the log, or it should be.
+    if try !file.read(into: &bytes, 0..<count, at: offset) { try checkFileSize() }
+    if let overlay, let logFile, try lay(overlay, in: logFile, on: &bytes, at: offset) == false {
+      try checkLogRestarted(overlay)
       self.overlay = nil
+      fileSizeNeeded = Self.fileSizeNeeded(pageCount: pageCount, pageSize: pageSize, [])
+      try checkFileSize()
       return try read(count, at: offset)
     }
     clearLockPage(in: &bytes, at: offset)
     return bytes
   }
 
-  /// - Returns: whether the log holds any of these pages.
+  /// The log was started anew, which no writer can do unless the database file holds all that is pinned.
+  ///
+  /// - Throws: `SQLITE_CORRUPT` if its index knows nothing of that: then the log was cut short or written over.
+  private func checkLogRestarted(_ overlay: WriteAheadLog) throws(SQLiteError) {
+    let index = try WALIndexHeader(of: file)
+    guard index.salts != (overlay.header[4], overlay.header[5]) else {
+      throw SQLiteError(
+        code: SQLITE_CORRUPT, message: "the write-ahead log was cut short or written over, and not by SQLite")
+    }
+  }
+
+  /// - Throws: `SQLITE_CORRUPT` if the database file lacks pages that the log does not hold.
+  private func checkFileSize() throws(SQLiteError) {
+    guard try file.size() >= fileSizeNeeded else {
+      throw SQLiteError(code: SQLITE_CORRUPT, message: "the database file is shorter than its own page count")
+    }
+  }
+
+  /// The end of the last page that only the database file has; the lock page is nowhere.
+  private static func fileSizeNeeded(pageCount: UInt32, pageSize: Int, _ frames: [UInt64]) -> UInt64 {
+    var last = UInt64(pageCount)
+    var frames = frames[...]
+    while last > 0 {
+      if let frame = frames.last, frame >> 32 >= last {
+        frames.removeLast()
+        if frame >> 32 == last { last -= 1 }
+      } else if last == lockByte / UInt64(pageSize) + 1 {
+        last -= 1
+      } else {
+        break
+      }
+    }
+    return last * UInt64(pageSize)
+  }
+
+  /// Reads the pages that the log holds over those of the database file.
+  ///
+  /// - Returns: whether they count: the log must still be the scanned one *after* they were read, since a writer
+  ///   that starts it anew replaces its header first. See `init(pinning:)`.
   private func lay(
     _ log: WriteAheadLog, in logFile: OpenFile, on bytes: inout [UInt8], at offset: UInt64
   ) throws(SQLiteError) -> Bool {
     let size = UInt64(pageSize)
     let first = offset / size + 1
     let frames = log.frames(ofPages: first..<first + UInt64(bytes.count) / size)
+    guard !frames.isEmpty else { return true }
+    var isWhole = true
     for frame in frames {
       let start = Int(frame >> 32 - first) * pageSize
       let place = WriteAheadLog.offset(ofFrame: Int(frame & 0xffff_ffff), pageSize: pageSize)
-      try logFile.read(
+      let isThere = try logFile.read(
         into: &bytes, start..<start + pageSize, at: place + UInt64(WriteAheadLog.frameHeaderSize))
+      if !isThere { isWhole = false }
     }
-    return !frames.isEmpty
+    let header = try WriteAheadLog.readHeader(logFile)
+    return isWhole && header == log.header
   }
 
-  /// The page with byte 2^30, where SQLite's locks are, is never used: fileformat2.html §1.4.
+  /// The page with this byte, where SQLite's locks are, is never used: fileformat2.html §1.4.
+  private static let lockByte: UInt64 = 1 << 30
+
   private func clearLockPage(in bytes: inout [UInt8], at offset: UInt64) {
-    let lockByte: UInt64 = 1 << 30
-    guard offset <= lockByte, lockByte < offset + UInt64(bytes.count) else { return }
-    let start = Int(lockByte - offset) / pageSize * pageSize
+    guard offset <= Self.lockByte, Self.lockByte < offset + UInt64(bytes.count) else { return }
+    let start = Int(Self.lockByte - offset) / pageSize * pageSize
     for index in start..<start + pageSize { bytes[index] = 0 }
   }
 

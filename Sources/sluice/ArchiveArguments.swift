@@ -62,6 +62,9 @@ struct ArchiveArguments: ParsableArguments {
     }
     for path in include {
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+      guard !["VERSION", "MANIFEST.json"].contains(path) else {
+        throw ValidationError("--include \(path): the archive has an entry of its own by this name")
+      }
       guard !path.isEmpty, !parts.contains(where: { ["", ".", ".."].contains($0) }) else {
         throw ValidationError("--include \(path): give a path inside the data directory, such as floor_plan")
       }

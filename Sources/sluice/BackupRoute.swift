@@ -60,10 +60,21 @@ extension BackupService {
       try await body.finish()
     } catch {
       // Why the session ended says more than that the connection did.
-      throw await session.close() ?? error
+      throw await session.close() ?? Self.explained(error)
     }
     await session.close()
     return preamble.skipped
+  }
+}
+
+extension BackupService {
+  /// A connection's failure in words for the log.
+  private static func explained(_ error: any Error) -> any Error {
+    guard let error = error as? SystemError else { return error }
+    return Failure(
+      description: error.isTimeout
+        ? "the client stalled: it took nothing for as long as --stall-timeout allows"
+        : "the connection was lost: \(error)")
   }
 }
 
