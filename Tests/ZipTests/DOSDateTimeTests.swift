@@ -33,11 +33,16 @@ import Testing
   }
 
   @Test(arguments: [
-    (Int64.min, Int64(315_532_800)), (0, 315_532_800), (315_532_799, 315_532_800),
-    (4_354_819_200, 4_354_819_198), (.max, 4_354_819_198),
+    (Int64.min, "1980-1-1 0:0:0"), (0, "1980-1-1 0:0:0"), (315_532_799, "1980-1-1 0:0:0"),
+    (315_532_802, "1980-1-1 0:0:2"), (4_354_819_195, "2107-12-31 23:59:54"),
+    (4_354_819_200, "2107-12-31 23:59:58"), (.max, "2107-12-31 23:59:58"),
   ])
-  func `takes a time outside 1980 to 2107 for the nearest inside`(seconds: Int64, nearest: Int64) {
-    #expect(DOSDateTime(secondsSince1970: seconds) == DOSDateTime(secondsSince1970: nearest))
+  func `takes a time outside 1980 to 2107 for the nearest inside`(seconds: Int64, nearest: String) {
+    let (date, time) = (
+      DOSDateTime(secondsSince1970: seconds).date, DOSDateTime(secondsSince1970: seconds).time
+    )
+    let day = "\(1980 + (date >> 9))-\((date >> 5) & 15)-\(date & 31)"
+    #expect("\(day) \(time >> 11):\((time >> 5) & 63):\((time & 31) * 2)" == nearest)
   }
 
   @Test(arguments: [

@@ -73,6 +73,17 @@ import Testing
     #expect(failure == expected)
   }
 
+  @Test func `notices the byte too many before its block is sent`() throws {
+    var writer = ZipWriter()
+    var output: [UInt8] = []
+    try writer.begin(entry("a"), into: &output)
+    let offset = writer.offset
+    let block = try engine.deflate([1, 2, 3, 4], isLast: false)
+    let failure = failure { () throws(ZipError) in try writer.add(block) }
+    #expect(failure == .wrongSize("a", expected: 3, given: 4))
+    #expect(writer.offset == offset)
+  }
+
   @Test(arguments: [[false], [true, true], [true, false]])
   func `refuses a stream that does not end with its last block`(lasts: [Bool]) throws {
     var writer = ZipWriter()
