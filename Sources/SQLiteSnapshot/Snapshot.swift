@@ -130,9 +130,12 @@ public final class Snapshot {
     let isInMemory = reservation != nil
     let copy =
       try isInMemory ? Self.memoryDatabase(byteCount) : Self.spool(in: options.spoolDirectory)
-    try copy.copy(
-      from: source, pagesPerStep: Int32(max(1, Self.copyStepSize / pageSize)),
-      maximumRestarts: Self.maximumCopyRestarts)
+    // The backup functions would make a page of a database that has none.
+    if byteCount > 0 {
+      try copy.copy(
+        from: source, pagesPerStep: Int32(max(1, Self.copyStepSize / pageSize)),
+        maximumRestarts: Self.maximumCopyRestarts)
+    }
     takenAt = Self.now()
     file = try copy.databaseFile()
     pageCount = UInt32(try file.size() / UInt64(pageSize))

@@ -60,6 +60,9 @@ struct ArchiveArguments: ParsableArguments {
     guard !appVersion.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }), appVersion.utf8.count <= 1000 else {
       throw ValidationError("--app-version: give one line")
     }
+    guard maxSnapshotAge.value > .zero else {
+      throw ValidationError("--max-snapshot-age: give a time above 0, such as 1h")
+    }
     for path in include {
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
       guard !["VERSION", "MANIFEST.json"].contains(path) else {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Backup
 import Glibc
 
 /// The command line.
@@ -31,7 +32,7 @@ struct Sluice: ParsableCommand {
       // --help and --version go to standard output, as they are.
       if code.isSuccess { exit(withError: error) }
       let message = message(for: error)
-      if !message.isEmpty { printError("sluice: \(message)") }
+      if !message.isEmpty { printError("sluice: \(printable(message))") }
       Glibc.exit(code.rawValue)
     }
   }

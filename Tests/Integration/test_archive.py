@@ -10,7 +10,7 @@ import pytest
 
 import data as make
 from archive import Archive
-from harness import serve, sluice
+from harness import run, serve
 
 
 def test_the_layout_is_that_of_the_replaced_endpoint_plus_a_manifest(house):
@@ -91,8 +91,8 @@ def test_a_file_included_twice_is_there_once(house):
 
 @pytest.mark.parametrize("name", ["MANIFEST.json", "VERSION"])
 def test_a_file_of_the_applications_own_cannot_take_the_place_of_ours(tmp_path, name):
-    run = sluice("serve", "--data", tmp_path, "--include", name, capture_output=True, text=True)
-    assert run.returncode == 64 and f"--include {name}" in run.stderr and run.stderr.count("\n") == 1
+    ended = run("serve", "--data", tmp_path, "--include", name)
+    assert ended.returncode == 64 and f"--include {name}" in ended.stderr and ended.stderr.count("\n") == 1
 
 
 def test_an_entry_keeps_its_files_mode_and_time(house):
