@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import re
 import sqlite3
 import tempfile
@@ -27,6 +28,7 @@ class Archive:
         self.manifest = json.loads(self.zip.read("MANIFEST.json"))
         self.entries = {entry["path"]: entry for entry in self.manifest["entries"]}
         self.skipped = {skipped["path"]: skipped for skipped in self.manifest["skipped"]}
+        self.directory = tempfile.TemporaryDirectory()
         self._check_manifest()
         for entry in self.manifest["entries"]:
             self._check_entry(entry)
@@ -37,16 +39,14 @@ class Archive:
     @contextmanager
     def database(self, name):
         """A connection to a database of the archive."""
-        with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory) / "extracted.db"
-            with self.zip.open(name) as entry, open(path, "wb") as file:
-                while block := entry.read(1 << 20):
-                    file.write(block)
-            connection = sqlite3.connect(path)
-            try:
-                yield connection
-            finally:
-                connection.close()
+        connection = sqlite3.connect(self._extracted(name))
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _extracted(self, name):
+        return Path(self.directory.name) / str(self.names.index(name))
 
     def _check_manifest(self):
         manifest = self.manifest
@@ -60,7 +60,6 @@ class Archive:
         # It speaks of every entry before it, in their order, and none is there twice.
         assert self.names == [*(entry["path"] for entry in manifest["entries"]), "MANIFEST.json"]
         assert len(set(self.names)) == len(self.names)
-        assert not self.entries.keys() & self.skipped.keys()
         # The manifest is the one entry whose CRC it cannot give: reading it has checked that.
 
     def _check_entry(self, entry):
@@ -70,11 +69,13 @@ class Archive:
         assert entry["kind"] in ("database", "file")
         assert RFC_3339.fullmatch(entry["modified"])
         info = self.zip.getinfo(entry["path"])
-        digest, size = hashlib.sha256(), 0
-        with self.zip.open(info) as file:  # raises BadZipFile if the CRC-32 is wrong
-            head = file.peek(100)[:100] if info.file_size else b""
-            while block := file.read(1 << 20):
+        digest, size, head = hashlib.sha256(), 0, b""
+        target = self._extracted(entry["path"]) if "database" in entry else os.devnull
+        with self.zip.open(info) as source, open(target, "wb") as file:
+            while block := source.read(1 << 20):  # raises BadZipFile at the end if the CRC-32 is wrong
                 digest.update(block)
+                file.write(block)
+                head = head or block[:100]
                 size += len(block)
         assert size == info.file_size == entry["size"]
         assert digest.hexdigest() == entry["sha256"]

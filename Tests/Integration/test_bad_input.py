@@ -160,7 +160,7 @@ def test_a_database_that_goes_before_its_turn_is_skipped(pair):
     with serve(pair, "--busy-timeout", "20s") as server, running("lock", pair / "a.db") as writer:
         with server.connect() as connection:
             connection.request("GET", "/api/backup")
-            wait_until(lambda: server.get("/healthz").json()["running_backups"] == 1, "the backup to begin")
+            wait_until(lambda: str(pair / "a.db") in server.open_files(), "the backup to reach the first database")
             (pair / "bad.db").rename(pair / "gone")
             writer.finish()
             archive = Archive(connection.getresponse().read())
