@@ -172,7 +172,8 @@ public actor BackupSession {
 
   // MARK: limits
 
-  /// Returns once no snapshot is held any more.
+  /// Looks at the limits every second, and returns once no snapshot is held any more. It belongs beside the
+  /// calls of `next`, which a client may keep from being made.
   ///
   /// - Throws: `snapshotTooOld`, `logGrewTooMuch`, as soon as a limit is passed; the snapshots are released by
   ///   then, whatever the client does.
@@ -184,12 +185,15 @@ public actor BackupSession {
   private func isWithinLimits() throws(BackupError) -> Bool {
     if failure != nil { return false }
     do throws(BackupError) {
-      let held = items.filter(\.isDatabase)
-      for item in held { try item.checkLogGrowth(options.maximumLogGrowth) }
-      if !held.isEmpty, ContinuousClock.now - begun > options.maximumSnapshotAge {
+      var isAnyHeld = false
+      for item in items where item.isDatabase {
+        isAnyHeld = true
+        try item.checkLogGrowth(options.maximumLogGrowth)
+      }
+      if isAnyHeld, ContinuousClock.now - begun > options.maximumSnapshotAge {
         throw BackupError.snapshotTooOld(limit: options.maximumSnapshotAge)
       }
-      return !held.isEmpty
+      return isAnyHeld
     } catch {
       throw fail(error)
     }
@@ -216,7 +220,6 @@ public actor BackupSession {
     var chunk: [UInt8] = []
     repeat {
       guard !Task.isCancelled else { throw .cancelled }
-      _ = try isWithinLimits()
       try fillWindow()
       guard !window.isEmpty else {
         try zip { (writer) throws(ZipError) in try writer.take()?.finish(into: &chunk) }
@@ -263,9 +266,7 @@ public actor BackupSession {
       bytesRead += UInt64(count)
       let isLast = readingOffset == item.entry.size
       window.append(
-        Block(
-          isFirst: isFirst, isLast: isLast,
-          compressed: compress(bytes, isLast: isLast)))
+        Block(isFirst: isFirst, isLast: isLast, compressed: compress(bytes, isLast: isLast)))
       if isLast { finishReading() }
     }
   }

@@ -46,7 +46,9 @@ struct BackupCommand: ParsableCommand {
         _ = try await signals.next()
         _exit(1)
       }
-      return try await work.value
+      do { return try await work.value } catch BackupError.cancelled {
+        throw Failure(description: "interrupted: no archive was made")
+      }
     }
     if !isComplete { throw ExitCode(3) }
   }

@@ -9,13 +9,15 @@ extension BackupService {
   func backup(_ request: RequestHead, _ response: Response) async throws {
     let wanted = try BackupSession.Request(request.target)
     try beginBackup()
+    defer { endBackup() }
     var log = logger
     log[metadataKey: "client"] = "\(response.peer)"
     let start = ContinuousClock.now
     var byteCount: UInt64 = 0
     do {
       let skipped = try await stream(wanted, response, log, &byteCount)
-      endBackup(skipped.isEmpty ? "complete" : "incomplete", byteCount: byteCount)
+      guard request.method == .get else { return }
+      record(skipped.isEmpty ? .complete : .incomplete, byteCount: byteCount)
       log.info(
         "backup sent",
         metadata: [
@@ -23,7 +25,7 @@ extension BackupService {
           "skipped": "\(skipped.count)",
         ])
     } catch {
-      endBackup("failed", byteCount: byteCount)
+      record(.failed, byteCount: byteCount)
       log.error(
         "backup failed",
         metadata: [

@@ -9,7 +9,7 @@ import Logging
   let maximumBackups: Int
   let logger: Logger
   private(set) var runningBackups = 0
-  private var lastBackup: (finished: ContinuousClock.Instant, outcome: String, byteCount: UInt64)?
+  private var lastBackup: (finished: ContinuousClock.Instant, outcome: Outcome, byteCount: UInt64)?
   private let started = ContinuousClock.now
   private let probe: DataDirectoryProbe
 
@@ -35,8 +35,18 @@ import Logging
   }
 
   /// Counts a backup out.
-  func endBackup(_ outcome: String, byteCount: UInt64) {
-    runningBackups -= 1
+  func endBackup() { runningBackups -= 1 }
+
+  /// How a backup ended.
+  enum Outcome: String {
+    case complete
+    /// Whole, but something was skipped.
+    case incomplete
+    case failed
+  }
+
+  /// Keeps how a backup ended, for `/healthz`.
+  func record(_ outcome: Outcome, byteCount: UInt64) {
     lastBackup = (.now, outcome, byteCount)
   }
 
@@ -53,7 +63,7 @@ import Logging
     ]
     if let lastBackup {
       members[4].value = .object([
-        ("outcome", .string(lastBackup.outcome)),
+        ("outcome", .string(lastBackup.outcome.rawValue)),
         ("bytes", .integer(Int(lastBackup.byteCount))),
         ("seconds_ago", .integer(Self.seconds(since: lastBackup.finished))),
       ])

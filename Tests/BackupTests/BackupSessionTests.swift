@@ -1,0 +1,113 @@
+import Foundation
+import Testing
+import Zip
+
+@testable import Backup
+
+struct BackupSessionTests {
+  private let folder: Folder
+
+  init() throws { folder = try Folder() }
+
+  private func archive(_ session: BackupSession) async throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    while let chunk = try await session.next() { bytes += chunk }
+    return bytes
+  }
+
+  @Test(arguments: Compression.allCases)
+  func `makes an archive that Python reads whole, of the announced length if any`(
+    _ compression: Compression
+  ) async throws {
+    try folder.database("wal.db", journalMode: "wal", rows: 700)
+    try folder.database("rollback.db", journalMode: "delete", rows: 700)
+    try folder.write("empty.db", [])
+    try folder.write("extra/plan.svg")
+    let (session, preamble) = try await BackupSession.open(folder.options(compression: compression))
+    let bytes = try await archive(session)
+    #expect(preamble.archiveSize == (compression == .store ? UInt64(bytes.count) : nil))
+    try folder.write("../\(folder.url.lastPathComponent).zip", bytes)
+    let zip = folder.path + ".zip"
+    defer { try? FileManager.default.removeItem(atPath: zip) }
+    let names = try python(
+      """
+      import hashlib, json, sys, zipfile
+      z = zipfile.ZipFile(sys.argv[1])
+      assert z.testzip() is None
+      manifest = json.loads(z.read("MANIFEST.json"))
+      for entry in manifest["entries"]:
+          assert hashlib.sha256(z.read(entry["path"])).hexdigest() == entry["sha256"]
+          assert z.getinfo(entry["path"]).CRC == int(entry["crc32"], 16)
+      print(*z.namelist())
+      """, zip)
+    #expect(names == "empty.db rollback.db wal.db extra/plan.svg VERSION MANIFEST.json\n")
+  }
+
+  @Test func `reads no further than its window while nobody asks`() async throws {
+    try folder.database("big.db", rows: 20_000)
+    let (session, preamble) = try await BackupSession.open(folder.options())
+    let window = UInt64(FileSystem.processorCount() + 3) * UInt64(DeflateEngine.blockSize)
+    #expect(preamble.contentSize > 2 * window)
+    #expect(await session.bytesRead == 0)
+    _ = try await session.next()
+    #expect(await session.bytesRead <= window)
+  }
+
+  @Test func `ends with the reason for which it was closed`() async throws {
+    try folder.database("a.db")
+    let (session, _) = try await BackupSession.open(folder.options())
+    #expect(await session.close() == nil)
+    await #expect { try await session.next() } throws: {
+      if case BackupError.cancelled = $0 { true } else { false }
+    }
+  }
+
+  @Test func `ends when its task is cancelled`() async throws {
+    try folder.database("a.db")
+    let options = folder.options()
+    let task = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      _ = try await BackupSession.open(options)
+    }
+    await #expect { try await task.value } throws: {
+      if case BackupError.cancelled = $0 { true } else { false }
+    }
+  }
+
+  @Test func `names what was skipped, and with strict refuses`() async throws {
+    try folder.database("a.db")
+    try folder.link("b.db", to: "a.db")
+    let (_, preamble) = try await BackupSession.open(folder.options())
+    #expect(preamble.skipped.map(\.path) == ["b.db"])
+    await #expect {
+      try await BackupSession.open(folder.options(), BackupSession.Request(strict: true))
+    } throws: {
+      if case BackupError.incomplete(let skipped) = $0 { skipped == preamble.skipped } else { false }
+    }
+  }
+
+  @Test func `lets a pin that is too old go, whether or not anyone asks for more`() async throws {
+    try folder.database("a.db", rows: 20_000)
+    var options = folder.options()
+    options.maximumSnapshotAge = .zero
+    let (session, _) = try await BackupSession.open(options)
+    let isTooOld = { (error: any Error) in if case BackupError.snapshotTooOld = error { true } else { false }
+    }
+    await #expect { try await session.watchLimits() } throws: { isTooOld($0) }
+    await #expect { try await session.next() } throws: { isTooOld($0) }
+  }
+
+  /// Runs a Python program with one argument and answers what it prints.
+  private func python(_ program: String, _ argument: String) throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+    process.arguments = ["-c", program, argument]
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    return text
+  }
+}

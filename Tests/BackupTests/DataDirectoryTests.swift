@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+@testable import Backup
+
+struct DataDirectoryTests {
+  private let folder: Folder
+
+  init() throws { folder = try Folder() }
+
+  private func look(
+    _ includes: [String] = ["extra"], selection: [String]? = nil
+  ) throws(BackupError) -> DataDirectory {
+    try DataDirectory(
+      folder.path, includes: includes.map { .init(path: $0, isRequired: true) }, selection: selection)
+  }
+
+  private func reasons(_ directory: DataDirectory) -> [String: String] {
+    Dictionary(uniqueKeysWithValues: directory.skipped.map { ($0.path, $0.reason) })
+  }
+
+  @Test func `takes every regular .db directly in it, by name, and nothing else`() throws {
+    for name in ["b.db", "a.db", "Z.db", ".db", "a.db-wal", "a.sqlite", "notes.txt", "inner/c.db"] {
+      try folder.write(name)
+    }
+    let directory = try look([])
+    #expect(directory.databases.map(\.name) == [".db", "Z.db", "a.db", "b.db"])
+    #expect(directory.files.isEmpty)
+    #expect(directory.skipped.isEmpty)
+  }
+
+  @Test func `enters included directories, and takes no companion of a database`() throws {
+    for name in [
+      "extra/x.db", "extra/x.db-wal", "extra/x.db-shm", "extra/x.db-journal", "extra/y-wal",
+      "extra/deep/z.svg",
+    ] { try folder.write(name) }
+    let directory = try look()
+    #expect(directory.databases.map(\.name) == ["extra/x.db"])
+    #expect(directory.files.map(\.name) == ["extra/deep/z.svg", "extra/y-wal"])
+  }
+
+  @Test func `takes what is included twice once`() throws {
+    try folder.write("extra/deep/z.svg")
+    try folder.write("a.db")
+    let directory = try look(["extra", "extra/deep", "extra/deep/z.svg", "a.db"])
+    #expect(directory.files.map(\.name) == ["extra/deep/z.svg"])
+    #expect(directory.databases.map(\.name) == ["a.db"])
+  }
+
+  @Test func `names what it leaves out`() throws {
+    try folder.write("a.db")
+    try folder.link("link.db", to: "a.db")
+    try FileManager.default.createDirectory(
+      at: folder.url.appending(path: "folder.db"), withIntermediateDirectories: true)
+    try folder.write("extra/plain")
+    try folder.link("extra/link", to: "/etc/passwd")
+    #expect(mkfifo(folder.path + "/extra/pipe", 0o600) == 0)
+    let name: [UInt8] = Array((folder.path + "/extra/").utf8) + [0xff, 0xfe, 0]
+    let descriptor = name.withUnsafeBytes {
+      open($0.baseAddress!.assumingMemoryBound(to: CChar.self), O_CREAT | O_WRONLY, 0o600)
+    }
+    close(descriptor)
+    try folder.link("way", to: "extra")
+    let directory = try look(["extra", "nowhere", "way/plain"])
+    #expect(
+      reasons(directory) == [
+        "link.db": "symbolic-link", "folder.db": "not-a-regular-file", "extra/link": "symbolic-link",
+        "extra/pipe": "not-a-regular-file", "extra/\u{fffd}\u{fffd}": "name-not-utf8", "nowhere": "missing",
+        "way/plain": "symbolic-link",
+      ])
+    #expect(directory.files.map(\.name) == ["extra/plain"])
+  }
+
+  @Test func `goes so deep and no deeper`() throws {
+    let deepest = "extra" + String(repeating: "/d", count: DataDirectory.maximumDepth - 1)
+    try folder.write(deepest + "/last")
+    try folder.write(deepest + "/d/never")
+    let directory = try look()
+    #expect(directory.files.map(\.name) == [deepest + "/last"])
+    #expect(reasons(directory) == [deepest + "/d": "too-deep"])
+  }
+
+  @Test func `refuses more names than one backup may hold open`() throws {
+    for index in 0..<DataDirectory.maximumFiles { try folder.write("extra/\(index)", []) }
+    try folder.write("one-too-many.txt")
+    #expect { try look() } throws: { if case BackupError.tooManyFiles = $0 { true } else { false } }
+  }
+
+  @Test func `takes the databases asked for, once each, and nothing else`() throws {
+    for name in ["a.db", "b.db", "c.db", "extra/file"] { try folder.write(name) }
+    let directory = try look(selection: ["c.db", "a.db", "c.db"])
+    #expect(directory.databases.map(\.name) == ["a.db", "c.db"])
+    #expect(directory.files.isEmpty)
+  }
+
+  @Test(arguments: ["", ".", "..", "../a.db", "extra/x.db", "a.db\0", "/etc/passwd"])
+  func `refuses a selection that is no file name`(_ name: String) throws {
+    try folder.write("a.db")
+    #expect { try look(selection: [name]) } throws: {
+      if case BackupError.invalidName = $0 { true } else { false }
+    }
+  }
+
+  @Test(arguments: ["b.db", "notes.txt", "A.DB"])
+  func `says when a selection is not there`(_ name: String) throws {
+    try folder.write("a.db")
+    try folder.write("notes.txt")
+    #expect { try look(selection: [name]) } throws: {
+      if case BackupError.unknownDatabase = $0 { true } else { false }
+    }
+  }
+
+  @Test func `says when the directory is not there`() throws {
+    #expect {
+      try DataDirectory(folder.path + "/nowhere", includes: [], selection: nil)
+    } throws: {
+      if case BackupError.dataDirectory = $0 { true } else { false }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import CSQLite
+import Foundation
+import SQLiteSnapshot
+import Zip
+
+@testable import Backup
+
+/// A directory of a test's own, gone when the test is.
+final class Folder {
+  let url = FileManager.default.temporaryDirectory.appending(path: "sluice-test-\(UUID().uuidString)")
+
+  init() throws {
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  var path: String { url.path(percentEncoded: false) }
+
+  /// Writes a file, and the directories on the way to it.
+  func write(_ name: String, _ content: [UInt8] = Array("content".utf8)) throws {
+    let file = url.appending(path: name)
+    try FileManager.default.createDirectory(
+      at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(content).write(to: file)
+  }
+
+  func link(_ name: String, to target: String) throws {
+    try FileManager.default.createSymbolicLink(
+      atPath: url.appending(path: name).path, withDestinationPath: target)
+  }
+
+  /// Makes a database with a table of so many rows of 1000 random bytes.
+  func database(_ name: String, journalMode: String = "wal", rows: Int = 10) throws {
+    var handle: OpaquePointer?
+    guard sqlite3_open(url.appending(path: name).path, &handle) == SQLITE_OK else {
+      throw CocoaError(.fileWriteUnknown)
+    }
+    defer { sqlite3_close(handle) }
+    let sql = """
+      PRAGMA journal_mode=\(journalMode); PRAGMA synchronous=OFF; CREATE TABLE t (b);
+      WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < \(rows))
+      INSERT INTO t SELECT randomblob(1000) FROM n;
+      """
+    guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw CocoaError(.fileWriteUnknown) }
+  }
+
+  /// Options for this directory that a test may change.
+  func options(compression: Compression = .fast) -> ArchiveOptions {
+    ArchiveOptions(
+      dataDirectory: path, name: "test", appVersion: "1.2.3", generator: "sluice test",
+      includes: [ArchiveOptions.Include(path: "extra", isRequired: false)], compression: compression,
+      strict: false,
+      snapshots: Snapshot.Options(
+        busyTimeout: .milliseconds(50), memory: MemoryBudget(byteCount: 64 << 20), spoolDirectory: "/var/tmp"),
+      maximumSnapshotAge: .seconds(3600), maximumLogGrowth: 1 << 30)
+  }
+}
