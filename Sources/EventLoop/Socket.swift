@@ -42,16 +42,31 @@ public struct Socket: ~Copyable {
     public func cancel() { registration.cancel() }
   }
 
-  /// What has arrived, at most `receiveSize` bytes of it; nothing at the peer's end of stream.
+  /// What has arrived, at most `receiveSize` bytes of it; nothing at the peer's end of stream. On a Unix socket
+  /// it stays in the kernel's queue until `consume`.
   ///
   /// The corresponding C function is `recv`.
   /// - Throws: `ETIMEDOUT`, `ECANCELED`, `ECONNRESET`.
   @Loop public func receive(until deadline: ContinuousClock.Instant?) async throws(SystemError) -> [UInt8] {
     while true {
-      if let bytes = try Reactor.shared.scratch.receive(descriptor.rawValue) { return bytes }
+      let bytes = try Reactor.shared.scratch.receive(descriptor.rawValue, leaving: leavesUnread)
+      if let bytes { return bytes }
       try await registration.wait(.read, for: "recv", until: deadline)
     }
   }
+
+  /// Takes bytes that `receive` returned out of a Unix socket's queue; a TCP socket's are out already.
+  ///
+  /// A Unix socket has no reset. But one that is closed with bytes unread fails its peer with `ECONNRESET`
+  /// (unix(7)), so whoever may have to break an answer off leaves one until the answer is whole.
+  @Loop public func consume(_ count: Int) throws(SystemError) {
+    guard leavesUnread, count > 0 else { return }
+    var discarded = [UInt8](repeating: 0, count: count)
+    _ = try SystemCalls.receive(descriptor.rawValue, into: &discarded, leaving: false)
+  }
+
+  /// Whether `resetOnClose` needs bytes left unread.
+  public var leavesUnread: Bool { peer.family == AF_UNIX }
 
   /// Sends all of `parts` (at most three), one after the other; returns when the kernel has taken the last byte.
   ///
@@ -77,6 +92,7 @@ public struct Socket: ~Copyable {
   }
 
   /// Makes the close that follows look like a failure to the peer, not like an end: a TCP connection is reset.
+  /// For a Unix socket see `consume`.
   public func resetOnClose() {
     SystemCalls.resetOnClose(descriptor)
   }
@@ -86,7 +102,7 @@ public struct Socket: ~Copyable {
 @Loop struct ReceiveScratch {
   private var bytes = [UInt8](repeating: 0, count: Socket.receiveSize)
 
-  mutating func receive(_ descriptor: CInt) throws(SystemError) -> [UInt8]? {
-    try SystemCalls.receive(descriptor, into: &bytes).map { Array(bytes[..<$0]) }
+  mutating func receive(_ descriptor: CInt, leaving: Bool) throws(SystemError) -> [UInt8]? {
+    try SystemCalls.receive(descriptor, into: &bytes, leaving: leaving).map { Array(bytes[..<$0]) }
   }
 }

@@ -208,9 +208,14 @@ enum SystemCalls {
   }
 
   /// Receives into `buffer` and answers how many bytes came; 0 is the peer's end of stream.
-  static func receive(_ descriptor: CInt, into buffer: inout [UInt8]) throws(SystemError) -> Int? {
+  ///
+  /// - Parameter leaving: whether the bytes stay in the kernel's queue (`MSG_PEEK`).
+  static func receive(
+    _ descriptor: CInt, into buffer: inout [UInt8], leaving: Bool
+  ) throws(SystemError) -> Int? {
     let capacity = buffer.count
-    return try attempt("recv") { unsafe recv(descriptor, &buffer, capacity, 0) }
+    let flags = leaving ? CInt(MSG_PEEK) : 0
+    return try attempt("recv") { unsafe recv(descriptor, &buffer, capacity, flags) }
   }
 
   /// Sends what follows the first `offset` bytes of `parts` with one `sendmsg`, and answers how much went.

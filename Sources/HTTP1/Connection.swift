@@ -11,6 +11,8 @@ internal import EventLoop
   /// Whether it waits for a request of which nothing has come.
   private var isIdle = false
   private var isClosing = false
+  /// Whether the last byte received is still in the kernel's queue: see `Socket.consume`.
+  private var holdsLastByte = false
   private var exchange = Exchange.none
 
   /// How far the answer to the current request has come.
@@ -74,20 +76,26 @@ internal import EventLoop
 
   /// Reads until there is a whole head; nil at the client's end of stream.
   private func nextRequest() async throws -> RequestHead? {
+    try consumeLastByte()
     var parser = RequestParser()
-    var deadline = ContinuousClock.now + limits.idleTimeout
-    if !received.isEmpty { deadline = .now + limits.headTimeout }
+    var deadline = ContinuousClock.now + (received.isEmpty ? limits.idleTimeout : limits.headTimeout)
+    var justReceived = 0
     while true {
       do throws(HTTPError) {
         if let (head, byteCount) = try parser.parse(received.span) {
+          // The end of the content may have to be told by the connection's end, and its lack by a failure.
+          holdsLastByte = head.version == .http10 && socket.leavesUnread && justReceived > 0
+          try? socket.consume(justReceived - (holdsLastByte ? 1 : 0))
           received = byteCount == received.count ? [] : Array(received.dropFirst(byteCount))
           return head
         }
       } catch {
         // Nothing after an error is read as a request.
         isClosing = true
+        try? socket.consume(justReceived)
         throw error
       }
+      try socket.consume(justReceived)
       let wasEmpty = received.isEmpty
       isIdle = wasEmpty
       defer { isIdle = false }
@@ -95,6 +103,7 @@ internal import EventLoop
         let bytes = try await socket.receive(until: deadline)
         guard !bytes.isEmpty else { return nil }
         received += bytes
+        justReceived = bytes.count
       } catch {
         isClosing = true
         guard error.isTimeout, !wasEmpty else { return nil }
@@ -103,6 +112,11 @@ internal import EventLoop
       }
       if wasEmpty { deadline = .now + limits.headTimeout }
     }
+  }
+
+  private func consumeLastByte() throws(SystemError) {
+    if holdsLastByte { try socket.consume(1) }
+    holdsLastByte = false
   }
 
   // MARK: the answers
@@ -212,11 +226,13 @@ internal import EventLoop
 
   /// Ends the connection in order: RFC 9112 §9.6.
   private func linger() async {
+    try? consumeLastByte()
     socket.finishSending()
     let deadline = ContinuousClock.now + limits.lingerTimeout
     var drained = 0
     while drained < limits.lingerSize {
       guard let bytes = try? await socket.receive(until: deadline), !bytes.isEmpty else { return }
+      try? socket.consume(bytes.count)
       drained += bytes.count
     }
   }

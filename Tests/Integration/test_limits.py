@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 import time
@@ -46,6 +47,20 @@ def test_a_client_that_takes_nothing_for_too_long_is_cut_off(reservoir, http, co
     with serve(reservoir, "--stall-timeout", "500ms") as server:
         process = curl(server, http, compression=compression)
         assert_broken_off(server, process, "stall")
+
+
+def test_an_answer_of_no_stated_length_over_a_unix_socket_does_not_just_end(reservoir, tmp_path):
+    """A Unix socket has no reset: an end of stream would be all that a client of HTTP/1.0 sees."""
+    path = str(tmp_path / "sluice.sock")
+    with serve(reservoir, "--stall-timeout", "500ms", listen=[f"unix:{path}"]) as server:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            client.sendall(b"GET /api/backup?compression=fast HTTP/1.0\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+            server.wait_for_line("backup failed")
+            with pytest.raises(ConnectionResetError):
+                while client.recv(1 << 20):
+                    pass
 
 
 def test_a_slow_client_is_not_cut_off_as_long_as_it_takes_something(reservoir):
