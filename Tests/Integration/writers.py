@@ -131,6 +131,19 @@ def lock(path):
     return stay(connection)
 
 
+def lock_again_and_again(path):
+    """Commits something and keeps all readers out meanwhile, for 0.4 s out of every 0.44."""
+    connection = open_database(path, 5000)
+    ready()
+    while is_wanted():
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("UPDATE account SET balance = balance + iif(id % 2, 1, -1) WHERE id < 2")
+        time.sleep(0.4)
+        connection.execute("COMMIT")
+        time.sleep(0.04)
+    return {}
+
+
 def exclusive_mode(path):
     """Has the database to itself: `PRAGMA locking_mode=EXCLUSIVE`."""
     connection = open_database(path, 5000)
@@ -162,6 +175,12 @@ def stay(_):
     return {}
 
 
+ROLES = {
+    role.__name__: role
+    for role in (
+        transfer, transfer_at_times, checkpoint, lock, lock_again_and_again, exclusive_mode, spill, idle
+    )
+}  # fmt: skip
+
 if __name__ == "__main__":
-    role = {f.__name__: f for f in (transfer, transfer_at_times, checkpoint, lock, exclusive_mode, spill, idle)}[sys.argv[1]]
-    print(json.dumps(role(sys.argv[2])))
+    print(json.dumps(ROLES[sys.argv[1]](sys.argv[2])))
