@@ -1,4 +1,4 @@
-internal import SQLiteSnapshot
+internal import EventLoop
 
 /// What a data directory holds that an archive should have: databases and files, and what is neither.
 struct DataDirectory {
@@ -176,8 +176,8 @@ enum SkipReason: String {
   case lockFile = "lock-file"
   case tooDeep = "too-deep"
 
-  init(_ failure: FileSystem.Failure) {
-    self = failure.isMissing ? .missing : failure.isForbidden ? .permission : .unreadable
+  init(_ error: SystemError) {
+    self = error.isMissing ? .missing : error.isForbidden ? .permission : .unreadable
   }
 }
 

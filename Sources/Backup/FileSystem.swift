@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import Glibc
 
 /// The file system calls of this target, and the only place in it that touches pointers.
@@ -31,18 +32,10 @@ enum FileSystem {
     let inode: UInt64
   }
 
-  /// A failed call, as its `errno`.
-  struct Failure: Error {
-    let reason: CInt
-    var description: String { describe(reason) }
-    var isMissing: Bool { reason == ENOENT || reason == ENOTDIR }
-    var isForbidden: Bool { reason == EACCES || reason == EPERM }
-  }
-
   /// The corresponding C function is `lstat`: links are not followed.
-  static func status(_ path: String) throws(Failure) -> Status {
+  static func status(_ path: String) throws(SystemError) -> Status {
     var status = stat()
-    guard unsafe lstat(path, &status) == 0 else { throw Failure(reason: errno) }
+    guard unsafe lstat(path, &status) == 0 else { throw SystemError(call: "lstat", errno: errno) }
     let kind: Status.Kind =
       switch status.st_mode & S_IFMT {
       case S_IFREG: .regular
@@ -58,8 +51,10 @@ enum FileSystem {
   }
 
   /// The absolute path without links. The corresponding C function is `realpath`.
-  static func canonical(_ path: String) throws(Failure) -> String {
-    guard let resolved = unsafe realpath(path, nil) else { throw Failure(reason: errno) }
+  static func canonical(_ path: String) throws(SystemError) -> String {
+    guard let resolved = unsafe realpath(path, nil) else {
+      throw SystemError(call: "realpath", errno: errno)
+    }
     defer { unsafe free(resolved) }
     return unsafe String(cString: resolved)
   }
@@ -68,14 +63,16 @@ enum FileSystem {
   ///
   /// The corresponding C functions are `opendir` and `readdir`.
   /// - Parameter limit: so many at the most are read.
-  static func names(in directory: String, limit: Int) throws(Failure) -> [[UInt8]] {
-    guard let stream = unsafe opendir(directory) else { throw Failure(reason: errno) }
+  static func names(in directory: String, limit: Int) throws(SystemError) -> [[UInt8]] {
+    guard let stream = unsafe opendir(directory) else {
+      throw SystemError(call: "opendir", errno: errno)
+    }
     defer { unsafe closedir(stream) }
     var names: [[UInt8]] = []
     while names.count < limit {
       errno = 0
       guard let entry = unsafe readdir(stream) else {
-        guard errno == 0 else { throw Failure(reason: errno) }
+        guard errno == 0 else { throw SystemError(call: "readdir", errno: errno) }
         break
       }
       let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
@@ -119,11 +116,11 @@ enum FileSystem {
 
   /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
   private static let niceness: CInt = 10
+}
 
-  /// The corresponding C function is `strerror_r`.
-  private static func describe(_ reason: CInt) -> String {
-    var text = [CChar](repeating: 0, count: 128)
-    guard unsafe strerror_r(reason, &text, text.count) == 0 else { return "errno \(reason)" }
-    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
+extension SystemError {
+  /// Whether there is nothing by that path.
+  var isMissing: Bool { errno == ENOENT || errno == ENOTDIR }
+  /// Whether something is there that this process may not see.
+  var isForbidden: Bool { errno == EACCES || errno == EPERM }
 }
