@@ -13,6 +13,7 @@ import data as make
 from archive import Archive
 from client import BROKEN_OFF
 from harness import serve, wait_until
+from measure import truncates
 
 BROKEN_CURL = {18, 56}  # CURLE_PARTIAL_FILE, CURLE_RECV_ERROR
 
@@ -79,7 +80,7 @@ def test_a_slow_client_is_not_cut_off_as_long_as_it_takes_something(reservoir):
 def test_a_snapshot_that_grows_too_old_is_given_up(reservoir):
     with serve(reservoir, "--max-snapshot-age", "500ms") as server:
         assert_broken_off(server, curl(server), "max-snapshot-age")
-        assert truncates(reservoir)
+        assert truncates(reservoir / "reservoir.db")
 
 
 def test_a_log_that_grows_too_far_ends_the_backup(reservoir):
@@ -91,15 +92,8 @@ def test_a_log_that_grows_too_far_ends_the_backup(reservoir):
         assert server.get("/healthz").json()["running_backups"] == 1
         application.execute("INSERT INTO news VALUES (randomblob(1500000))")
         assert_broken_off(server, process, "max-wal-growth")
-        assert truncates(reservoir)
+        assert truncates(reservoir / "reservoir.db")
     application.close()
-
-
-def truncates(directory):
-    connection = sqlite3.connect(directory / "reservoir.db")
-    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    connection.close()
-    return not busy
 
 
 def test_a_plain_file_that_is_cut_short_meanwhile_breaks_the_archive_off(tmp_path):

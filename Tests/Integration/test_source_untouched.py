@@ -10,6 +10,7 @@ import pytest
 import data as make
 from archive import Archive
 from harness import run, serve, wait_until
+from measure import truncates
 from writers import running
 
 
@@ -98,11 +99,11 @@ def test_a_pin_survives_backups_that_read_the_same_file_under_another_name(reser
         for _ in range(2):
             assert server.get("/api/backup?compression=fast").status == 200
             wait_until(lambda: server.get("/healthz").json()["running_backups"] == 1, "the other's end")
-            assert truncate(application) == "busy"
+            assert not truncates(path)
             with pytest.raises(sqlite3.OperationalError, match="locked"):
                 application.execute("PRAGMA journal_mode=DELETE").fetchone()
         slow.close()
-        wait_until(lambda: truncate(application) == "done", "a checkpoint once the pin is gone")
+        wait_until(lambda: truncates(path), "a checkpoint once the pin is gone")
 
 
 def test_a_rollback_database_is_free_as_soon_as_it_is_copied(reservoir):
@@ -114,8 +115,3 @@ def test_a_rollback_database_is_free_as_soon_as_it_is_copied(reservoir):
         application.execute("UPDATE account SET padding = NULL")
         application.execute("VACUUM")
         application.close()
-
-
-def truncate(connection):
-    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return "busy" if busy else "done"
