@@ -1,0 +1,3 @@
+module replaced-method
+
+go 1.19
