@@ -48,6 +48,7 @@ let package = Package(
       dependencies: [
         "Backup", "EventLoop", "HTTP1", "SQLiteSnapshot", "Systemd", "Zip",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),

@@ -127,6 +127,9 @@ internal import Glibc
     var remainingBefore = Int32.max
     while true {
       if Task.isCancelled { throw SQLiteError(code: SQLITE_INTERRUPT, message: "called off") }
+      // SQLite counts its attempts anew for each statement, but not for each step: every lock is waited for by
+      // itself.
+      source.busy.isWaiting = false
       let code = unsafe sqlite3_backup_step(backup, restarts < maximumRestarts ? pagesPerStep : -1)
       switch code {
       case SQLITE_DONE: return
@@ -170,6 +173,8 @@ internal import Glibc
 private final class BusyHandler {
   var timeout: Duration
   private var start = ContinuousClock.now
+  /// Whether `start` is that of the lock being waited for.
+  var isWaiting = false
 
   init(timeout: Duration) { self.timeout = timeout }
 
@@ -185,7 +190,8 @@ private final class BusyHandler {
 
   /// - Parameter attempt: how often it was called for this lock before.
   private func wait(_ attempt: Int32) -> Bool {
-    if attempt == 0 { start = .now }
+    if attempt == 0 || !isWaiting { start = .now }
+    isWaiting = true
     guard ContinuousClock.now - start < timeout, !Task.isCancelled else { return false }
     // 1, 2, 4, 8, then every 16 ms: soon enough for a short lock, seldom enough for a long one.
     usleep(1000 << UInt32(min(attempt, 4)))

@@ -1,22 +1,22 @@
 /// How hard a backup is compressed. Every choice is a deflate stream: `store` is deflate's level 0.
 ///
-/// What each zlib level makes of 50 MB of SQLite pages (telemetry rows, JSON events, blobs) in blocks of
-/// 256 KiB, on one core with zlib 1.2.13:
+/// What each zlib level makes of 48 MiB of SQLite pages (telemetry rows, JSON events, blobs) in blocks of 256 KiB, on one
+/// core with zlib 1.2.13, as `/usr/bin/python3 Tests/Benchmarks/levels.py` prints it:
 ///
-/// | level, memLevel | MB/s | ratio |         | level, memLevel | MB/s | ratio |        |
-/// |-----------------|------|-------|---------|-----------------|------|-------|--------|
-/// | 1, 8            |   93 | 2.483 |         | 5, 9            |   53 | 2.653 |        |
-/// | 1, 9            |   95 | 2.511 | fast    | 6, 8            |   48 | 2.669 |        |
-/// | 2, 8            |   94 | 2.502 |         | 7, 8            |   41 | 2.711 |        |
-/// | 3, 8            |   80 | 2.527 |         | 8, 8            |   22 | 2.737 | best   |
-/// | 4, 8            |   63 | 2.579 |         | 9, 8            |   20 | 2.739 |        |
-/// | 5, 8            |   58 | 2.652 | default | 9, 9            |   19 | 2.740 |        |
+/// | level, memLevel | MB/s | ratio |         | level, memLevel | MB/s | ratio |      |
+/// |-----------------|------|-------|---------|-----------------|------|-------|------|
+/// | 1, 8            |   70 | 1.996 |         | 5, 9            |   45 | 2.064 |      |
+/// | 1, 9            |   77 | 1.997 | fast    | 6, 8            |   37 | 2.072 |      |
+/// | 2, 8            |   66 | 1.996 |         | 7, 8            |   35 | 2.078 |      |
+/// | 3, 8            |   60 | 2.009 |         | 8, 8            |   20 | 2.083 | best |
+/// | 4, 8            |   49 | 2.044 |         | 9, 8            |   19 | 2.083 |      |
+/// | 5, 8            |   46 | 2.066 | default | 9, 9            |   18 | 2.082 |      |
 public enum Compression: String, Sendable, CaseIterable {
   /// Not compressed, so that the archive's length is known beforehand; see ``ZipWriter/storedLength(of:limits:)``.
   case store
   /// As fast as zlib goes.
   case fast
-  /// What most want: within 1 % of the size that zlib's own default makes, in five sixths of its time.
+  /// What most want: within 1 % of the size that zlib's own default makes, in four fifths of its time.
   case `default`
   /// As small as zlib makes it.
   case best
@@ -25,11 +25,11 @@ public enum Compression: String, Sendable, CaseIterable {
   var deflateParameters: DeflateParameters? {
     switch self {
     case .store: nil
-    // The greater memLevel costs 128 KiB more and wins in both columns.
+    // The greater memLevel costs 128 KiB more and wins in both columns, though it does not for level 5.
     case .fast: DeflateParameters(level: 1, memLevel: 9)
-    // Level 6 costs a fifth more time for 0.6 % of size.
+    // Level 6 costs a quarter more time for 0.3 % of size.
     case .default: DeflateParameters(level: 5, memLevel: 8)
-    // Level 9 costs a tenth more time for 0.1 % of size.
+    // Level 9 costs more time for nothing.
     case .best: DeflateParameters(level: 8, memLevel: 8)
     }
   }

@@ -1,0 +1,67 @@
+"""Who may ask."""
+
+import pytest
+
+from archive import Archive
+from harness import run, serve
+
+FIRST, SECOND = "first-" + "a" * 32, "second-" + "b" * 32
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    file = tmp_path / "tokens"
+    file.write_text(f"{FIRST}\n{SECOND}\n")
+    return file
+
+
+@pytest.mark.parametrize("token", [FIRST, SECOND])
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+def test_any_of_the_tokens_opens_the_backup(house, tokens, scheme, token):
+    with serve(house, "--token-file", tokens) as server, server.connect() as client:
+        answer = client.answer("GET", "/api/backup", Authorization=f"{scheme} {token}")
+        assert answer.status == 200
+        Archive(answer.body)
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [FIRST, f"Basic {FIRST}", f"Bearer {FIRST[:-1]}", f"Bearer {FIRST}x", f"Bearer {FIRST} {SECOND}", "Bearer", "Bearer "],
+)
+def test_a_wrong_token_opens_nothing(house, tokens, credential):
+    with serve(house, "--token-file", tokens) as server, server.connect() as client:
+        answer = client.answer("GET", "/api/backup", Authorization=credential)
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="sluice", error="invalid_token"'
+        assert FIRST not in server.log
+
+
+def test_without_a_token_there_is_the_health_and_a_challenge(house, tokens):
+    with serve(house, "--token-file", tokens) as server:
+        answer = server.get("/api/backup")
+        assert answer.status == 401 and answer.headers["WWW-Authenticate"] == 'Bearer realm="sluice"'
+        assert server.get("/healthz").status == 200
+
+
+def test_the_credential_that_systemd_passes_is_the_token_file(house, tmp_path, tokens):
+    (tmp_path / "token").write_text(SECOND)
+    with serve(house, prefix=["env", f"CREDENTIALS_DIRECTORY={tmp_path}"]) as server, server.connect() as client:
+        assert client.answer("GET", "/api/backup").status == 401
+        assert client.answer("GET", "/api/backup", Authorization=f"Bearer {SECOND}").status == 200
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "short\n", "with space " * 4, "x" * 20_000, "\n".join(["t" * 20] * 17)])
+def test_a_token_file_that_is_none_is_refused_in_one_line_that_tells_nothing_of_it(house, tmp_path, content):
+    (tmp_path / "tokens").write_text(content)
+    ended = run("serve", "--data", house, "--token-file", tmp_path / "tokens", "--listen", "127.0.0.1:0", timeout=10)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert "token" in line and "short\n" not in line and "with space" not in line
+
+
+def test_a_token_or_a_word_of_consent_is_needed_to_be_reached_from_other_machines(house, tokens):
+    ended = run("serve", "--data", house, "--listen", "0.0.0.0:0", timeout=10)
+    assert ended.returncode == 1 and "--token-file" in ended.stderr
+    for flags in (["--token-file", tokens], ["--allow-unauthenticated"]):
+        with serve(house, *flags, listen=["0.0.0.0:0", "127.0.0.1:0"]) as server:
+            assert server.get("/healthz").status == 200
