@@ -168,7 +168,8 @@ def main():
         promises = [f"| {what} | {limit} | {measured} |" for what, limit, measured in limits(work)]
     lines = [
         f"{machine()}. Load average at the start: {load}.", "",
-        f"{size / 1e6:.0f} MB of databases, medians of {options.rounds} rounds that take turns, a fresh process each:", "",
+        f"{size / 1e6:.0f} MB of databases; medians of {options.rounds} rounds that take turns, each a fresh process:",
+        "",
         *table, "",
         f"Sluice took {ratio:.2f} of the replaced method's time at the default level.", "",
         "| what | limit | measured |", "|---|---|---|", *promises,

@@ -83,7 +83,8 @@ def test_an_included_path_that_is_not_there_is_named_as_skipped(house):
 
 
 def test_a_file_included_twice_is_there_once(house):
-    with serve(house, "--include", "floor_plan", "--include", "floor_plan/plan.json", "--include", "events.db") as server:
+    paths = ("floor_plan", "floor_plan/plan.json", "events.db")
+    with serve(house, *(part for path in paths for part in ("--include", path))) as server:
         answer = server.get("/api/backup")
     archive = Archive(answer.body)
     assert archive.names.count("floor_plan/plan.json") == archive.names.count("events.db") == 1

@@ -72,7 +72,10 @@ def test_a_plain_copy_is_found_out(tmp_path):
 def test_four_clients_at_once_get_consistent_archives(tmp_path):
     wal = make.ledger(tmp_path / "wal.db", make.WAL, accounts=3000)
     rollback = make.ledger(tmp_path / "rollback.db", make.ROLLBACK, accounts=3000)
-    with serve(tmp_path) as server, running("transfer", wal), running("transfer_at_times", rollback), ExitStack() as stack:
+    with ExitStack() as stack:
+        server = stack.enter_context(serve(tmp_path))
+        stack.enter_context(running("transfer", wal))
+        stack.enter_context(running("transfer_at_times", rollback))
         for _ in range(5):
             connections = [stack.enter_context(server.connect(receive_buffer=4096)) for _ in range(4)]
             for response in [connection.begin("/api/backup?compression=fast") for connection in connections]:
