@@ -25,6 +25,25 @@ public struct Socket: ~Copyable {
     self.peer = peer
   }
 
+  /// Connects to an address.
+  ///
+  /// The corresponding C function is `connect`.
+  /// - Throws: `ECONNREFUSED`, `ENOENT`, `ETIMEDOUT` and whatever else it says.
+  @Loop public static func connect(
+    to address: SocketAddress, until deadline: ContinuousClock.Instant
+  ) async throws(SystemError) -> Socket {
+    let socket = try Socket(owning: SystemCalls.socket(address.family).release(), peer: address)
+    do {
+      try SystemCalls.connect(socket.descriptor, address)
+    } catch {
+      guard error.errno == EINPROGRESS else { throw error }
+      try await socket.registration.wait(.write, for: "connect", until: deadline)
+      let reason = try SystemCalls.option(socket.descriptor.rawValue, SOL_SOCKET, SO_ERROR)
+      guard reason == 0 else { throw SystemError(call: "connect", errno: reason) }
+    }
+    return socket
+  }
+
   /// Calls `body` once when the peer is gone for good (`EPOLLHUP`, `EPOLLERR`): not when it has only finished
   /// sending.
   @Loop public func onLost(_ body: @escaping @Loop () -> Void) {

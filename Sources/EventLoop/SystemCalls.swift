@@ -177,7 +177,7 @@ enum SystemCalls {
     }
   }
 
-  /// Connects at once or not at all; used to ask whether somebody listens on a Unix socket.
+  /// The corresponding C function is `connect`. A TCP socket answers `EINPROGRESS` and becomes writable later.
   static func connect(_ descriptor: borrowing Descriptor, _ address: SocketAddress) throws(SystemError) {
     let raw = descriptor.rawValue
     try require("connect") {

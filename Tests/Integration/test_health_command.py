@@ -1,0 +1,62 @@
+"""`sluice health`: one line, and a status for whoever watches."""
+
+import json
+import shutil
+import socket
+import threading
+
+import pytest
+
+from harness import run, serve
+
+
+def test_it_prints_what_a_healthy_service_answers(house, tmp_path):
+    unix = f"unix:{tmp_path}/s.sock"
+    with serve(house, listen=["127.0.0.1:0", unix]) as server:
+        for address in (server.url, server.url + "/healthz", unix):
+            ended = run("health", address)
+            assert ended.returncode == 0 and ended.stderr == ""
+            [line] = ended.stdout.splitlines()
+            assert json.loads(line)["status"] == "ok"
+
+
+def test_a_service_that_can_make_no_backup_fails(house):
+    with serve(house) as server:
+        shutil.move(house, f"{house}-away")
+        ended = run("health", server.url)
+        assert ended.returncode == 1 and ended.stdout == ""
+        [line] = ended.stderr.splitlines()
+        assert '"failing"' in line and str(house) in line
+        shutil.move(f"{house}-away", house)
+
+
+@pytest.mark.parametrize("listen", [True, False])
+def test_nobody_there_or_nobody_who_answers_fails_in_time(listen):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not listen:
+            server.close()
+        ended = run("health", f"http://127.0.0.1:{port}", "--timeout", "300ms", timeout=10)
+    assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1
+
+
+def test_another_kind_of_service_is_not_taken_for_ours():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.settimeout(10)
+
+        def answer():
+            connection, _ = server.accept()
+            connection.sendall(b"220 mail ready\r\n\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        ended = run("health", address, timeout=10)
+        thread.join()
+    assert ended.returncode == 1 and "no sluice" in ended.stderr
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1:80", "https://127.0.0.1", "http://", "unix:", "http://a.b:80"])
+def test_an_address_that_is_none_is_refused(address):
+    assert run("health", address, timeout=10).returncode == 64
