@@ -32,8 +32,6 @@ public actor BackupSession {
     public let archiveSize: UInt64?
     /// The bytes that go in, uncompressed, without the manifest.
     public let contentSize: UInt64
-    /// How many databases are in it.
-    public let databaseCount: Int
     /// What could not be taken.
     public let skipped: [Skipped]
   }
@@ -133,7 +131,7 @@ public actor BackupSession {
       return Preamble(
         fileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).date).zip",
         archiveSize: try archiveSize(), contentSize: items.reduce(0) { $0 + $1.entry.size },
-        databaseCount: items.count { $0.isDatabase }, skipped: inventory.skipped)
+        skipped: inventory.skipped)
     } catch {
       throw fail(error)
     }

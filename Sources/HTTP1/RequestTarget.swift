@@ -17,11 +17,6 @@ public struct RequestTarget: Sendable, Hashable {
   /// RFC 9112 §3.2.2.
   public let authority: String?
 
-  /// The values of every query item called `name`, in their order.
-  public func queryValues(_ name: String) -> [String] {
-    query.filter { $0.name == name }.map(\.value)
-  }
-
   /// Reads origin-form and, with the scheme `http`, absolute-form.
   ///
   /// - Throws: `HTTPError` 400 for the other two forms (authority-form belongs to CONNECT, asterisk-form to

@@ -18,8 +18,6 @@ public struct Status: Sendable, Hashable {
   public static let badRequest = Status(400, "Bad Request")
   /// RFC 9110 §15.5.2. Needs a `WWW-Authenticate` field.
   public static let unauthorized = Status(401, "Unauthorized")
-  /// RFC 9110 §15.5.4.
-  public static let forbidden = Status(403, "Forbidden")
   /// RFC 9110 §15.5.5.
   public static let notFound = Status(404, "Not Found")
   /// RFC 9110 §15.5.6. Needs an `Allow` field.
