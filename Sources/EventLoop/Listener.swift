@@ -88,11 +88,13 @@ import Glibc
         if let connection = try SystemCalls.accept(descriptor.rawValue) { return connection }
       } catch {
         switch error.errno {
-        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-          _ = await descriptorFreed.wait(until: .now + Self.exhaustedPause)
-        default:
+        case ECONNABORTED, EPROTO, ENOPROTOOPT, EOPNOTSUPP, EPERM, ENETDOWN, ENETUNREACH, ENONET, EHOSTDOWN,
+          EHOSTUNREACH, ETIMEDOUT:
           // The connection's own failure, reported here; accept(2) says to treat it like EAGAIN.
           break
+        default:
+          // No descriptor or no memory is free, or something is wrong that will not pass at once.
+          _ = await descriptorFreed.wait(until: .now + Self.exhaustedPause)
         }
         continue
       }
@@ -102,6 +104,8 @@ import Glibc
 
   /// Removes the path of a Unix socket that refuses connections: its owner is gone.
   private static func removeStale(_ address: SocketAddress, _ path: String) throws(SystemError) {
+    // `connect` refuses what is no socket with the same error; a file must not be taken for a stale socket.
+    guard SystemCalls.isSocket(path) else { return }
     let probe = try SystemCalls.socket(AF_UNIX)
     do {
       try SystemCalls.connect(probe, address)

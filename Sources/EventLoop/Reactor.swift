@@ -2,8 +2,8 @@ import CLinux
 
 /// What the loop waits for: descriptors in epoll, edge-triggered, and deadlines in a heap.
 ///
-/// A descriptor is registered once, for all events. An edge that nobody waits for is dropped: every operation
-/// tries its system call first and waits only when that says `EAGAIN`, so nothing can be missed.
+/// A descriptor is registered once, for all events. Every operation tries its system call first and waits only when
+/// that says `EAGAIN`; an edge that nobody waits for is kept for the next who does.
 ///
 /// The model is epoll(7), `EPOLLET`.
 @Loop final class Reactor {

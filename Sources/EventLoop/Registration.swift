@@ -5,6 +5,10 @@ import Glibc
   let descriptor: CInt
   private var reader: Waiter?
   private var writer: Waiter?
+  /// Edges that came while nobody waited. A task that does not prefer the loop's executor may be queued between
+  /// its `EAGAIN` and its wait.
+  private var isReadable = false
+  private var isWritable = false
   private(set) var isCancelled = false
   /// Called once, when the peer is found to be gone for good.
   var onLost: (() -> Void)?
@@ -31,10 +35,12 @@ import Glibc
       switch direction {
       case .read:
         precondition(reader == nil, "one reader a descriptor")
-        reader = waiter
+        if isReadable { waiter.wake(.ready) } else { reader = waiter }
+        isReadable = false
       case .write:
         precondition(writer == nil, "one writer a descriptor")
-        writer = waiter
+        if isWritable { waiter.wake(.ready) } else { writer = waiter }
+        isWritable = false
       }
     }
     switch direction {
@@ -49,8 +55,14 @@ import Glibc
   }
 
   func signal(_ readiness: Readiness) {
-    if readiness.isReadable { reader?.wake(.ready) }
-    if readiness.isWritable { writer?.wake(.ready) }
+    if readiness.isReadable {
+      if let reader { reader.wake(.ready) } else { isReadable = true }
+      reader = nil
+    }
+    if readiness.isWritable {
+      if let writer { writer.wake(.ready) } else { isWritable = true }
+      writer = nil
+    }
     if readiness.isLost, let onLost {
       self.onLost = nil
       onLost()

@@ -68,6 +68,7 @@ public struct Socket: ~Copyable {
   /// - Throws: `ETIMEDOUT`, `ECANCELED`, `ECONNRESET`.
   @Loop public func receive(until deadline: ContinuousClock.Instant?) async throws(SystemError) -> [UInt8] {
     while true {
+      guard !registration.isCancelled else { throw SystemError(call: "recv", errno: ECANCELED) }
       let bytes = try Reactor.shared.scratch.receive(descriptor.rawValue, leaving: leavesUnread)
       if let bytes { return bytes }
       try await registration.wait(.read, for: "recv", until: deadline)

@@ -46,6 +46,12 @@ enum SystemCalls {
     _ = unsafe Glibc.unlink(path)
   }
 
+  /// Whether a path names a socket itself, not a link to one. The corresponding C function is `lstat`.
+  static func isSocket(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+  }
+
   // MARK: epoll(7)
 
   static func epollCreate() throws(SystemError) -> Descriptor {

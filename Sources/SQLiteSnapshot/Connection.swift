@@ -17,7 +17,8 @@ internal import Glibc
     // The last connection to close would otherwise move the log into the database and delete it.
     try unsafe connection.check(csqlite_no_checkpoint_on_close(connection.handle))
     // What is read goes past SQLite's page cache: a small one will do.
-    try connection.execute("PRAGMA cache_size=-256")
+    // Most pragmas read the schema, which may be damaged without harm here: then they ignore it.
+    try connection.execute("PRAGMA writable_schema=ON; PRAGMA cache_size=-256")
     return connection
   }
 
