@@ -78,7 +78,7 @@ import Glibc
   /// The corresponding C function is `accept4`.
   /// - Parameter descriptorFreed: announced when a connection closes, so that a process without a free
   ///   descriptor neither spins nor sleeps longer than it must.
-  /// - Throws: `ECANCELED` once it was cancelled.
+  /// - Throws: `ECANCELED` once it was cancelled; `EINVAL` when somebody has shut the socket down.
   public func accept(
     descriptorFreed: Condition
   ) async throws(SystemError) -> (CInt, SocketAddress) {
@@ -88,13 +88,15 @@ import Glibc
         if let connection = try SystemCalls.accept(descriptor.rawValue) { return connection }
       } catch {
         switch error.errno {
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+          _ = await descriptorFreed.wait(until: .now + Self.exhaustedPause)
         case ECONNABORTED, EPROTO, ENOPROTOOPT, EOPNOTSUPP, EPERM, ENETDOWN, ENETUNREACH, ENONET, EHOSTDOWN,
           EHOSTUNREACH, ETIMEDOUT:
           // The connection's own failure, reported here; accept(2) says to treat it like EAGAIN.
           break
         default:
-          // No descriptor or no memory is free, or something is wrong that will not pass at once.
-          _ = await descriptorFreed.wait(until: .now + Self.exhaustedPause)
+          // EINVAL among them: the socket listens no more, and to try again would be to spin.
+          throw error
         }
         continue
       }

@@ -18,6 +18,8 @@ public struct SystemError: Error, Equatable, Sendable {
 
   /// Whether a wait passed its deadline.
   public var isTimeout: Bool { errno == ETIMEDOUT }
+  /// Whether an operation was called off.
+  public var isCancelled: Bool { errno == ECANCELED }
 }
 
 extension SystemError: CustomStringConvertible {

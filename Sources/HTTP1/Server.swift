@@ -29,11 +29,15 @@ public protocol RequestHandler: Sendable {
     Loop.start { [self] in
       while true {
         while connections.count >= limits.connectionCount { _ = await connectionClosed.wait() }
-        // It fails once the server drains.
-        guard let (socket, peer) = try? await listener.accept(descriptorFreed: connectionClosed) else {
+        do {
+          let (socket, peer) = try await listener.accept(descriptorFreed: connectionClosed)
+          start(socket, peer)
+        } catch let error as SystemError where error.isCancelled {
           return
+        } catch {
+          // Nobody can reach us any more: better to end, and be started again, than to be deaf.
+          fatalError("\(listener.address) can no longer be listened on: \(error)")
         }
-        start(socket, peer)
       }
     }
   }

@@ -103,8 +103,7 @@ struct ResponseTests {
   @Test func `gives every status its registered phrase`() {
     let registered: [(Status, Int, String)] = [
       (.ok, 200, "OK"), (.badRequest, 400, "Bad Request"), (.unauthorized, 401, "Unauthorized"),
-      (.forbidden, 403, "Forbidden"), (.notFound, 404, "Not Found"),
-      (.methodNotAllowed, 405, "Method Not Allowed"),
+      (.notFound, 404, "Not Found"), (.methodNotAllowed, 405, "Method Not Allowed"),
       (.requestTimeout, 408, "Request Timeout"), (.contentTooLarge, 413, "Content Too Large"),
       (.uriTooLong, 414, "URI Too Long"), (.expectationFailed, 417, "Expectation Failed"),
       (.misdirectedRequest, 421, "Misdirected Request"),

@@ -1,0 +1,179 @@
+import CSQLite
+import Foundation
+import Synchronization
+import Testing
+
+@testable import SQLiteSnapshot
+
+struct DatabaseTests {
+  private func failure(_ path: String, _ options: Snapshot.Options) -> SQLiteError? {
+    #expect(throws: SQLiteError.self) { _ = try Database(path: path, options).snapshot() }
+  }
+
+  @Test(arguments: [
+    ("text", Array("Not a database, but long enough for its header. ".utf8)),
+    ("100 bytes", [UInt8](repeating: 1, count: 100)), ("511 bytes", [UInt8](repeating: 2, count: 511)),
+    ("random", (0..<9000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }),
+    ("an empty page", [UInt8](repeating: 0, count: 4096)),
+  ])
+  func `what is not SQLite's is told as such`(name: String, bytes: [UInt8]) throws {
+    let scratch = try Scratch()
+    let path = try scratch.write(bytes, to: "a.db")
+    let error = failure(path, try scratch.options())
+    #expect(error?.isNotADatabase == true)
+    #expect(error?.reason == .notADatabase)
+  }
+
+  /// SQLite takes a file of one byte for an empty one, too (`unixFileSize`).
+  @Test(arguments: [[], [7]] as [[UInt8]])
+  func `a file of no bytes is a database of no pages`(bytes: [UInt8]) throws {
+    let scratch = try Scratch()
+    let path = try scratch.write(bytes, to: "a.db")
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(snapshot.pageCount == 0)
+    #expect(snapshot.size == 0)
+    #expect(try snapshot.bytes() == [])
+  }
+
+  @Test(arguments: ["WAL", "DELETE"])
+  func `a damaged schema is taken as it is`(mode: String) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    var database = try Bank.create(path, journalMode: mode)
+    try database.run(
+      "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql='CREATE TABLE (' WHERE name='account'")
+    let expected = try database.serialized()
+    database = try TestDatabase(scratch.file("other.db"))
+    #expect(throws: SQLiteError.self, "damaged") { try TestDatabase(path).run("SELECT * FROM account") }
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(try snapshot.bytes()[100...] == expected[100...])
+  }
+
+  @Test func `a database that is not there is said to be missing`() throws {
+    let scratch = try Scratch()
+    let error = failure(scratch.file("a.db"), try scratch.options())
+    #expect(error?.reason == .cannotOpen)
+    #expect(error?.message.contains("No such file") == true)
+    #expect(!FileManager.default.fileExists(atPath: scratch.file("a.db")), "nor is it made")
+  }
+
+  @Test(arguments: ["the file", "its folder"])
+  func `a symbolic link is not followed`(what: String) throws {
+    let scratch = try Scratch()
+    _ = try Bank.create(scratch.file("a.db"), journalMode: "DELETE")
+    let link = scratch.file("link")
+    let isFile = what == "the file"
+    try FileManager.default.createSymbolicLink(
+      atPath: link, withDestinationPath: isFile ? scratch.file("a.db") : scratch.path)
+    let error = failure(isFile ? link : link + "/a.db", try scratch.options())
+    #expect(error?.reason == .symbolicLink)
+  }
+
+  @Test(arguments: [("DELETE", "BEGIN EXCLUSIVE"), ("WAL", "BEGIN IMMEDIATE; UPDATE account SET balance=1")])
+  func `another process's lock is waited for, then told, if it locks readers out`(
+    mode: String, lock: String
+  ) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: mode)
+    let other = try OtherProcess(path)
+    for statement in lock.split(separator: ";") { try other.ask("sql('\(statement)')") }
+    let start = ContinuousClock.now
+    if mode == "WAL" {
+      let snapshot = try Database(path: path, scratch.options(busyTimeout: .zero)).snapshot()
+      #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
+    } else {
+      #expect(failure(path, try scratch.options(busyTimeout: .milliseconds(40)))?.reason == .locked)
+      #expect(ContinuousClock.now - start >= .milliseconds(40))
+    }
+    try other.ask("sql('ROLLBACK')")
+    #expect(throws: Never.self) { try Database(path: path, scratch.options()).snapshot() }
+  }
+
+  @Test func `a log that is another connection's alone is locked`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    do { _ = try Bank.create(path) }
+    let other = try OtherProcess(path)
+    try other.ask("sql('PRAGMA locking_mode=EXCLUSIVE')")
+    try other.ask("transfer()")
+    #expect(failure(path, try scratch.options(busyTimeout: .milliseconds(10)))?.reason == .locked)
+  }
+
+  @Test func `a lock that ends in time is waited for`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE")
+    let other = try OtherProcess(path)
+    try other.ask("sql('BEGIN EXCLUSIVE')")
+    // Answered once the lock is gone.
+    try other.tell("time.sleep(0.05) or sql('COMMIT')")
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(snapshot.method == .copied)
+    _ = try other.answer()
+  }
+
+  @Test func `whoever is called off waits no longer`() async throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE")
+    let other = try OtherProcess(path)
+    try other.ask("sql('BEGIN EXCLUSIVE')")
+    let options = try scratch.options(busyTimeout: .seconds(3600))
+    let hasStarted = Mutex(false)
+    let waiting = Task {
+      hasStarted.withLock { $0 = true }
+      return #expect(throws: SQLiteError.self) { _ = try Database(path: path, options).snapshot() }
+    }
+    while !hasStarted.withLock({ $0 }) { await Task.yield() }
+    waiting.cancel()
+    #expect(await waiting.value?.reason == .locked)
+  }
+
+  @Test func `the journal of a writer that crashed is told as such, and left alone`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    do { _ = try Bank.create(path, journalMode: "DELETE") }
+    let writer = try OtherProcess(path)
+    for statement in ["PRAGMA cache_size=1", "BEGIN", "UPDATE filler SET content = randomblob(1000)"] {
+      try writer.ask("sql('\(statement)')")
+    }
+    writer.die()
+    let other = try OtherProcess()
+    let before = try other.ask("digests('\(path)')")
+    #expect(failure(path, try scratch.options())?.reason == .hotJournal)
+    #expect(try other.ask("digests('\(path)')") == before)
+    // The application rolls it back, and then it can be taken.
+    _ = try TestDatabase(path).text("SELECT count(*) FROM account")
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
+  }
+
+  @Test func `the log of a writer that crashed is recovered`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    do { _ = try Bank.create(path) }
+    let writer = try OtherProcess(path)
+    for _ in 0..<5 { try writer.ask("transfer()") }
+    try writer.ask("sql('BEGIN IMMEDIATE')")
+    try writer.ask("sql('UPDATE account SET balance = 0')")
+    writer.die()
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
+  }
+
+  @Test func `gives one snapshot, and locks nothing before`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let writer = try Bank.create(path)
+    let database = try Database(path: path, scratch.options())
+    #expect(database.journalMode == "wal")
+    let other = try OtherProcess(path, timeout: 0.05)
+    #expect(try other.ask("checkpoint('TRUNCATE')") == "0")
+    try Bank.transfer(writer)
+    let snapshot = try database.snapshot()
+    #expect(try snapshot.bytes() == writer.serialized(), "of the instant at which it was asked for")
+    let error = #expect(throws: SQLiteError.self) { try database.snapshot() }
+    #expect(error?.code == SQLITE_MISUSE)
+  }
+}

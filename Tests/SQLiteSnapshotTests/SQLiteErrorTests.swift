@@ -1,0 +1,30 @@
+import CSQLite
+import Testing
+
+@testable import SQLiteSnapshot
+
+struct SQLiteErrorTests {
+  @Test(
+    arguments: [
+      (SQLITE_BUSY, .locked), (SQLITE_BUSY | 1 << 8, .locked), (SQLITE_LOCKED, .locked),
+      (SQLITE_PROTOCOL, .locked),
+      (SQLITE_READONLY | 3 << 8, .hotJournal), (SQLITE_READONLY, .permission),
+      (SQLITE_READONLY | 5 << 8, .permission),
+      (SQLITE_PERM, .permission), (SQLITE_AUTH, .permission), (SQLITE_CANTOPEN | 6 << 8, .symbolicLink),
+      (SQLITE_CANTOPEN, .cannotOpen), (SQLITE_CANTOPEN | 2 << 8, .cannotOpen), (SQLITE_NOTADB, .notADatabase),
+      (SQLITE_CORRUPT, .corrupt), (SQLITE_CORRUPT | 2 << 8, .corrupt), (SQLITE_FULL, .spoolFull),
+      (SQLITE_NOMEM, .noMemory), (SQLITE_INTERRUPT, .cancelled), (SQLITE_IOERR, .inputOutput),
+      (SQLITE_IOERR | 10 << 8, .inputOutput), (SQLITE_MISUSE, .inputOutput),
+    ] as [(Int32, SQLiteError.Reason)])
+  func `names the reason of a result code`(code: Int32, reason: SQLiteError.Reason) {
+    let error = SQLiteError(code: code, message: "words")
+    #expect(error.reason == reason)
+    #expect(error.isNotADatabase == (reason == .notADatabase))
+    #expect(error.description == "words (SQLite code \(code))")
+  }
+
+  @Test func `says an error number in words`() {
+    #expect(describe(2) == "No such file or directory")
+    #expect(describe(9999) == "errno 9999")
+  }
+}

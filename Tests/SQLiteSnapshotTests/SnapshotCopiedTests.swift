@@ -1,0 +1,160 @@
+import CSQLite
+import Foundation
+import Testing
+
+@testable import SQLiteSnapshot
+
+struct SnapshotCopiedTests {
+  /// A budget that everything fits into, and one for the spool.
+  static let budgets: [UInt64] = [1 << 30, 1000]
+
+  private func spooled(in scratch: Scratch) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: scratch.spool())
+  }
+
+  @Test(arguments: [512, 1024, 4096, 32768, 65536], budgets)
+  func `holds what the database held, whatever is committed after`(pageSize: Int, budget: UInt64) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path, pageSize: pageSize, journalMode: "DELETE", byteCount: 1_500_000)
+    let snapshot = try Database(path: path, scratch.options(budget: budget)).snapshot()
+    #expect(try spooled(in: scratch) == [], "its file has no name")
+    #expect(snapshot.method == .copied)
+    #expect(snapshot.journalMode == "delete")
+    #expect(snapshot.pageSize == pageSize)
+    let expected = try database.serialized()
+    try Bank.transfer(database, times: 3)
+
+    let bytes = try snapshot.bytes()
+    #expect(UInt64(bytes.count) == snapshot.size)
+    #expect(bytes.count == expected.count)
+    // The header has counters of the copy's own; all other pages are the same.
+    #expect(bytes[pageSize...] == expected[pageSize...])
+    #expect(bytes[100..<pageSize] == expected[100..<pageSize])
+    #expect(try Inspection(of: bytes, in: scratch) == .sound)
+    #expect(try snapshot.logGrowth() == 0)
+  }
+
+  @Test(arguments: ["DELETE", "TRUNCATE", "PERSIST"], budgets)
+  func `leaves the database and its journal as they are, and nothing behind`(mode: String, budget: UInt64)
+    throws
+  {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path, journalMode: mode)
+    try Bank.transfer(database)
+    let other = try OtherProcess()
+    let before = try other.ask("digests('\(path)')")
+    do {
+      let snapshot = try Database(path: path, scratch.options(budget: budget)).snapshot()
+      _ = try snapshot.bytes()
+      #expect(try spooled(in: scratch) == [])
+    }
+    #expect(try other.ask("digests('\(path)')") == before)
+    #expect(try spooled(in: scratch) == [])
+  }
+
+  @Test func `does not hold up a writer`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE")
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    let other = try OtherProcess(path, timeout: 0)
+    try other.ask("transfer()")
+    snapshot.confirm()
+    try other.ask("transfer()")
+    #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
+  }
+
+  @Test func `gives its part of the budget back`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path, journalMode: "DELETE")
+    let byteCount = UInt64(try database.serialized().count)
+    let options = try scratch.options(budget: byteCount + 10)
+    for _ in 0..<3 {
+      let snapshot = try Database(path: path, options).snapshot()
+      #expect(!options.memory.has(11))
+      #expect(options.memory.has(10))
+      withExtendedLifetime(snapshot) {}
+    }
+    #expect(options.memory.has(byteCount + 10))
+  }
+
+  @Test func `a copy that is called off gives the budget back, and the lock`() async throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path, journalMode: "DELETE")
+    let byteCount = UInt64(try database.serialized().count)
+    let options = try scratch.options(budget: byteCount)
+    let other = try OtherProcess(path)
+    let error = try await Task {
+      let opened = try Database(path: path, options)
+      unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+      return #expect(throws: SQLiteError.self) { _ = try opened.snapshot() }
+    }.value
+    #expect(error?.reason == .cancelled)
+    #expect(options.memory.has(byteCount))
+    try other.ask("transfer()")
+  }
+
+  @Test func `says which folder it cannot spool to`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE")
+    var options = try scratch.options(budget: 0)
+    options.spoolDirectory = scratch.file("missing")
+    let opened = try Database(path: path, options)
+    let error = #expect(throws: SQLiteError.self) { _ = try opened.snapshot() }
+    #expect(error?.reason == .cannotOpen)
+    #expect(error?.message.contains(scratch.file("missing")) == true)
+  }
+
+  @Test(arguments: budgets)
+  func `ends although another process commits all the while, and is of one instant`(budget: UInt64) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE", byteCount: 12_000_000)
+    let writer = try OtherProcess()
+    try writer.tell("transfer_for_ever('\(path)', 5, 0)")
+    #expect(try writer.answer() == "\"ready\"")
+    for _ in 0..<4 {
+      let snapshot = try Database(path: path, scratch.options(budget: budget)).snapshot()
+      #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
+    }
+    writer.die()
+    #expect(try spooled(in: scratch) == [])
+  }
+
+  @Test func `confirming tells that nothing was committed since`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path, journalMode: "DELETE")
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    var takenAt = snapshot.takenAt
+    snapshot.confirm()
+    #expect(snapshot.takenAt > takenAt)
+
+    takenAt = snapshot.takenAt
+    try database.run("BEGIN EXCLUSIVE")
+    snapshot.confirm()
+    #expect(snapshot.takenAt == takenAt, "locked, and not waited for")
+    try database.run("ROLLBACK")
+    snapshot.confirm()
+    #expect(snapshot.takenAt > takenAt)
+
+    takenAt = snapshot.takenAt
+    try Bank.transfer(database)
+    snapshot.confirm()
+    #expect(snapshot.takenAt == takenAt)
+  }
+
+  @Test func `knows when it was taken`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE")
+    let before = Date().timeIntervalSince1970
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect((before...Date().timeIntervalSince1970).contains(Double(snapshot.takenAt) / 1e9))
+  }
+}

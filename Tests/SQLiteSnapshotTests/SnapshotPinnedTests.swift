@@ -1,0 +1,251 @@
+import Foundation
+import Testing
+
+@testable import SQLiteSnapshot
+
+struct SnapshotPinnedTests {
+  /// What the log and the database file hold when the snapshot is taken.
+  enum Preparation: CaseIterable {
+    case everythingInTheLog
+    case somePagesInTheLog
+    case checkpointed
+    case checkpointedAndCommitted
+    case emptyLog
+    case grownInTheLog
+    case shrunkInTheLog
+    case reopened
+
+    func prepare(_ database: inout TestDatabase, _ path: String) throws {
+      if self == .everythingInTheLog { return }
+      try database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+      switch self {
+      case .everythingInTheLog, .emptyLog: break
+      case .somePagesInTheLog: try Bank.transfer(database, times: 5)
+      case .checkpointed:
+        try Bank.transfer(database, times: 5)
+        try database.run("PRAGMA wal_checkpoint(FULL)")
+      case .checkpointedAndCommitted:
+        try Bank.transfer(database, times: 5)
+        try database.run("PRAGMA wal_checkpoint(PASSIVE)")
+        try Bank.transfer(database, times: 3)
+      case .grownInTheLog: try Bank.grow(database, byteCount: 300_000)
+      case .shrunkInTheLog: try database.run("DELETE FROM filler WHERE id > 20; VACUUM")
+      case .reopened:
+        // The last to close moves the log into the database and removes it.
+        database = try TestDatabase(path + ".other")
+        try FileManager.default.removeItem(atPath: path + ".other")
+        database = try TestDatabase(path)
+        try database.run("PRAGMA wal_autocheckpoint=0")
+      }
+    }
+  }
+
+  @Test(arguments: [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536], Preparation.allCases)
+  func `is what the writer had at the pin, page by page, whatever is committed after`(
+    pageSize: Int, preparation: Preparation
+  ) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    var database = try Bank.create(path, pageSize: pageSize)
+    try preparation.prepare(&database, path)
+    // On a connection of its own, so that the pin finds the index as the writer left it.
+    let expected = try TestDatabase(path, readOnly: true).serialized()
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(snapshot.method == .pinned)
+    #expect(snapshot.journalMode == "wal")
+    #expect(snapshot.pageSize == pageSize)
+    #expect(snapshot.size == UInt64(expected.count))
+
+    let firstHalf = try snapshot.bytes()
+    #expect(firstHalf == expected)
+    for mode in ["PASSIVE", "FULL", "PASSIVE"] {
+      try Bank.transfer(database, times: 2)
+      try Bank.grow(database, byteCount: 20_000)
+      // A pin keeps it from finishing; it must not wait for that.
+      _ = try? ImpatientCheckpoint.run(path, mode)
+      #expect(try snapshot.bytes() == expected)
+    }
+    #expect(try snapshot.bytes(blockSize: 65536) == expected)
+    #expect(try Inspection(of: expected, in: scratch) == .sound)
+    #expect(try database.serialized() != expected, "commits were made")
+  }
+
+  /// A checkpoint that gives up at once.
+  enum ImpatientCheckpoint {
+    static func run(_ path: String, _ mode: String) throws {
+      let database = try TestDatabase(path)
+      try database.run("PRAGMA busy_timeout=0; PRAGMA wal_checkpoint(\(mode))")
+    }
+  }
+
+  @Test(arguments: [512, 4096, 65536], [false, true])
+  func `a log that is started anew under the pin leaves the database file as the snapshot`(
+    pageSize: Int, isTruncated: Bool
+  ) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path, pageSize: pageSize)
+    let other = try OtherProcess(path)
+    try Bank.transfer(database, times: 3)
+    #expect(try database.text("PRAGMA wal_checkpoint(FULL)").hasPrefix("0|"))
+    let expected = try database.serialized()
+    let header = try other.ask("read('\(path)-wal', 32).hex()")
+
+    // Everything is in the database file, so the pin is one on the file alone: read mark 0.
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    let before = try snapshot.read(131_072, at: 0)
+    if isTruncated {
+      #expect(try other.ask("checkpoint('TRUNCATE')") == "0")
+      #expect(try snapshot.bytes() == expected)
+    }
+    for round in 0..<3 {
+      try Bank.transfer(database, times: 10)
+      try Bank.grow(database, byteCount: 50_000)
+      #expect(try other.ask("read('\(path)-wal', 32).hex()") != header, "started anew")
+      #expect(try before + snapshot.read(expected.count - 131_072, at: 131_072) == expected, "round \(round)")
+      #expect(try snapshot.bytes() == expected, "round \(round)")
+      #expect(try other.ask("checkpoint('PASSIVE')") == "0")
+    }
+    #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
+  }
+
+  @Test func `takes no frame past the last commit that was published`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path)
+    try database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    try Bank.transfer(database, times: 3)
+    let expected = try database.serialized()
+    let other = try OtherProcess(path)
+    // Page 3 with a mark at its end, and a valid checksum, as the commit of a database of as many pages.
+    try other.ask("append_frame('\(path)', 3, \(expected.count / 4096), b'never published')")
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(try snapshot.bytes() == expected)
+
+    // To whom the log is all there is, as after a crash, the frame is a commit: it was well made.
+    let copy = scratch.file("recovered.db")
+    try other.ask("open('\(copy)', 'wb').write(read('\(path)'))")
+    try other.ask("open('\(copy)-wal', 'wb').write(read('\(path)-wal'))")
+    let recovered = try TestDatabase(copy).serialized()
+    #expect(String(decoding: recovered[..<(3 * 4096)].suffix(15), as: UTF8.self) == "never published")
+  }
+
+  @Test func `keeps another process from emptying the log until it is released`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path)
+    let other = try OtherProcess(path, timeout: 0.05)
+    var snapshot: Snapshot? = try Database(path: path, scratch.options()).snapshot()
+    try Bank.transfer(database)
+    #expect(try other.ask("checkpoint('TRUNCATE')") == "1", "busy")
+    #expect(try other.ask("checkpoint('RESTART')") == "1")
+    #expect(snapshot?.method == .pinned)
+    snapshot = nil
+    #expect(try other.ask("checkpoint('TRUNCATE')") == "0")
+    #expect(try other.ask("len(read('\(path)-wal'))") == "0")
+  }
+
+  @Test func `leaves the database, its log and its journal mode as they are, even as the last to close`()
+    throws
+  {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let writer = try OtherProcess(path)
+    try writer.ask("sql('PRAGMA journal_mode=WAL')")
+    try writer.ask("sql('CREATE TABLE t(x)')")
+    try writer.ask("sql('INSERT INTO t VALUES (42)')")
+    // Without a crash the writer itself would move the log into the database.
+    writer.die()
+    let other = try OtherProcess()
+    let before = try other.ask("digests('\(path)')")
+    do {
+      let snapshot = try Database(path: path, scratch.options()).snapshot()
+      let restored = try scratch.write(snapshot.bytes(), to: "restored.db")
+      #expect(try TestDatabase(restored).number("SELECT x FROM t") == 42)
+    }
+    #expect(try other.ask("digests('\(path)')") == before)
+    #expect(try other.ask("read('\(path)', 2, 18).hex()") == "\"0202\"", "fileformat2.html §1.3: WAL")
+    #expect(try TestDatabase(path).number("SELECT x FROM t") == 42)
+  }
+
+  @Test func `tells by how much the log has grown`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path)
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(try snapshot.logGrowth() == 0)
+    let other = try OtherProcess()
+    let size = { Int(try other.ask("len(read('\(path)-wal'))")) ?? -1 }
+    let before = try size()
+    try Bank.grow(database, byteCount: 200_000)
+    #expect(try snapshot.logGrowth() > 200_000)
+    #expect(try snapshot.logGrowth() == UInt64(size() - before))
+  }
+
+  @Test func `a database file that was cut short is corrupt, not a database with holes`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path)
+    try database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    let other = try OtherProcess()
+    try other.ask("os.truncate('\(path)', \(snapshot.size - 4096))")
+    let error = #expect(throws: SQLiteError.self) { try snapshot.bytes() }
+    #expect(error?.reason == .corrupt)
+    #expect(throws: SQLiteError.self) { try Database(path: path, scratch.options()).snapshot() }
+  }
+
+  @Test func `a log that was cut short is corrupt`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path)
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    let other = try OtherProcess()
+    try other.ask("os.truncate('\(path)-wal', 100000)")
+    let error = #expect(throws: SQLiteError.self) { try snapshot.bytes() }
+    #expect(error?.reason == .corrupt)
+    withExtendedLifetime(database) {}
+  }
+
+  @Test func `confirming a pinned snapshot moves nothing`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path)
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    let takenAt = snapshot.takenAt
+    snapshot.confirm()
+    #expect(snapshot.takenAt == takenAt)
+    withExtendedLifetime(database) {}
+  }
+
+  @Test(arguments: [4096, 65536])
+  func `the page with the lock byte is zeros, its neighbours are not`(pageSize: Int) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    do { _ = try Bank.create(path, pageSize: pageSize, byteCount: 1000) }
+    // A database of more than 1 GiB, most of it a hole.
+    let lockByte: UInt64 = 1 << 30
+    let file = try #require(FileHandle(forUpdatingAtPath: path))
+    for offset in stride(from: lockByte - 4, to: lockByte + UInt64(pageSize) + 4, by: 4) {
+      try file.seek(toOffset: offset)
+      try file.write(contentsOf: [1, 2, 3, 4])
+    }
+    let pageCount = lockByte / UInt64(pageSize) + 20
+    try file.truncate(atOffset: pageCount * UInt64(pageSize))
+    try file.seek(toOffset: 28)
+    try file.write(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: pageCount >> (24 - 8 * $0)) })
+    try file.close()
+
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(UInt64(snapshot.pageCount) == pageCount)
+    let before = try snapshot.read(262_144, at: lockByte - 262_144)
+    #expect(before.suffix(8) == [0, 0, 0, 0, 1, 2, 3, 4])
+    let block = try snapshot.read(262_144, at: lockByte)
+    #expect(block[..<pageSize].allSatisfy { $0 == 0 })
+    #expect(block[pageSize..<pageSize + 8].elementsEqual([1, 2, 3, 4, 0, 0, 0, 0]))
+    let around = try snapshot.read(4 * pageSize, at: lockByte - UInt64(2 * pageSize))
+    #expect(around[2 * pageSize - 1] == 4)
+    #expect(around[2 * pageSize..<3 * pageSize].allSatisfy { $0 == 0 })
+    #expect(around[3 * pageSize] == 1)
+  }
+}

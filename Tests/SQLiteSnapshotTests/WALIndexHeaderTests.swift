@@ -1,0 +1,64 @@
+import CSQLite
+import Testing
+
+@testable import SQLiteSnapshot
+
+struct WALIndexHeaderTests {
+  let good = LogBuilder().index(frameCount: 5, pageCount: 77)
+
+  @Test func `reads what both copies agree on`() throws {
+    let file = FakeFile()
+    file.looks = [good]
+    let header = try WALIndexHeader(of: file.openFile)
+    #expect(header.frameCount == 5)
+    #expect(header.pageCount == 77)
+    #expect(header.salts == (UInt32(0x1234_5678).bigEndian, UInt32(0x9abc_def0).bigEndian))
+    #expect(file.lookCount == 1)
+  }
+
+  @Test(arguments: 0..<24)
+  func `looks again while a writer is between the copies`(word: Int) throws {
+    let file = FakeFile()
+    var torn = good
+    torn[word] ^= 1
+    file.looks = [torn, torn, good]
+    #expect(try WALIndexHeader(of: file.openFile).frameCount == 5)
+    #expect(file.lookCount == 3)
+  }
+
+  @Test(arguments: 0..<12)
+  func `does not take two copies that agree on what cannot be`(word: Int) {
+    let file = FakeFile()
+    var torn = good
+    torn[word] ^= 0x100
+    torn[word + 12] ^= 0x100
+    file.looks = [torn]
+    let error = #expect(throws: SQLiteError.self) { try WALIndexHeader(of: file.openFile) }
+    #expect(error?.reason == .locked)
+  }
+
+  @Test func `gives up on copies that never agree`() {
+    let file = FakeFile()
+    var torn = good
+    torn[4] += 1
+    file.looks = [torn]
+    let error = #expect(throws: SQLiteError.self) { try WALIndexHeader(of: file.openFile) }
+    #expect(error?.code == SQLITE_BUSY)
+    #expect(file.lookCount > 10)
+  }
+
+  @Test(arguments: [SQLITE_READONLY, SQLITE_READONLY | 5 << 8])
+  func `shared memory that may only be read is as good`(code: Int32) throws {
+    let file = FakeFile()
+    file.looks = [good]
+    file.sharedMemoryCode = code
+    #expect(try WALIndexHeader(of: file.openFile).pageCount == 77)
+  }
+
+  @Test func `says why there is no shared memory`() {
+    let file = FakeFile()
+    file.sharedMemoryCode = SQLITE_IOERR | 21 << 8
+    let error = #expect(throws: SQLiteError.self) { try WALIndexHeader(of: file.openFile) }
+    #expect(error?.code == SQLITE_IOERR | 21 << 8)
+  }
+}
