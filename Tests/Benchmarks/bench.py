@@ -26,7 +26,7 @@ sys.path.insert(0, str(HERE.parent / "Integration"))
 import data as make  # noqa: E402
 import dataset  # noqa: E402
 from archive import Archive  # noqa: E402
-from harness import ROOT, SLUICE, TICKS_PER_SECOND, Server, serve  # noqa: E402
+from harness import SLUICE, TICKS_PER_SECOND, Server, serve  # noqa: E402
 from measure import (  # noqa: E402
     checkpoint_delay, downloading, first_bytes, health_p99, swallow, wait_until_still,
 )  # fmt: skip
@@ -156,9 +156,8 @@ def machine():
     with open("/proc/cpuinfo") as file:
         model = next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
     say = lambda *command: subprocess.check_output(command, text=True).strip()  # noqa: E731
-    commit = say("git", "-C", str(ROOT), "describe", "--always", "--dirty")
     return (
-        f"{os.cpu_count()} cores of {model}, Linux {platform.release()}, {say(str(SLUICE), '--version')} at {commit}, "
+        f"{os.cpu_count()} cores of {model}, Linux {platform.release()}, {say(str(SLUICE), '--version')}, "
         f"SQLite {say('sqlite3', '--version').split()[0]}, {' '.join(say('go', 'version').split()[2:3])}"
     )
 
