@@ -6,12 +6,12 @@ import Testing
 struct DescriptorTests {
   @Test func `closes what it owns, and not what it gave away`() {
     var ends: [CInt] = [-1, -1]
-    unsafe pipe(&ends)
+    pipe(&ends)
     let given = Descriptor(owning: ends[1]).release()
     #expect(fcntl(given, F_GETFD) >= 0)
     do { _ = Descriptor(owning: given) }
     var byte: UInt8 = 0
-    unsafe #expect(read(ends[0], &byte, 1) == 0, "the last writer is gone")
+    #expect(read(ends[0], &byte, 1) == 0, "the last writer is gone")
     SystemCalls.close(ends[0])
   }
 

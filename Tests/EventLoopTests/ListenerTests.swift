@@ -114,7 +114,7 @@ struct ListenerTests {
     let path = folder.path + "/s"
     do {
       let raw = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
-      _ = unsafe SocketAddress.unix(path).withSockaddr { unsafe Glibc.bind(raw, $0, $1) }
+      _ = SocketAddress.unix(path).withSockaddr { Glibc.bind(raw, $0, $1) }
       Glibc.listen(raw, 5)
       let listener = try Listener.adopt(raw)
       #expect(listener.address == .unix(path))
@@ -134,7 +134,7 @@ struct ListenerTests {
     #expect(adoptFailure(raw(SOCK_SEQPACKET)) == SystemError(call: "getsockopt", errno: EPROTOTYPE))
     #expect(adoptFailure(raw(SOCK_STREAM)) == SystemError(call: "getsockopt", errno: EINVAL))
     #expect(
-      adoptFailure(unsafe open("/dev/null", O_RDONLY)) == SystemError(call: "getsockopt", errno: ENOTSOCK))
+      adoptFailure(open("/dev/null", O_RDONLY)) == SystemError(call: "getsockopt", errno: ENOTSOCK))
   }
 
   @Loop @Test func `cancelling ends the accepting, now and later, and not the socket`() async throws {
@@ -191,7 +191,7 @@ struct ListenerTests {
   let listener = try Listener.bind(.ipv4([127, 0, 0, 1], port: 0))
   let peer = try Peer.connecting(to: listener.address)
   var taken: [CInt] = []
-  unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), [rlimit(rlim_cur: 256, rlim_max: 256)])
+  setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), [rlimit(rlim_cur: 256, rlim_max: 256)])
   while case let copy = dup(0), copy >= 0 { taken.append(copy) }
   #expect(errno == EMFILE)
 

@@ -22,11 +22,11 @@ final class Peer: Sendable {
   @Loop static func connected(sendBuffer: CInt? = nil) throws -> (CInt, Peer) {
     var ends: [CInt] = [-1, -1]
     let type = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-    guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw lastError("socketpair") }
+    guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw lastError("socketpair") }
     try makeNonblocking(ends[0])
     if var sendBuffer {
       let size = socklen_t(MemoryLayout<CInt>.size)
-      unsafe setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &sendBuffer, size)
+      setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &sendBuffer, size)
     }
     return (ends[0], Peer(owning: ends[1]))
   }
@@ -36,7 +36,7 @@ final class Peer: Sendable {
     let type = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     let peer = Peer(owning: Glibc.socket(address.family, type, 0))
     let raw = peer.rawValue
-    guard unsafe address.withSockaddr({ unsafe Glibc.connect(raw, $0, $1) }) == 0 else {
+    guard address.withSockaddr({ Glibc.connect(raw, $0, $1) }) == 0 else {
       throw lastError("connect")
     }
     return peer
@@ -58,7 +58,7 @@ final class Peer: Sendable {
         var buffer = [UInt8](repeating: 0, count: sizes.max() ?? 1)
         var turn = 0
         while true {
-          let count = unsafe recv(self.rawValue, &buffer, sizes[turn % sizes.count], 0)
+          let count = recv(self.rawValue, &buffer, sizes[turn % sizes.count], 0)
           guard count > 0 else { break }
           all += buffer[..<count]
           turn += 1
@@ -73,14 +73,14 @@ final class Peer: Sendable {
   /// - Throws: `EAGAIN` if there are none.
   func readOnce(_ count: Int) throws(SystemError) -> Int {
     var buffer = [UInt8](repeating: 0, count: count)
-    let count = unsafe recv(rawValue, &buffer, count, CInt(MSG_DONTWAIT))
+    let count = recv(rawValue, &buffer, count, CInt(MSG_DONTWAIT))
     guard count >= 0 else { throw Self.lastError("recv") }
     return count
   }
 
   /// Sends a little; it fits into the kernel's buffer.
   func write(_ bytes: [UInt8]) {
-    unsafe precondition(send(rawValue, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count)
+    precondition(send(rawValue, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count)
   }
 
   func finishSending() { shutdown(rawValue, CInt(SHUT_WR)) }

@@ -9,6 +9,7 @@ import Testing
 struct SignalsTests {
   @Test(arguments: [SIGHUP, SIGTERM, SIGUSR1])
   @Loop func `a signal that is blocked is the next event`(number: CInt) async throws {
+    Self.unblock([SIGHUP, SIGTERM, SIGUSR1, SIGUSR2])
     Signals.block([number])
     let signals = try Signals([number])
     raise(number)
@@ -16,6 +17,7 @@ struct SignalsTests {
   }
 
   @Loop @Test func `waits for a signal`() async throws {
+    Self.unblock([SIGHUP, SIGTERM, SIGUSR1, SIGUSR2])
     Signals.block([SIGUSR1])
     let waiting = Loop.start { try await Signals([SIGUSR1]).next() }
     for _ in 0..<10 { await Task.yield() }
@@ -24,6 +26,7 @@ struct SignalsTests {
   }
 
   @Loop @Test func `several signals come one by one, and others are left alone`() async throws {
+    Self.unblock([SIGHUP, SIGTERM, SIGUSR1, SIGUSR2])
     Signals.block([SIGUSR1, SIGUSR2, SIGHUP])
     let signals = try Signals([SIGUSR1, SIGUSR2])
     raise(SIGHUP)
@@ -32,5 +35,13 @@ struct SignalsTests {
     let received = [try await signals.next(), try await signals.next()]
     #expect(Set(received) == [SIGUSR1, SIGUSR2])
     #expect(try await Signals([SIGHUP]).next() == SIGHUP)
+  }
+
+  /// A thread of Swift's has them blocked already, and so has the loop's, which one has started.
+  @Loop private static func unblock(_ signals: [CInt]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 }

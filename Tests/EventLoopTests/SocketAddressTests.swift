@@ -43,10 +43,10 @@ struct SocketAddressTests {
   func `the kernel's form of an address is that address`(
     text: String, address: SocketAddress, isLocal: Bool, description: String?
   ) throws {
-    let filled = try unsafe SocketAddress.filled { (storage, length) throws(SystemError) in
-      unsafe address.withSockaddr { source, count in
-        unsafe UnsafeMutableRawPointer(storage).copyMemory(from: source, byteCount: Int(count))
-        unsafe length.pointee = count
+    let filled = try SocketAddress.filled { (storage, length) throws(SystemError) in
+      address.withSockaddr { source, count in
+        UnsafeMutableRawPointer(storage).copyMemory(from: source, byteCount: Int(count))
+        length.pointee = count
         return CInt(7)
       }
     }

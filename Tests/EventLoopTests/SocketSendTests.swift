@@ -46,7 +46,7 @@ struct SocketSendTests {
       let all = parts.flatMap { $0 }
       for offset in 0..<max(1, all.count) {
         var ends: [CInt] = [-1, -1]
-        unsafe socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends)
+        socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends)
         let left = Descriptor(owning: ends[0])
         let right = Descriptor(owning: ends[1])
         #expect(try SystemCalls.send(left.rawValue, parts, from: offset) == all.count - offset)

@@ -9,7 +9,7 @@ struct WorkerThreadTests {
   /// An actor on a thread of its own.
   actor Worker {
     private let thread: WorkerThread
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
     private let appended = Mutex<[Int]>([])
     /// Read from any thread: an actor whose thread has ended answers nothing.
     nonisolated var numbers: [Int] { appended.withLock { $0 } }

@@ -3,7 +3,7 @@ import CSQLite
 @testable import SQLiteSnapshot
 
 /// A file of SQLite's VFS that holds what a test says and fails when it says so.
-@safe final class FakeFile {
+final class FakeFile {
   var contents: [UInt8] = []
   /// What reading answers, whatever there is.
   var failure: Int32?
@@ -12,7 +12,7 @@ import CSQLite
   private(set) var lookCount = 0
   var sharedMemoryCode = SQLITE_OK
 
-  @safe private struct Head {
+  private struct Head {
     /// First, as in every VFS's own structure: SQLite knows no more of it.
     var base: sqlite3_file
     var owner: Unmanaged<FakeFile>
@@ -23,43 +23,43 @@ import CSQLite
   private let region = UnsafeMutablePointer<UInt32>.allocate(capacity: 8192)
 
   init() {
-    unsafe region.initialize(repeating: 0, count: 8192)
+    region.initialize(repeating: 0, count: 8192)
     var table = sqlite3_io_methods()
     table.iVersion = 3
-    unsafe table.xRead = { file, buffer, count, offset in
-      unsafe FakeFile.of(file).read(into: buffer, Int(count), at: Int(offset))
+    table.xRead = { file, buffer, count, offset in
+      FakeFile.of(file).read(into: buffer, Int(count), at: Int(offset))
     }
-    unsafe table.xFileSize = { file, size in
-      let fake = unsafe FakeFile.of(file)
-      unsafe size?.pointee = Int64(fake.contents.count)
+    table.xFileSize = { file, size in
+      let fake = FakeFile.of(file)
+      size?.pointee = Int64(fake.contents.count)
       return fake.failure ?? SQLITE_OK
     }
-    unsafe table.xShmMap = { file, page, size, _, pointer in
-      let fake = unsafe FakeFile.of(file)
+    table.xShmMap = { file, page, size, _, pointer in
+      let fake = FakeFile.of(file)
       precondition(page == 0 && size == 32768, "walformat.html §2: in units of 32 KiB")
       fake.look()
-      unsafe pointer?.pointee = UnsafeMutableRawPointer(fake.region)
+      pointer?.pointee = UnsafeMutableRawPointer(fake.region)
       return fake.sharedMemoryCode
     }
-    unsafe methods.initialize(to: table)
-    unsafe head.initialize(to: Head(base: sqlite3_file(pMethods: methods), owner: .passUnretained(self)))
+    methods.initialize(to: table)
+    head.initialize(to: Head(base: sqlite3_file(pMethods: methods), owner: .passUnretained(self)))
   }
 
   deinit {
-    unsafe head.deallocate()
-    unsafe methods.deallocate()
-    unsafe region.deallocate()
+    head.deallocate()
+    methods.deallocate()
+    region.deallocate()
   }
 
   /// Good for as long as the fake is.
   var openFile: OpenFile {
-    unsafe OpenFile(UnsafeMutableRawPointer(head).assumingMemoryBound(to: sqlite3_file.self), methods)
+    OpenFile(UnsafeMutableRawPointer(head).assumingMemoryBound(to: sqlite3_file.self), methods)
   }
 
   private static func of(_ file: UnsafeMutablePointer<sqlite3_file>?) -> FakeFile {
-    guard let file = unsafe file else { preconditionFailure("no file") }
-    let head = unsafe UnsafeMutableRawPointer(file).assumingMemoryBound(to: Head.self)
-    return unsafe head.pointee.owner.takeUnretainedValue()
+    guard let file = file else { preconditionFailure("no file") }
+    let head = UnsafeMutableRawPointer(file).assumingMemoryBound(to: Head.self)
+    return head.pointee.owner.takeUnretainedValue()
   }
 
   /// `xRead`: what lies past the end is zeros, and `SQLITE_IOERR_SHORT_READ` says so.
@@ -67,14 +67,14 @@ import CSQLite
     if let failure { return failure }
     for index in 0..<count {
       let byte = offset + index < contents.count ? contents[offset + index] : 0
-      unsafe buffer?.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+      buffer?.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
     }
     return offset + count <= contents.count ? SQLITE_OK : SQLITE_IOERR | 2 << 8
   }
 
   private func look() {
     for (index, word) in (looks.isEmpty ? [] : looks[min(lookCount, looks.count - 1)]).enumerated() {
-      unsafe region[index] = word
+      region[index] = word
     }
     lookCount += 1
   }

@@ -90,7 +90,7 @@ struct SnapshotCopiedTests {
     let other = try OtherProcess(path)
     let error = try await Task {
       let opened = try Database(path: path, options)
-      unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+      withUnsafeCurrentTask { $0?.cancel() }
       return #expect(throws: SQLiteError.self) { _ = try opened.snapshot() }
     }.value
     #expect(error?.reason == .cancelled)

@@ -195,13 +195,17 @@ struct SnapshotPinnedTests {
     #expect(throws: SQLiteError.self) { try Database(path: path, scratch.options()).snapshot() }
   }
 
-  @Test func `a log that was cut short is corrupt`() throws {
+  @Test(arguments: [0, 32, 5000])
+  func `a log that was cut short is corrupt, even where the database file has an older page`(size: Int) throws
+  {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
     let database = try Bank.create(path)
+    try database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    try Bank.transfer(database, times: 3)
     let snapshot = try Database(path: path, scratch.options()).snapshot()
     let other = try OtherProcess()
-    try other.ask("os.truncate('\(path)-wal', 100000)")
+    try other.ask("os.truncate('\(path)-wal', \(size))")
     let error = #expect(throws: SQLiteError.self) { try snapshot.bytes() }
     #expect(error?.reason == .corrupt)
     withExtendedLifetime(database) {}

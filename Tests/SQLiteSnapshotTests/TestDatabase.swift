@@ -35,21 +35,21 @@ final class Scratch {
 }
 
 /// A connection of the application's: it reads and writes.
-@safe final class TestDatabase {
+final class TestDatabase {
   private let handle: OpaquePointer
 
   init(_ path: String, readOnly: Bool = false) throws {
     var opened: OpaquePointer?
     let flags = readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-    let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
-    guard code == SQLITE_OK, let opened = unsafe opened else {
+    let code = sqlite3_open_v2(path, &opened, flags, nil)
+    guard code == SQLITE_OK, let opened = opened else {
       throw SQLiteError(code: code, message: "cannot open \(path)")
     }
-    unsafe handle = opened
-    unsafe sqlite3_busy_timeout(handle, 20_000)
+    handle = opened
+    sqlite3_busy_timeout(handle, 20_000)
   }
 
-  deinit { unsafe sqlite3_close_v2(handle) }
+  deinit { sqlite3_close_v2(handle) }
 
   func run(_ sql: String) throws { _ = try rows(sql) }
 
@@ -61,20 +61,20 @@ final class Scratch {
   func rows(_ sql: String) throws -> [String] {
     let result = Rows()
     var message: UnsafeMutablePointer<CChar>?
-    let code = unsafe sqlite3_exec(
+    let code = sqlite3_exec(
       handle, sql,
       { context, count, values, _ in
-        guard let context = unsafe context else { return 1 }
+        guard let context = context else { return 1 }
         let texts = (0..<Int(count)).map { column in
-          unsafe values?[column].map { unsafe String(cString: $0) } ?? "NULL"
+          values?[column].map { String(cString: $0) } ?? "NULL"
         }
-        unsafe Unmanaged<Rows>.fromOpaque(context).takeUnretainedValue().all.append(
+        Unmanaged<Rows>.fromOpaque(context).takeUnretainedValue().all.append(
           texts.joined(separator: "|"))
         return 0
       }, Unmanaged.passUnretained(result).toOpaque(), &message)
-    defer { unsafe sqlite3_free(message) }
+    defer { sqlite3_free(message) }
     guard code == SQLITE_OK else {
-      let words = unsafe message.map { unsafe String(cString: $0) } ?? ""
+      let words = message.map { String(cString: $0) } ?? ""
       throw SQLiteError(code: code, message: "\(words) in: \(sql)")
     }
     return result.all
@@ -87,14 +87,14 @@ final class Scratch {
   /// The corresponding C function is `sqlite3_serialize`.
   func serialized() throws -> [UInt8] {
     var size: sqlite3_int64 = 0
-    guard let bytes = unsafe sqlite3_serialize(handle, "main", &size, 0) else {
+    guard let bytes = sqlite3_serialize(handle, "main", &size, 0) else {
       guard try number("PRAGMA page_count") == 0 else {
         throw SQLiteError(code: SQLITE_NOMEM, message: "cannot serialize")
       }
       return []
     }
-    defer { unsafe sqlite3_free(bytes) }
-    return unsafe Array(UnsafeBufferPointer(start: bytes, count: Int(size)))
+    defer { sqlite3_free(bytes) }
+    return Array(UnsafeBufferPointer(start: bytes, count: Int(size)))
   }
 }
 
