@@ -60,7 +60,7 @@ let package = Package(
       name: "SQLiteSnapshotTests", dependencies: ["CSQLite", "SQLiteSnapshot"],
       swiftSettings: testSettings),
     .testTarget(
-      name: "BackupTests", dependencies: ["Backup", "CSQLite", "SQLiteSnapshot", "Zip"],
+      name: "BackupTests", dependencies: ["Backup", "CSQLite", "EventLoop", "SQLiteSnapshot", "Zip"],
       swiftSettings: testSettings),
   ]
 )

@@ -1,5 +1,5 @@
 internal import Crypto
-internal import EventLoop
+public import EventLoop
 public import Zip
 
 /// One backup under way: it holds the snapshots and makes the archive's bytes, each chunk when it is asked for.
@@ -173,10 +173,13 @@ public actor BackupSession {
   /// Looks at the limits every second, and returns once no snapshot is held any more. It belongs beside the
   /// calls of `next`, which a client may keep from being made.
   ///
+  /// - Parameter ended: announced when the session is over, which must not be kept for a second longer.
   /// - Throws: `snapshotTooOld`, `logGrewTooMuch`, as soon as a limit is passed; the snapshots are released by
   ///   then, whatever the client does.
-  public nonisolated func watchLimits() async throws(BackupError) {
-    while try await isWithinLimits() { await Loop.sleep(for: Self.limitInterval) }
+  public nonisolated func watchLimits(until ended: Condition) async throws(BackupError) {
+    while try await isWithinLimits() {
+      if await ended.wait(until: .now + Self.limitInterval) { return }
+    }
   }
 
   /// Whether any snapshot is held, within the limits of all.

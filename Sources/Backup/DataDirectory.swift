@@ -5,6 +5,8 @@ struct DataDirectory {
   /// Names looked at. Every file is held open from before the first byte to the end, so that what is deleted or
   /// replaced meanwhile is still whole in the archive.
   static let maximumFiles = 10_000
+  /// Names read of the data directory itself, most of which may be none of ours.
+  private static let maximumNames = 1_000_000
   /// Directories within included directories; deeper ones are a mistake or a trap.
   static let maximumDepth = 32
 
@@ -22,7 +24,7 @@ struct DataDirectory {
   private(set) var skipped: [Skipped] = []
   private var namesSeen = 0
   /// What is in already: includes may overlap.
-  private var taken: Set<String> = []
+  private var taken: Set<[UInt8]> = []
 
   /// Looks through a directory: for every `*.db` directly in it, and for the included paths. With `selection`,
   /// for the databases named there and nothing else.
@@ -34,40 +36,47 @@ struct DataDirectory {
     let names: [[UInt8]]
     do {
       self.path = try FileSystem.canonical(path)
-      names = try FileSystem.names(in: self.path, limit: Self.maximumFiles + 1)
+      names = try FileSystem.names(in: self.path, limit: Self.maximumNames)
     } catch {
       throw .dataDirectory(path: path, detail: error.description)
     }
-    try count(names)
-    let suffix = Array(".db".utf8)
-    let wanted = names.filter { $0.count >= suffix.count && $0.suffix(suffix.count).elementsEqual(suffix) }
+    guard names.count < Self.maximumNames else { throw .tooManyFiles(limit: Self.maximumNames) }
+    let wanted = names.filter(Self.isDatabaseName)
+    try count(wanted)
     if let selection {
-      for name in Set(selection).sorted() {
+      for name in selection.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
         guard Self.isFileName(name) else { throw .invalidName(name) }
         guard wanted.contains(Array(name.utf8)) else { throw .unknownDatabase(name) }
         try add(Array(name.utf8), in: "", depth: 0)
       }
-      refuseLocks()
+      refuseLinked()
       return
     }
     for name in wanted.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       try add(name, in: "", depth: 0)
     }
     for include in includes { try add(include) }
-    refuseLocks()
+    refuseLinked()
   }
 
-  /// Leaves out what is a database's `-shm` under a second name. SQLite's locks on a database in WAL mode are on
-  /// that file, and to close any descriptor of it would drop those that this process holds.
-  private mutating func refuseLocks() {
+  /// Names are compared as bytes: two that look the same may be two files.
+  private static func isDatabaseName(_ name: [UInt8]) -> Bool { name.suffix(3).elementsEqual(".db".utf8) }
+
+  /// Leaves out what must not be opened under the name that it has here.
+  ///
+  /// A database with a second name has its log and its locks, or its journal, under one of the two, and whoever opens
+  /// it by the other sees neither: https://www.sqlite.org/howtocorrupt.html §2.5. And a plain file that is a
+  /// database's `-shm` by another name holds the locks that closing any descriptor of it would drop.
+  private mutating func refuseLinked() {
     let locks = Set(databases.compactMap { try? FileSystem.status($0.path + "-shm").identity })
-    let isLock = { (candidate: Candidate) in
-      candidate.status.linkCount > 1 && locks.contains(candidate.status.identity)
+    for candidate in databases where candidate.status.linkCount > 1 {
+      skip(candidate.name, .hardLink, "it has a second name, and its log or journal may belong to that one")
     }
-    for candidate in (databases + files).filter(isLock) {
-      skip(candidate.name, .lockFile, "it is another name of the -shm file that holds a database's locks")
+    databases.removeAll { $0.status.linkCount > 1 }
+    let isLock = { (file: Candidate) in file.status.linkCount > 1 && locks.contains(file.status.identity) }
+    for file in files.filter(isLock) {
+      skip(file.name, .hardLink, "it is another name of the -shm file that holds a database's locks")
     }
-    databases.removeAll(where: isLock)
     files.removeAll(where: isLock)
   }
 
@@ -84,7 +93,9 @@ struct DataDirectory {
       if include.isRequired || !error.isMissing { skip(include.path, .init(error), error.description) }
       return
     }
-    let parts = include.path.split(separator: "/")
+    let parts = include.path.utf8.split(separator: UInt8(ascii: "/")).map {
+      String(decoding: $0, as: UTF8.self)
+    }
     // A link on the way would lead out of the directory.
     for count in 1..<max(1, parts.count) {
       let parent = parts[..<count].joined(separator: "/")
@@ -108,7 +119,7 @@ struct DataDirectory {
       return
     }
     let name = parent + baseName
-    guard taken.insert(name).inserted else { return }
+    guard taken.insert(Array(name.utf8)).inserted else { return }
     let path = "\(self.path)/\(name)"
     let status: FileSystem.Status
     do { status = try FileSystem.status(path) } catch {
@@ -117,7 +128,7 @@ struct DataDirectory {
     }
     let candidate = Candidate(name: name, path: path, status: status)
     switch status.kind {
-    case .regular where baseName.hasSuffix(".db"): databases.append(candidate)
+    case .regular where Self.isDatabaseName(nameBytes): databases.append(candidate)
     case .regular: files.append(candidate)
     case .symbolicLink: skip(name, .symbolicLink, "symbolic links are not followed")
     case .directory where depth > 0: try addContents(of: name, depth: depth)
@@ -173,7 +184,7 @@ enum SkipReason: String {
   case notARegularFile = "not-a-regular-file"
   case nameNotUTF8 = "name-not-utf8"
   case unsafeName = "unsafe-name"
-  case lockFile = "lock-file"
+  case hardLink = "hard-link"
   case tooDeep = "too-deep"
 
   init(_ error: SystemError) {

@@ -23,6 +23,13 @@ struct Inventory {
     var files = directory.files.map { (candidate: $0, note: String?.none) }
     for candidate in directory.databases {
       guard !Task.isCancelled else { throw .cancelled }
+      if let companion = Self.irregularCompanion(candidate) {
+        skipped.append(
+          Skipped(
+            path: candidate.name, reason: SkipReason.notARegularFile.rawValue,
+            detail: "its \(companion) is no regular file, and to open it might never end"))
+        continue
+      }
       do throws(SQLiteError) {
         let database = try Database(path: candidate.path, options.snapshots)
         if database.journalMode == "wal" {
@@ -31,6 +38,7 @@ struct Inventory {
           rollback.append((candidate, database))
         }
       } catch {
+        if error.reason == .noMemory { throw .system(error.description) }
         if error.isNotADatabase, !Self.hasJournal(candidate) {
           files.append((candidate, "not an SQLite database: taken as a plain file"))
         } else {
@@ -47,6 +55,7 @@ struct Inventory {
         snapshots.append(snapshot)
         items.append(Item(candidate, size: snapshot.size, .snapshot(snapshot), note: nil))
       } catch {
+        if error.reason == .noMemory { throw .system(error.description) }
         skipped.append(Self.skip(candidate, error))
       }
     }
@@ -60,6 +69,7 @@ struct Inventory {
         let file = try PlainFile(path: candidate.path)
         items.append(Item(candidate, size: try file.size(), .file(file), note: note))
       } catch {
+        if error.reason == .noMemory { throw .system(error.description) }
         skipped.append(Self.skip(candidate, error))
       }
     }
@@ -72,7 +82,10 @@ struct Inventory {
 
   /// Databases directly in the directory come first, whatever they turned out to be; within a group, by name.
   private static func order(_ item: Item) -> (Int, String) {
-    (item.entry.name.contains("/") || !item.entry.name.hasSuffix(".db") ? 1 : 0, item.entry.name)
+    (
+      item.entry.name.utf8.contains(UInt8(ascii: "/"))
+        || !item.entry.name.utf8.suffix(3).elementsEqual(".db".utf8) ? 1 : 0, item.entry.name
+    )
   }
 
   /// A name that an archive must not have, since readers elsewhere take parts of it for something else.
@@ -94,6 +107,14 @@ struct Inventory {
   private static func hasJournal(_ candidate: DataDirectory.Candidate) -> Bool {
     ["-wal", "-journal"].contains { suffix in
       ((try? FileSystem.status(candidate.path + suffix))?.size ?? 0) > 0
+    }
+  }
+
+  /// SQLite opens what it finds by these names, and a pipe would keep it waiting.
+  private static func irregularCompanion(_ candidate: DataDirectory.Candidate) -> String? {
+    ["-wal", "-shm", "-journal"].first { suffix in
+      guard let status = try? FileSystem.status(candidate.path + suffix) else { return false }
+      return status.kind != .regular
     }
   }
 

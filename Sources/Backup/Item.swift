@@ -77,7 +77,7 @@ struct Item {
     return Manifest.Entry(
       path: entry.name, kind: database == nil ? .file : .database, size: entry.size, sha256: sha256,
       crc32: Self.hexadecimal(crc32),
-      modified: Timestamp(nanoseconds: entry.modified * 1_000_000_000).seconds,
+      modified: Timestamp(seconds: entry.modified).seconds,
       database: database, note: note)
   }
 

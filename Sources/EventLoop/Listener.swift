@@ -10,7 +10,7 @@ import Glibc
 
   private let descriptor: Descriptor
   private let registration: Registration
-  private let path: BoundPath?
+  private var path: BoundPath?
   /// The address it really has: with the port that the kernel chose when 0 was asked for.
   public let address: SocketAddress
 
@@ -72,6 +72,9 @@ import Glibc
   /// A handle by which others can end the accepting. The socket itself stays open and is never shut down:
   /// that would break the service manager's copy of it too.
   public var canceller: Socket.Canceller { Socket.Canceller(registration: registration) }
+
+  /// Removes the path of a Unix socket that we made: nobody will accept from it any more.
+  public func removePath() { path = nil }
 
   /// Waits for a connection and answers its socket's number, to be owned at once, and its peer.
   ///

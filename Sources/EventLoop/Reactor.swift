@@ -42,11 +42,6 @@ import CLinux
     try SystemCalls.epollAdd(epoll, registration.descriptor, events)
   }
 
-  func remove(_ registration: Registration) throws(SystemError) {
-    slots[Int(registration.descriptor)].registration = nil
-    try SystemCalls.epollRemove(epoll, registration.descriptor)
-  }
-
   /// Waits for the kernel, at most until the next deadline, and wakes who waited for what came.
   func turn(mayWait: Bool) {
     do {

@@ -68,11 +68,6 @@ enum SystemCalls {
     try require("epoll_ctl") { unsafe Int(epoll_ctl(raw, EPOLL_CTL_ADD, descriptor, &event)) }
   }
 
-  static func epollRemove(_ epoll: borrowing Descriptor, _ descriptor: CInt) throws(SystemError) {
-    let raw = epoll.rawValue
-    try require("epoll_ctl") { Int(epoll_ctl(raw, EPOLL_CTL_DEL, descriptor, nil)) }
-  }
-
   /// Waits at most `milliseconds` (-1: for ever) and calls `body` with each descriptor and its events.
   static func epollWait(
     _ epoll: borrowing Descriptor, milliseconds: CInt, atMost count: Int, _ body: (CInt, UInt32) -> Void

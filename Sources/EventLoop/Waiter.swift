@@ -41,7 +41,7 @@
   private var waiters: [Waiter] = []
 
   /// Makes a condition that nobody waits for yet.
-  public init() {}
+  public nonisolated init() {}
 
   /// Suspends the caller until the next `notify`, at most until the deadline.
   ///

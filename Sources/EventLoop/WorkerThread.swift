@@ -34,11 +34,11 @@ public final class WorkerThread: SerialExecutor {
   /// Adds a job; called by the Swift runtime.
   public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    let isFirst = queue.withLock { queue in
+    queue.withLock { queue in
       queue.jobs.append(job)
-      return queue.jobs.count == 1
+      // Under the lock: once the job can run, it may be the last that keeps this executor alive.
+      if queue.jobs.count == 1 { SystemCalls.signalEvent(wakeup) }
     }
-    if isFirst { SystemCalls.signalEvent(wakeup) }
   }
 
   private func run() {

@@ -70,6 +70,8 @@ internal import EventLoop
       }
       guard case .complete = exchange else { return false }
       exchange = .none
+      // A client that always has another request ready must not keep the loop to itself.
+      await Task.yield()
     }
     return true
   }

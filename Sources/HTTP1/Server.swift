@@ -32,6 +32,7 @@ public protocol RequestHandler: Sendable {
         do {
           let (socket, peer) = try await listener.accept(descriptorFreed: connectionClosed)
           start(socket, peer)
+          await Task.yield()
         } catch let error as SystemError where error.isCancelled {
           return
         } catch {

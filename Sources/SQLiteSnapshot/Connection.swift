@@ -18,7 +18,7 @@ internal import Glibc
     try unsafe connection.check(csqlite_no_checkpoint_on_close(connection.handle))
     // What is read goes past SQLite's page cache: a small one will do.
     // Most pragmas read the schema, which may be damaged without harm here: then they ignore it.
-    try connection.execute("PRAGMA writable_schema=ON; PRAGMA cache_size=-256")
+    try connection.execute("PRAGMA writable_schema=ON; PRAGMA cache_size=4")
     return connection
   }
 
@@ -135,6 +135,9 @@ internal import Glibc
       switch code {
       case SQLITE_DONE: return
       case SQLITE_OK: break
+      case SQLITE_READONLY:
+        // The copy cannot follow: it has pages of the former size already.
+        throw SQLiteError(code: SQLITE_BUSY, message: "the page size was changed while it was copied")
       default: throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
       }
       // Another process's commit makes SQLite start again from the first page.
@@ -162,6 +165,8 @@ internal import Glibc
           return SQLiteError(code: SQLITE_PERM, message: "\(message): \(describe(reason))")
         }
         message += ": \(describe(reason))"
+        // Nothing is wrong with the database: the process has no more.
+        if reason == EMFILE || reason == ENFILE { return SQLiteError(code: SQLITE_NOMEM, message: message) }
       }
     }
     return SQLiteError(code: code, message: message)

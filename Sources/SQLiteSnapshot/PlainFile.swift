@@ -25,7 +25,8 @@ internal import Glibc
       unsafe free(memory)
       unsafe sqlite3_free_filename(name)
       throw SQLiteError(
-        code: reason == EACCES || reason == EPERM ? SQLITE_PERM : code,
+        code: reason == EACCES || reason == EPERM
+          ? SQLITE_PERM : reason == EMFILE || reason == ENFILE ? SQLITE_NOMEM : code,
         message: "unable to open the file: \(describe(reason))")
     }
     unsafe self.memory = memory

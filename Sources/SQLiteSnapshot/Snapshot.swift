@@ -123,8 +123,8 @@ public final class Snapshot {
 
   /// Copies a database that nothing is locked of.
   init(copying source: consuming Connection, journalMode: String, _ options: Options) throws(SQLiteError) {
-    pageSize = try source.number("PRAGMA page_size")
-    let byteCount = UInt64(try source.number("PRAGMA page_count")) * UInt64(pageSize)
+    let sourcePageSize = try source.number("PRAGMA page_size")
+    let byteCount = UInt64(try source.number("PRAGMA page_count")) * UInt64(sourcePageSize)
     let dataVersion = try source.number("PRAGMA data_version")
     var reservation = options.memory.reserve(byteCount)
     let isInMemory = reservation != nil
@@ -133,11 +133,13 @@ public final class Snapshot {
     // The backup functions would make a page of a database that has none.
     if byteCount > 0 {
       try copy.copy(
-        from: source, pagesPerStep: Int32(max(1, Self.copyStepSize / pageSize)),
+        from: source, pagesPerStep: Int32(max(1, Self.copyStepSize / sourcePageSize)),
         maximumRestarts: Self.maximumCopyRestarts)
     }
     takenAt = Self.now()
     file = try copy.databaseFile()
+    // A VACUUM may have changed it since the copy was begun.
+    pageSize = byteCount > 0 ? try copy.number("PRAGMA page_size") : sourcePageSize
     pageCount = UInt32(try file.size() / UInt64(pageSize))
     logFile = nil
     logSizeWhenPinned = 0

@@ -64,11 +64,13 @@ struct ArchiveArguments: ParsableArguments {
       throw ValidationError("--max-snapshot-age: give a time above 0, such as 1h")
     }
     for path in include {
-      let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+      let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
       guard !["VERSION", "MANIFEST.json"].contains(path) else {
         throw ValidationError("--include \(path): the archive has an entry of its own by this name")
       }
-      guard !path.isEmpty, !parts.contains(where: { ["", ".", ".."].contains($0) }) else {
+      guard !path.isEmpty, !path.utf8.contains(0),
+        !parts.contains(where: { ["", ".", ".."].contains(String(decoding: $0, as: UTF8.self)) })
+      else {
         throw ValidationError("--include \(path): give a path inside the data directory, such as floor_plan")
       }
     }

@@ -21,17 +21,33 @@ actor ArchiveFile {
       paths = nil
       return
     }
-    let final = path ?? defaultName
-    if path == nil, unsafe access(final, F_OK) == 0 {
-      throw Failure(
-        description: "\(final) is there already: give another name with -o, or - for standard output")
-    }
-    let slash = final.lastIndex(of: "/").map { final.index(after: $0) } ?? final.startIndex
-    let partial = "\(final[..<slash]).\(final[slash...]).\(getpid()).partial"
+    let final = try Self.target(path ?? defaultName, mustBeNew: path == nil)
+    let folder = final.lastIndex(of: "/").map { String(final[...$0]) } ?? ""
+    let partial = "\(folder).sluice-\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
     paths = (final, partial)
     // What a backup holds is nobody else's business.
     descriptor = unsafe open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { throw Self.failure("cannot be created", partial) }
+    let reason = errno
+    guard descriptor >= 0 else { throw Self.failure(final, "cannot be written to", "open", reason) }
+  }
+
+  /// Looks at what is by that name already, before a long backup is made for nothing.
+  private static func target(_ path: String, mustBeNew: Bool) throws -> String {
+    guard !path.isEmpty else { throw Failure(description: "-o: give a file, or - for standard output") }
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return path }
+    guard !mustBeNew else {
+      throw Failure(
+        description: "\(path) is there already: give another name with -o, or - for standard output")
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw Failure(
+        description: "-o \(path): no regular file; for a pipe or a device use -o - and redirect it there")
+    }
+    // A link stays one: what it leads to is replaced.
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
   }
 
   deinit {
@@ -46,8 +62,9 @@ actor ArchiveFile {
       let count = unsafe bytes.withUnsafeBytes { buffer in
         unsafe write(descriptor, buffer.baseAddress.map { unsafe $0 + written }, bytes.count - written)
       }
-      guard count >= 0 || errno == EINTR else {
-        throw Self.failure("cannot be written", paths?.partial ?? "standard output")
+      let reason = errno
+      guard count >= 0 || reason == EINTR else {
+        throw Self.failure(paths?.final ?? "standard output", "cannot be written", "write", reason)
       }
       written += max(0, count)
     }
@@ -56,10 +73,10 @@ actor ArchiveFile {
   /// Makes it appear under its name, once its bytes are safe.
   func commit() throws {
     guard let paths else { return }
-    guard fsync(descriptor) == 0 else { throw Self.failure("cannot be synced", paths.partial) }
-    guard unsafe rename(paths.partial, paths.final) == 0 else {
-      throw Self.failure("cannot be renamed to \(paths.final)", paths.partial)
-    }
+    guard fsync(descriptor) == 0 else { throw Self.failure(paths.final, "cannot be synced", "fsync", errno) }
+    let isThere = unsafe rename(paths.partial, paths.final) == 0
+    let reason = errno
+    guard isThere else { throw Self.failure(paths.final, "cannot be put in place", "rename", reason) }
     syncFolder(of: paths.final)
   }
 
@@ -77,8 +94,7 @@ actor ArchiveFile {
     close(descriptor)
   }
 
-  private static func failure(_ what: String, _ path: String) -> Failure {
-    let reason = errno
-    return Failure(description: "\(path) \(what): \(SystemError(call: "write", errno: reason))")
+  private static func failure(_ path: String, _ what: String, _ call: String, _ reason: CInt) -> Failure {
+    Failure(description: "\(path) \(what): \(SystemError(call: call, errno: reason))")
   }
 }

@@ -62,7 +62,9 @@ struct BackupCommand: ParsableCommand {
     let progress = Progress(total: preamble.contentSize)
     do {
       let file = try await ArchiveFile(output, defaultName: preamble.fileName)
-      Loop.start { try await session.watchLimits() }
+      let ended = Condition()
+      defer { ended.notify() }
+      Loop.start { try await session.watchLimits(until: ended) }
       do {
         while let chunk = try await session.next() {
           try await file.append(chunk)

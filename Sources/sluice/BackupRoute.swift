@@ -11,7 +11,7 @@ extension BackupService {
     try beginBackup()
     defer { endBackup() }
     var log = logger
-    log[metadataKey: "client"] = "\(response.peer)"
+    log[metadataKey: "client"] = "\(printable(response.peer.description))"
     let start = ContinuousClock.now
     var byteCount: UInt64 = 0
     do {
@@ -39,13 +39,15 @@ extension BackupService {
     _ wanted: BackupSession.Request, _ response: Response, _ log: Logger, _ byteCount: inout UInt64
   ) async throws -> [Skipped] {
     let (session, preamble) = try await BackupSession.open(options, wanted)
-    for skipped in preamble.skipped {
+    for skipped in preamble.skipped.prefix(FieldLine.maximumSkippedNames) {
       log.warning(
         "skipped",
         metadata: [
           "path": "\(printable(skipped.path))", "reason": "\(skipped.reason)", "detail": "\(skipped.detail)",
         ])
     }
+    let ended = Condition()
+    defer { ended.notify() }
     do {
       guard var body = try await response.begin(preamble.head, contentLength: preamble.archiveSize) else {
         await session.close()
@@ -53,7 +55,7 @@ extension BackupService {
       }
       // A client that takes nothing must not hold a snapshot past its limits.
       Loop.start {
-        do { try await session.watchLimits() } catch { response.breakOff() }
+        do { try await session.watchLimits(until: ended) } catch { response.breakOff() }
       }
       while let chunk = try await session.next() {
         try await body.write(chunk)
@@ -120,13 +122,20 @@ extension BackupSession.Preamble {
 }
 
 extension FieldLine {
-  /// More than this would not fit into the head that a proxy takes; the manifest names all.
-  private static let maximumSkippedNames = 32
+  /// More lines than this would fill the log; the manifest names all.
+  static let maximumSkippedNames = 32
+  /// In bytes: with more, the head would be too large for many a proxy and client.
+  private static let maximumSkippedLength = 2048
 
   /// `Sluice-Skipped: a.db;reason=locked, b%20c.db;reason=permission`
   fileprivate init(skipped: [Skipped]) {
-    var members = skipped.prefix(Self.maximumSkippedNames).map {
-      "\(FieldLine.percentEncoded($0.path));reason=\($0.reason)"
+    var length = 0
+    var members: [String] = []
+    for skipped in skipped.prefix(Self.maximumSkippedNames) {
+      let member = "\(FieldLine.percentEncoded(skipped.path));reason=\(skipped.reason)"
+      length += member.utf8.count + 2
+      guard length <= Self.maximumSkippedLength else { break }
+      members.append(member)
     }
     if skipped.count > members.count { members.append("...;more=\(skipped.count - members.count)") }
     self.init(name: "Sluice-Skipped", value: members.joined(separator: ", "))

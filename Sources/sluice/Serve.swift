@@ -91,6 +91,7 @@ struct Serve: ParsableCommand {
         _exit(1)
       }
       await server.drain(timeout: drainTimeout.value)
+      for listener in listeners { listener.removePath() }
     }
   }
 

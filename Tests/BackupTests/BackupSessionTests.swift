@@ -1,3 +1,4 @@
+import EventLoop
 import Foundation
 import Testing
 import Zip
@@ -93,7 +94,7 @@ struct BackupSessionTests {
     let (session, _) = try await BackupSession.open(options)
     let isTooOld = { (error: any Error) in if case BackupError.snapshotTooOld = error { true } else { false }
     }
-    await #expect { try await session.watchLimits() } throws: { isTooOld($0) }
+    await #expect { try await session.watchLimits(until: Condition()) } throws: { isTooOld($0) }
     await #expect { try await session.next() } throws: { isTooOld($0) }
   }
 

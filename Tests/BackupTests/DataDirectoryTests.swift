@@ -82,8 +82,32 @@ struct DataDirectoryTests {
 
   @Test func `refuses more names than one backup may hold open`() throws {
     for index in 0..<DataDirectory.maximumFiles { try folder.write("extra/\(index)", []) }
-    try folder.write("one-too-many.txt")
-    #expect { try look() } throws: { if case BackupError.tooManyFiles = $0 { true } else { false } }
+    try folder.write("one-too-many.db")
+    do {
+      _ = try look()
+      Issue.record("no error was thrown")
+    } catch {
+      guard case .tooManyFiles = error else { throw error }
+    }
+  }
+
+  @Test func `takes two names that look the same as the two files that they are`() throws {
+    for name in ["caf\u{e9}.db", "cafe\u{301}.db", "\u{600}.db"] { try folder.write(name) }
+    let names = try look([]).databases.map { Array($0.name.utf8) }
+    #expect(Set(names).count == 3)
+  }
+
+  @Test func `leaves a database out that has a second name, here or elsewhere`() throws {
+    let elsewhere = try Folder()
+    for name in ["a.db", "b.db", "c.db"] { try folder.write(name) }
+    let link = { (from: String, to: String) in
+      try FileManager.default.linkItem(atPath: from, toPath: to)
+    }
+    try link(folder.path + "/a.db", folder.path + "/z.db")
+    try link(folder.path + "/b.db", elsewhere.path + "/b.db")
+    let directory = try look([])
+    #expect(directory.databases.map(\.name) == ["c.db"])
+    #expect(reasons(directory) == ["a.db": "hard-link", "b.db": "hard-link", "z.db": "hard-link"])
   }
 
   @Test func `takes the databases asked for, once each, and nothing else`() throws {

@@ -16,4 +16,9 @@ struct TimestampTests {
     #expect(timestamp.seconds == text.prefix(19) + "Z")
     #expect(timestamp.date == text.prefix(10))
   }
+
+  @Test(arguments: [Int64.max, Int64.min, 10_413_792_000])
+  func `takes any time that a file may claim`(_ seconds: Int64) {
+    #expect(!Timestamp(seconds: seconds).seconds.isEmpty)
+  }
 }
