@@ -5,6 +5,7 @@ import Testing
 
 @testable import SQLiteSnapshot
 
+@Suite(.timeLimit(.minutes(5)))
 struct DatabaseTests {
   private func failure(_ path: String, _ options: Snapshot.Options) -> SQLiteError? {
     #expect(throws: SQLiteError.self) { _ = try Database(path: path, options).snapshot() }

@@ -15,6 +15,9 @@ final class OtherProcess {
   private static let script = """
     import hashlib, json, os, random, sqlite3, struct, sys, time
 
+    # What works for ever ends when nobody is left to end it.
+    parent = os.getppid()
+
     def connect(path, timeout=20):
         global db
         db = sqlite3.connect(path, isolation_level=None, timeout=timeout)
@@ -52,7 +55,7 @@ final class OtherProcess {
         connect(path)
         db.execute("PRAGMA wal_autocheckpoint=0")
         print(json.dumps([True, "ready"]), flush=True)
-        while True:
+        while os.getppid() == parent:
             transfer()
             # Without it the log of a held snapshot grows faster than it can be read.
             time.sleep(random.random() * pause)
@@ -61,7 +64,7 @@ final class OtherProcess {
         random.seed(seed)
         connect(path, 0.05)
         print(json.dumps([True, "ready"]), flush=True)
-        while True:
+        while os.getppid() == parent:
             try:
                 checkpoint(random.choice(["PASSIVE", "FULL", "RESTART", "TRUNCATE"]))
             except sqlite3.OperationalError:

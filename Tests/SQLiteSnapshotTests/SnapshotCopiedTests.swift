@@ -4,6 +4,7 @@ import Testing
 
 @testable import SQLiteSnapshot
 
+@Suite(.timeLimit(.minutes(5)))
 struct SnapshotCopiedTests {
   /// A budget that everything fits into, and one for the spool.
   static let budgets: [UInt64] = [1 << 30, 1000]
@@ -130,7 +131,7 @@ struct SnapshotCopiedTests {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
     let database = try Bank.create(path, journalMode: "DELETE")
-    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    let snapshot = try Database(path: path, scratch.options(busyTimeout: .seconds(3600))).snapshot()
     var takenAt = snapshot.takenAt
     snapshot.confirm()
     #expect(snapshot.takenAt > takenAt)
