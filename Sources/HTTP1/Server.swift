@@ -11,6 +11,9 @@ public protocol RequestHandler: Sendable {
 
 /// Accepts connections and lets a handler answer what is asked on them.
 @Loop public final class Server<Handler: RequestHandler> {
+  /// How long what was broken off may take to let go of what it holds.
+  private static var cancelledTimeout: Duration { .seconds(2) }
+
   private let handler: Handler
   private let limits: ConnectionLimits
   private var listeners: [Listener] = []
@@ -70,6 +73,8 @@ public protocol RequestHandler: Sendable {
       task.cancel()
       connection.cancel()
     }
-    while !connections.isEmpty { _ = await connectionClosed.wait() }
+    // One whose route waits for something that never comes is left to the end of the process.
+    let lastDeadline = ContinuousClock.now + Self.cancelledTimeout
+    while !connections.isEmpty, await connectionClosed.wait(until: lastDeadline) {}
   }
 }

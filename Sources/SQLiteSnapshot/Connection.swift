@@ -16,6 +16,8 @@ internal import Glibc
     let connection = try open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, busyTimeout: busyTimeout)
     // The last connection to close would otherwise move the log into the database and delete it.
     try unsafe connection.check(csqlite_no_checkpoint_on_close(connection.handle))
+    // Memory for many small statements, 120 KB of it, where there are a few.
+    try unsafe connection.check(csqlite_no_lookaside(connection.handle))
     // What is read goes past SQLite's page cache: a small one will do.
     // Most pragmas read the schema, which may be damaged without harm here: then they ignore it.
     try connection.execute("PRAGMA writable_schema=ON; PRAGMA cache_size=4")
@@ -56,8 +58,8 @@ internal import Glibc
 
   deinit { unsafe sqlite3_close_v2(handle) }
 
-  /// From now on somebody else's lock is an answer, not something to wait for.
-  func doNotWait() { busy.timeout = .zero }
+  /// How long somebody else's lock is waited for from now on, each time one is met.
+  func setBusyTimeout(_ timeout: Duration) { busy.timeout = timeout }
 
   /// Runs statements whose rows are of no interest. The corresponding C function is `sqlite3_exec`.
   func execute(_ sql: String) throws(SQLiteError) {

@@ -157,7 +157,7 @@ public final class Snapshot {
   /// of this moment too, and `takenAt` says so; a pinned snapshot, or a locked database, stays as it was.
   public func confirm() {
     guard source != nil else { return }
-    source?.doNotWait()
+    source?.setBusyTimeout(.zero)
     guard (try? source?.number("PRAGMA data_version")) == dataVersionBeforeCopy else { return }
     takenAt = Self.now()
   }

@@ -120,7 +120,13 @@ struct SnapshotCopiedTests {
     try writer.tell("transfer_for_ever('\(path)', 5, 0)")
     #expect(try writer.answer() == "\"ready\"")
     for _ in 0..<4 {
-      let snapshot = try Database(path: path, scratch.options(budget: budget)).snapshot()
+      var database: Database?
+      while database == nil {
+        do { database = try Database(path: path, scratch.options(budget: budget)) } catch {
+          guard (error as? SQLiteError)?.reason == .locked else { throw error }
+        }
+      }
+      let snapshot = try #require(database).snapshot()
       #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
     }
     writer.die()
