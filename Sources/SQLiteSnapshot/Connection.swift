@@ -16,11 +16,8 @@ internal import Glibc
     let connection = try open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, busyTimeout: busyTimeout)
     // The last connection to close would otherwise move the log into the database and delete it.
     try unsafe connection.check(csqlite_no_checkpoint_on_close(connection.handle))
-    // Memory for many small statements, 120 KB of it, where there are a few.
-    try unsafe connection.check(csqlite_no_lookaside(connection.handle))
-    // What is read goes past SQLite's page cache: a small one will do.
     // Most pragmas read the schema, which may be damaged without harm here: then they ignore it.
-    try connection.execute("PRAGMA writable_schema=ON; PRAGMA cache_size=4")
+    try connection.execute("PRAGMA writable_schema=ON")
     return connection
   }
 
@@ -38,6 +35,7 @@ internal import Glibc
   private static func open(
     _ name: String, _ flags: Int32, busyTimeout: Duration
   ) throws(SQLiteError) -> Connection {
+    _ = isConfigured
     var opened: OpaquePointer?
     let flags = flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
     let code = unsafe sqlite3_open_v2(name, &opened, flags, nil)
@@ -50,6 +48,9 @@ internal import Glibc
     unsafe busy.install(on: handle)
     return unsafe Connection(handle: handle, busy: busy)
   }
+
+  /// Once in the process, before SQLite is used.
+  static let isConfigured: Void = csqlite_set_nothing_aside()
 
   private init(handle: OpaquePointer, busy: BusyHandler) {
     unsafe self.handle = handle

@@ -20,6 +20,8 @@ public final class Database {
     // Reads the header, as every transaction does, and no schema: a damaged one does not matter here.
     // In one transaction: a busy writer leaves one gap for one lock, and seldom two.
     try connection.execute("BEGIN; PRAGMA schema_version")
+    // What is read goes past SQLite's page cache: a small one will do.
+    try connection.execute("PRAGMA cache_size=4")
     journalMode = try connection.text("PRAGMA journal_mode")
     try connection.execute("COMMIT")
     connection.setBusyTimeout(options.busyTimeout)

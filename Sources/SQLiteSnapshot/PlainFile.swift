@@ -13,6 +13,7 @@ internal import Glibc
   /// The corresponding C function is `xOpen` of `sqlite3_vfs`.
   /// - Throws: `SQLITE_CANTOPEN` when it cannot be opened.
   public init(path: String) throws(SQLiteError) {
+    _ = Connection.isConfigured
     sqlite3_initialize()
     guard let vfs = unsafe sqlite3_vfs_find(nil), let open = unsafe vfs.pointee.xOpen,
       let memory = unsafe calloc(1, Int(vfs.pointee.szOsFile)),
