@@ -109,7 +109,8 @@ extension RequestHead {
   ///
   /// A proxy adds the address that it sees at the end of `X-Forwarded-For`; what stands before that is hearsay.
   fileprivate func client(_ peer: SocketAddress) -> String {
-    let direct = printable(peer.description)
+    // The other end of a Unix socket has no address.
+    let direct = if case .unix = peer { "unix" } else { printable(peer.description) }
     guard peer.isLocal, let list = values("X-Forwarded-For").last else { return direct }
     let last = list.split { $0 == "," || $0 == " " || $0 == "\t" }.last ?? ""
     let isAddress = last.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
