@@ -243,11 +243,13 @@ def test_the_metrics_count(reservoir):
             lambda: metrics(server)['sluice_backups_aborted_total{reason="client-left"}'] == "1", "its leaving to be noted"
         )
         assert server.get("/api/backup?strict=2").status == 400
+        assert server.get("/api/backup?db=nothing.db").status == 404
         after = metrics(server)
     assert after["sluice_backups_started_total"] == "2"
     assert after['sluice_backups_completed_total{outcome="complete"}'] == "1"
     assert after['sluice_requests_rejected_total{reason="too-many-backups"}'] == "1"
     assert after['sluice_requests_rejected_total{reason="bad-request"}'] == "1"
+    assert after['sluice_requests_rejected_total{reason="unknown-database"}'] == "1"
     assert int(after["sluice_sent_bytes_total"]) >= size
     assert int(after["sluice_read_bytes_total"]) > 48_000_000
     assert int(after["sluice_last_success_timestamp_seconds"]) > 1_700_000_000
