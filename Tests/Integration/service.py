@@ -1,0 +1,122 @@
+"""Sluice as an administrator has it on a machine: its units, its settings, what the journal says of it."""
+
+import shlex
+import shutil
+
+import harness
+from client import Connection
+from harness import wait_until
+
+SERVICE, SOCKET = "sluice.service", "sluice.socket"
+SOCKET_PATH = "/run/sluice/sluice.sock"
+UNIT_STARTED = "39f53479d3a045ac8e11786248231fbf"  # SD_MESSAGE_UNIT_STARTED_STR in sd-messages.h
+
+UNITS = {
+    SOCKET: f"""
+[Socket]
+ListenStream={SOCKET_PATH}
+SocketMode=0660
+[Install]
+WantedBy=sockets.target
+""",
+    SERVICE: """
+[Unit]
+Requires=sluice.socket
+After=sluice.socket
+StartLimitIntervalSec=0
+[Service]
+Type=notify
+EnvironmentFile=-/etc/default/sluice
+ExecStart=/usr/bin/sluice serve --data ${SLUICE_DATA} $SLUICE_OPTIONS
+ExecReload=kill -HUP $MAINPID
+Restart=on-failure
+RestartPreventExitStatus=1 64
+ProtectSystem=strict
+PrivateTmp=yes
+PrivateNetwork=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+""",
+}
+
+
+def install(machine):
+    shutil.copy(harness.SLUICE, machine.path("/usr/bin/sluice"))
+    for unit, content in UNITS.items():
+        machine.write(f"/etc/systemd/system/{unit}", content)
+
+
+class Service:
+    """What it serves is a directory in the machine's /srv."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.cursor = machine.run("journalctl", "--lines=0", "--show-cursor").stdout.split("cursor: ")[1].strip()
+
+    def settle(self, data, *options, user=None, service="", socket=""):
+        """Writes the settings and listens; `service` and `socket` are lines for drop-ins."""
+        machine = self.machine
+        machine.write("/etc/default/sluice", f"SLUICE_DATA={data}\nSLUICE_OPTIONS={shlex.join(map(str, options))}\n")
+        lines = [f"ReadWritePaths=-{data}", *([f"User={user}"] if user else []), service]
+        machine.write(f"/etc/systemd/system/{SERVICE}.d/test.conf", "[Service]\n" + "\n".join(lines) + "\n")
+        machine.write(f"/etc/systemd/system/{SOCKET}.d/test.conf", f"[Socket]\n{socket}\n")
+        machine.systemctl("daemon-reload")
+        machine.systemctl("start", SOCKET)
+
+    def remove(self):
+        self.machine.systemctl("stop", SOCKET, SERVICE, check=False)
+        self.machine.systemctl("reset-failed", SOCKET, SERVICE, check=False)
+        for unit in (SERVICE, SOCKET):
+            shutil.rmtree(self.machine.path(f"/etc/systemd/system/{unit}.d"), ignore_errors=True)
+        self.machine.systemctl("daemon-reload")
+
+    # As a client has it.
+
+    def connect(self, path=SOCKET_PATH, **options):
+        return Connection(self.machine.path(path), **options)
+
+    def get(self, target, **headers):
+        with self.connect() as connection:
+            return connection.answer("GET", target, **headers)
+
+    # As systemd has it.
+
+    def show(self, name):
+        return self.machine.show(SERVICE, name)
+
+    def wait_for(self, name, value, **options):
+        self.machine.wait_for_property(SERVICE, name, value, **options)
+
+    @property
+    def pid(self):
+        """As it is called on the machine; 0 while nothing runs."""
+        return int(self.show("MainPID"))
+
+    def signal(self, name):
+        self.machine.systemctl("kill", f"--signal={name}", "--kill-whom=main", SERVICE)
+
+    def open_files(self):
+        listing = self.machine.run("find", f"/proc/{self.pid}/fd", "-type", "l", "-printf", "%l\\n", check=False)
+        return listing.stdout.splitlines()
+
+    # As the journal has it.
+
+    def journal(self, *matches):
+        """All that was said by the service and of it, since the test began."""
+        return self.machine.journal(f"--after-cursor={self.cursor}", f"--unit={SERVICE}", *matches)
+
+    def said(self):
+        """What it said by itself."""
+        return [entry for entry in self.journal() if entry.get("_SYSTEMD_UNIT") == SERVICE]
+
+    def lines(self):
+        return [entry["MESSAGE"] for entry in self.said()]
+
+    def starts(self):
+        return len(self.journal(f"MESSAGE_ID={UNIT_STARTED}"))
+
+    def wait_for_line(self, word, timeout=20):
+        def found():
+            return next((line for line in self.lines() if word in line), None)
+
+        return wait_until(found, f"{word!r} in the journal", timeout)
