@@ -75,9 +75,17 @@ class Machine:
         """A file of the machine, as it is called on this one."""
         return Path(f"/proc/{self.pid}/root{path}")
 
-    def write(self, path, content):
+    def write(self, path, content, owner="root", mode="0644"):
+        """A new file, in place of any that is there."""
         self.path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.path(path).unlink(missing_ok=True)
         self.path(path).write_text(content)
+        self.run("chown", owner, path)
+        self.run("chmod", mode, path)
+
+    def on_host(self, path):
+        """A file in /srv, for those who would follow `path` to the host's own."""
+        return self.shared / Path(path).relative_to("/srv")
 
     def command(self, *command):
         return [

@@ -49,8 +49,8 @@ def install(machine):
 class Service:
     """What it serves is a directory in the machine's /srv."""
 
-    def __init__(self, machine):
-        self.machine = machine
+    def __init__(self, machine, unit=SERVICE):
+        self.machine, self.unit = machine, unit
         self.cursor = machine.run("journalctl", "--lines=0", "--show-cursor").stdout.split("cursor: ")[1].strip()
 
     def settle(self, data, *options, user=None, service="", socket=""):
@@ -82,10 +82,10 @@ class Service:
     # As systemd has it.
 
     def show(self, name):
-        return self.machine.show(SERVICE, name)
+        return self.machine.show(self.unit, name)
 
     def wait_for(self, name, value, **options):
-        self.machine.wait_for_property(SERVICE, name, value, **options)
+        self.machine.wait_for_property(self.unit, name, value, **options)
 
     @property
     def pid(self):
@@ -93,7 +93,7 @@ class Service:
         return int(self.show("MainPID"))
 
     def signal(self, name):
-        self.machine.systemctl("kill", f"--signal={name}", "--kill-whom=main", SERVICE)
+        self.machine.systemctl("kill", f"--signal={name}", "--kill-whom=main", self.unit)
 
     def open_files(self):
         listing = self.machine.run("find", f"/proc/{self.pid}/fd", "-type", "l", "-printf", "%l\\n", check=False)
@@ -103,11 +103,11 @@ class Service:
 
     def journal(self, *matches):
         """All that was said by the service and of it, since the test began."""
-        return self.machine.journal(f"--after-cursor={self.cursor}", f"--unit={SERVICE}", *matches)
+        return self.machine.journal(f"--after-cursor={self.cursor}", f"--unit={self.unit}", *matches)
 
     def said(self):
         """What it said by itself."""
-        return [entry for entry in self.journal() if entry.get("_SYSTEMD_UNIT") == SERVICE]
+        return [entry for entry in self.journal() if entry.get("_SYSTEMD_UNIT") == self.unit]
 
     def lines(self):
         return [entry["MESSAGE"] for entry in self.said()]
