@@ -1,17 +1,21 @@
 """A throw-away machine: a real systemd over a view of this one's files, for the tests of what an administrator sees."""
 
+import ctypes
 import json
 import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import client
 from harness import wait_until
 
 BOOT = Path(__file__).with_name("boot.sh")
 SYSTEMD = Path("/lib/systemd/systemd")
+CLONE_NEWNET = 0x40000000  # sched.h
 
 
 def why_not():
@@ -86,6 +90,18 @@ class Machine:
     def on_host(self, path):
         """A file in /srv, for those who would follow `path` to the host's own."""
         return self.shared / Path(path).relative_to("/srv")
+
+    def connect(self, port, receive_buffer=None, timeout=60):
+        """A socket connected to a port of the machine's loopback address."""
+
+        def connect():
+            # A socket is of the network that its thread was in when it was made: setns(2).
+            with open(f"/proc/{self.pid}/ns/net") as network:
+                assert ctypes.CDLL(None, use_errno=True).setns(network.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
+            return client.connect(("127.0.0.1", port), receive_buffer, timeout)
+
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(connect).result()
 
     def command(self, *command):
         return [
