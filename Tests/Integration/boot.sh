@@ -40,6 +40,8 @@ for device in null - zero - full random urandom; do
   [ $device = - ] || mknod -m 666 "dev/$device" c 1 $number
   number=$((number + 1))
 done
+mknod -m 666 dev/tty c 5 0
+ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 ln -s fd/0 dev/stdin
 ln -s fd/1 dev/stdout

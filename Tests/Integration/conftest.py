@@ -94,7 +94,7 @@ def on_machine(machine, request):
 
     def put(directory, owner=None):
         place = machine.shared / request.node.name.partition("[")[0] / directory.name
-        shutil.copytree(directory, place)
+        shutil.copytree(directory, place, symlinks=True)
         inside = f"/srv/{place.relative_to(machine.shared)}"
         if owner:
             machine.run("chown", "-R", f"{owner}:", inside)
