@@ -27,6 +27,25 @@ public enum BackupError: Error, Sendable {
   case cancelled
 }
 
+extension BackupError {
+  /// What happened, in one stable word for programs.
+  public var reason: String {
+    switch self {
+    case .dataDirectory: "data-directory"
+    case .invalidName: "invalid-name"
+    case .unknownDatabase: "unknown-database"
+    case .tooManyFiles: "too-many-files"
+    case .incomplete: "strict"
+    case .reading: "read-error"
+    case .snapshotTooOld: "snapshot-age"
+    case .logGrewTooMuch: "wal-growth"
+    case .zip: "zip"
+    case .system: "system"
+    case .cancelled: "client-left"
+    }
+  }
+}
+
 extension BackupError: CustomStringConvertible {
   /// What happened and what to do, for people.
   public var description: String {

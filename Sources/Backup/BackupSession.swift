@@ -170,31 +170,45 @@ public actor BackupSession {
 
   // MARK: limits
 
+  /// What holding the snapshots costs the application.
+  public struct Hold: Sendable {
+    /// Since when the first of them has been held.
+    public let since: ContinuousClock.Instant
+    /// By how many bytes the logs have grown meanwhile: that of the one which grew most.
+    public let logGrowth: UInt64
+  }
+
   /// Looks at the limits every second, and returns once no snapshot is held any more. It belongs beside the
   /// calls of `next`, which a client may keep from being made.
   ///
-  /// - Parameter ended: announced when the session is over, which must not be kept for a second longer.
+  /// - Parameters:
+  ///   - ended: announced when the session is over, which must not be kept for a second longer.
+  ///   - observe: is told what was seen.
   /// - Throws: `snapshotTooOld`, `logGrewTooMuch`, as soon as a limit is passed; the snapshots are released by
   ///   then, whatever the client does.
-  public nonisolated func watchLimits(until ended: Condition) async throws(BackupError) {
-    while try await isWithinLimits() {
+  @Loop public func watchLimits(
+    until ended: Condition, observe: (Hold?) -> Void = { _ in }
+  ) async throws(BackupError) {
+    defer { observe(nil) }
+    while let hold = try await checkLimits() {
+      observe(hold)
       if await ended.wait(until: .now + Self.limitInterval) { return }
     }
   }
 
-  /// Whether any snapshot is held, within the limits of all.
-  private func isWithinLimits() throws(BackupError) -> Bool {
-    if failure != nil { return false }
+  /// - Returns: nil if no snapshot is held.
+  private func checkLimits() throws(BackupError) -> Hold? {
+    if failure != nil { return nil }
     do throws(BackupError) {
-      var isAnyHeld = false
+      var largestGrowth: UInt64?
       for item in items where item.isDatabase {
-        isAnyHeld = true
-        try item.checkLogGrowth(options.maximumLogGrowth)
+        largestGrowth = max(largestGrowth ?? 0, try item.logGrowth(limit: options.maximumLogGrowth))
       }
-      if isAnyHeld, ContinuousClock.now - begun > options.maximumSnapshotAge {
+      guard let largestGrowth else { return nil }
+      guard ContinuousClock.now - begun <= options.maximumSnapshotAge else {
         throw BackupError.snapshotTooOld(limit: options.maximumSnapshotAge)
       }
-      return isAnyHeld
+      return Hold(since: begun, logGrowth: largestGrowth)
     } catch {
       throw fail(error)
     }

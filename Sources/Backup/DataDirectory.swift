@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import SQLiteSnapshot
 
 /// What a data directory holds that an archive should have: databases and files, and what is neither.
 struct DataDirectory {
@@ -26,8 +27,8 @@ struct DataDirectory {
   /// What is in already: includes may overlap.
   private var taken: Set<[UInt8]> = []
 
-  /// Looks through a directory: for every `*.db` directly in it, and for the included paths. With `selection`,
-  /// for the databases named there and nothing else.
+  /// Looks through a directory: for every `*.db` directly in it, and for the included paths, in which a database
+  /// is one whatever its name. With `selection`, for the databases named there and nothing else.
   ///
   /// - Throws: `dataDirectory`, `invalidName`, `unknownDatabase`, `tooManyFiles`.
   init(
@@ -49,35 +50,73 @@ struct DataDirectory {
         guard wanted.contains(Array(name.utf8)) else { throw .unknownDatabase(name) }
         try add(Array(name.utf8), in: "", depth: 0)
       }
-      refuseLinked()
-      return
+    } else {
+      for name in wanted.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+        try add(name, in: "", depth: 0)
+      }
+      for include in includes { try add(include) }
+      sortOutFiles(asked: Set(includes.map { Array($0.path.utf8) }))
     }
-    for name in wanted.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-      try add(name, in: "", depth: 0)
-    }
-    for include in includes { try add(include) }
-    refuseLinked()
+    refuseLinkedDatabases()
   }
 
   /// Names are compared as bytes: two that look the same may be two files.
   private static func isDatabaseName(_ name: [UInt8]) -> Bool { name.suffix(3).elementsEqual(".db".utf8) }
 
-  /// Leaves out what must not be opened under the name that it has here.
+  /// Leaves out the databases that must not be opened under the name that they have here: one with a second name has
+  /// its log and its locks, or its journal, under one of the two, and whoever opens it by the other sees neither.
   ///
-  /// A database with a second name has its log and its locks, or its journal, under one of the two, and whoever opens
-  /// it by the other sees neither: https://www.sqlite.org/howtocorrupt.html §2.5. And a plain file that is a
-  /// database's `-shm` by another name holds the locks that closing any descriptor of it would drop.
-  private mutating func refuseLinked() {
-    let locks = Set(databases.compactMap { try? FileSystem.status($0.path + "-shm").identity })
+  /// https://www.sqlite.org/howtocorrupt.html §2.5.
+  private mutating func refuseLinkedDatabases() {
     for candidate in databases where candidate.status.linkCount > 1 {
       skip(candidate.name, .hardLink, "it has a second name, and its log or journal may belong to that one")
     }
     databases.removeAll { $0.status.linkCount > 1 }
-    let isLock = { (file: Candidate) in file.status.linkCount > 1 && locks.contains(file.status.identity) }
-    for file in files.filter(isLock) {
-      skip(file.name, .hardLink, "it is another name of the -shm file that holds a database's locks")
+  }
+
+  /// Finds the databases among the files, by their first bytes, and leaves out what belongs to one: a plain copy of
+  /// either would be torn.
+  ///
+  /// A `-shm` must not be opened at all while its database is pinned. So a file is looked into only if it can be none:
+  /// by its name, when it has no other; else by what it is.
+  ///
+  /// - Parameter asked: the paths included by name, of which none is left out silently.
+  private mutating func sortOutFiles(asked: Set<[UInt8]>) {
+    var others: [Candidate] = []
+    for file in files {
+      let mayBeLooked = file.status.linkCount == 1 && Self.database(ofCompanion: file.name) == nil
+      if mayBeLooked, PlainFile.isDatabase(file.path) { databases.append(file) } else { others.append(file) }
     }
-    files.removeAll(where: isLock)
+    files.removeAll()
+    let names = Set(databases.map { Array($0.name.utf8) })
+    let inUse = Set(
+      databases.flatMap { database in
+        ([""] + Self.companionSuffixes).compactMap {
+          try? FileSystem.status(database.path + $0).identity
+        }
+      })
+    for file in others {
+      if let database = Self.database(ofCompanion: file.name), names.contains(database) {
+        guard asked.contains(Array(file.name.utf8)) else { continue }
+        skip(file.name, .companion, "it belongs to the database beside it, whose snapshot has its content")
+      } else if file.status.linkCount > 1,
+        inUse.contains(file.status.identity) || PlainFile.isDatabase(file.path)
+      {
+        skip(file.name, .hardLink, "it is a database, or what belongs to one, that has another name as well")
+      } else {
+        files.append(file)
+      }
+    }
+  }
+
+  private static let companionSuffixes = ["-wal", "-shm", "-journal"]
+
+  /// The name of the database that a file belongs to, if its own name is that of a log, an index or a journal.
+  private static func database(ofCompanion name: String) -> [UInt8]? {
+    for suffix in companionSuffixes where name.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
+      return Array(name.utf8.dropLast(suffix.utf8.count))
+    }
+    return nil
   }
 
   /// Whether a name can be that of something directly in a directory.
@@ -149,8 +188,7 @@ struct DataDirectory {
       return
     }
     try count(names)
-    for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) })
-    where !Self.isCompanion(name, among: names) {
+    for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       try add(name, in: directory + "/", depth: depth + 1)
     }
   }
@@ -158,16 +196,6 @@ struct DataDirectory {
   private mutating func count(_ names: [[UInt8]]) throws(BackupError) {
     namesSeen += names.count
     guard namesSeen <= Self.maximumFiles else { throw .tooManyFiles(limit: Self.maximumFiles) }
-  }
-
-  /// Whether a file belongs to a database beside it, whose snapshot holds its content.
-  private static func isCompanion(_ name: [UInt8], among names: [[UInt8]]) -> Bool {
-    for suffix in ["-wal", "-shm", "-journal"] where name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
-    {
-      let database = Array(name.dropLast(suffix.utf8.count))
-      if database.suffix(3).elementsEqual(".db".utf8), names.contains(database) { return true }
-    }
-    return false
   }
 
   private mutating func skip(_ name: String, _ reason: SkipReason, _ detail: String) {
@@ -185,6 +213,7 @@ enum SkipReason: String {
   case nameNotUTF8 = "name-not-utf8"
   case unsafeName = "unsafe-name"
   case hardLink = "hard-link"
+  case companion
   case tooDeep = "too-deep"
 
   init(_ error: SystemError) {

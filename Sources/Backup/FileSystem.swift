@@ -114,6 +114,9 @@ enum FileSystem {
     _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
   }
 
+  /// Lets time pass before a locked file is asked for again: long for a lock, short for a person.
+  static func pause() { usleep(5_000) }
+
   /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
   private static let niceness: CInt = 10
 }

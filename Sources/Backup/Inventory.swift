@@ -7,7 +7,7 @@ struct Inventory {
   private(set) var items: [Item] = []
   private(set) var skipped: [Skipped]
   /// From the earliest snapshot to the latest.
-  let skewNanoseconds: Int64
+  private(set) var skewNanoseconds: Int64 = 0
 
   /// Takes everything there is.
   ///
@@ -18,45 +18,20 @@ struct Inventory {
   /// - Parameter now: nanoseconds since 1970.
   init(of directory: DataDirectory, _ options: ArchiveOptions, now: Int64) throws(BackupError) {
     skipped = directory.skipped
-    var rollback: [(DataDirectory.Candidate, Database)] = []
-    var writeAhead: [(DataDirectory.Candidate, Database)] = []
     var files = directory.files.map { (candidate: $0, note: String?.none) }
-    for candidate in directory.databases {
-      guard !Task.isCancelled else { throw .cancelled }
-      if let companion = Self.irregularCompanion(candidate) {
-        skipped.append(
-          Skipped(
-            path: candidate.name, reason: SkipReason.notARegularFile.rawValue,
-            detail: "its \(companion) is no regular file, and to open it might never end"))
-        continue
-      }
-      do throws(SQLiteError) {
-        let database = try Database(path: candidate.path, options.snapshots)
-        if database.journalMode == "wal" {
-          writeAhead.append((candidate, database))
-        } else {
-          rollback.append((candidate, database))
-        }
-      } catch {
-        if error.reason == .noMemory { throw .system(error.description) }
-        if error.isNotADatabase, !Self.hasJournal(candidate) {
-          files.append((candidate, "not an SQLite database: taken as a plain file"))
-        } else {
-          skipped.append(Self.skip(candidate, error))
-        }
-      }
-    }
+    var databases: [Opened] = []
+    try open(directory.databases, options.snapshots, &databases, &files)
 
     var snapshots: [Snapshot] = []
-    for (candidate, database) in rollback + writeAhead {
+    let isPinned = { (opened: Opened) in opened.database.journalMode == "wal" }
+    for (candidate, database) in databases.filter({ !isPinned($0) }) + databases.filter(isPinned) {
       guard !Task.isCancelled else { throw .cancelled }
       do throws(SQLiteError) {
         let snapshot = try database.snapshot()
         snapshots.append(snapshot)
         items.append(Item(candidate, size: snapshot.size, .snapshot(snapshot), note: nil))
       } catch {
-        if error.reason == .noMemory { throw .system(error.description) }
-        skipped.append(Self.skip(candidate, error))
+        try skip(candidate, error)
       }
     }
     for snapshot in snapshots { snapshot.confirm() }
@@ -69,8 +44,7 @@ struct Inventory {
         let file = try PlainFile(path: candidate.path)
         items.append(Item(candidate, size: try file.size(), .file(file), note: note))
       } catch {
-        if error.reason == .noMemory { throw .system(error.description) }
-        skipped.append(Self.skip(candidate, error))
+        try skip(candidate, error)
       }
     }
     refuseUnsafeNames()
@@ -78,6 +52,45 @@ struct Inventory {
     items.append(
       Item(
         name: "VERSION", bytes: Array((options.appVersion + "\n").utf8), modified: now / 1_000_000_000))
+  }
+
+  private typealias Opened = (candidate: DataDirectory.Candidate, database: Database)
+
+  /// Opens databases. All that are locked are waited for together, so that many hold the backup up no longer than one
+  /// does; none of them is pinned meanwhile.
+  private mutating func open(
+    _ candidates: [DataDirectory.Candidate], _ options: Snapshot.Options, _ databases: inout [Opened],
+    _ files: inout [(candidate: DataDirectory.Candidate, note: String?)]
+  ) throws(BackupError) {
+    var pending = candidates
+    var deadline: ContinuousClock.Instant?
+    while !pending.isEmpty {
+      let isLastTry = deadline.map { $0 <= .now } ?? false
+      var locked: [DataDirectory.Candidate] = []
+      for candidate in pending {
+        guard !Task.isCancelled else { throw .cancelled }
+        if let companion = Self.irregularCompanion(candidate) {
+          skip(
+            candidate, .notARegularFile, "its \(companion) is no regular file, and to open it might never end"
+          )
+          continue
+        }
+        do throws(SQLiteError) {
+          databases.append((candidate, try Database(path: candidate.path, options)))
+        } catch {
+          if error.reason == .locked, !isLastTry {
+            locked.append(candidate)
+          } else if error.isNotADatabase, !Self.hasJournal(candidate) {
+            files.append((candidate, "not an SQLite database: taken as a plain file"))
+          } else {
+            try skip(candidate, error)
+          }
+        }
+      }
+      pending = locked
+      deadline = deadline ?? .now + options.busyTimeout
+      if !pending.isEmpty { FileSystem.pause() }
+    }
   }
 
   /// Databases directly in the directory come first, whatever they turned out to be; within a group, by name.
@@ -118,18 +131,26 @@ struct Inventory {
     }
   }
 
-  private static func skip(_ candidate: DataDirectory.Candidate, _ error: SQLiteError) -> Skipped {
+  private mutating func skip(_ candidate: DataDirectory.Candidate, _ reason: SkipReason, _ detail: String) {
+    skipped.append(Skipped(path: candidate.name, reason: reason.rawValue, detail: detail))
+  }
+
+  /// - Throws: `system` when it is this process that lacks something, which no other file would get either.
+  private mutating func skip(
+    _ candidate: DataDirectory.Candidate, _ error: SQLiteError
+  ) throws(BackupError) {
     var reason = error.reason
     if reason == .cannotOpen, (try? FileSystem.status(candidate.path)) == nil { reason = .missing }
     var detail = error.description
     switch reason {
+    case .noMemory: throw .system(detail)
     case .locked: detail += "; another connection held its lock for longer than --busy-timeout"
     case .hotJournal: detail += "; open it once with the application, which rolls the journal back"
     case .permission: detail += "; run as the application's own user, who may write its -shm"
     case .notADatabase: detail += "; it has a journal beside it, so it may be encrypted"
     default: break
     }
-    return Skipped(path: candidate.name, reason: reason.rawValue, detail: detail)
+    skipped.append(Skipped(path: candidate.name, reason: reason.rawValue, detail: detail))
   }
 }
 

@@ -42,15 +42,17 @@ struct Item {
   /// Closes what it was read from.
   mutating func release() { source = .text([]) }
 
-  /// - Throws: `logGrewTooMuch` if the log of a pinned database has grown by more than `limit` bytes.
-  func checkLogGrowth(_ limit: UInt64) throws(BackupError) {
-    guard case .snapshot(let snapshot) = source else { return }
-    do throws(SQLiteError) {
-      if try snapshot.logGrowth() <= limit { return }
-    } catch {
+  /// By how many bytes the log of a pinned database has grown.
+  ///
+  /// - Throws: `logGrewTooMuch` if that is more than `limit`.
+  func logGrowth(limit: UInt64) throws(BackupError) -> UInt64 {
+    guard case .snapshot(let snapshot) = source else { return 0 }
+    let growth: UInt64
+    do throws(SQLiteError) { growth = try snapshot.logGrowth() } catch {
       throw .reading(path: entry.name, error)
     }
-    throw .logGrewTooMuch(path: entry.name, limit: limit)
+    guard growth <= limit else { throw .logGrewTooMuch(path: entry.name, limit: limit) }
+    return growth
   }
 
   /// The `count` bytes from `offset` on.

@@ -1,8 +1,11 @@
 /// An instant in UTC, written as RFC 3339 has it.
-struct Timestamp {
+public struct Timestamp {
   /// Whole seconds since 1970, and nanoseconds after them.
   private let wholeSeconds: Int64
   private let remainder: Int64
+
+  /// The instant of the call.
+  public static func now() -> Timestamp { Timestamp(nanoseconds: FileSystem.now()) }
 
   /// - Parameter nanoseconds: since 1970.
   init(nanoseconds: Int64) {
@@ -21,7 +24,7 @@ struct Timestamp {
   var seconds: String { "\(date)T\(time)Z" }
 
   /// To the millisecond: `2026-01-31T23:59:59.250Z`.
-  var milliseconds: String { "\(date)T\(time).\(pad(Int(remainder / 1_000_000), 3))Z" }
+  public var milliseconds: String { "\(date)T\(time).\(pad(Int(remainder / 1_000_000), 3))Z" }
 
   /// The day alone: `2026-01-31`.
   var date: String { "\(pad(parts.year, 4))-\(pad(parts.month, 2))-\(pad(parts.day, 2))" }

@@ -11,6 +11,12 @@ public struct Signals: ~Copyable {
     SystemCalls.blockSignals(signals)
   }
 
+  /// Those of `signals` that whoever started us did not tell us to ignore, as nohup(1) does; a signal that is
+  /// blocked would be received all the same.
+  public static func notIgnored(_ signals: [CInt]) -> [CInt] {
+    signals.filter { !SystemCalls.isIgnored($0) }
+  }
+
   /// Receives signals that `block` has blocked.
   @Loop public init(_ signals: [CInt]) throws(SystemError) {
     let descriptor = try SystemCalls.signalDescriptor(signals)

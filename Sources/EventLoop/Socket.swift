@@ -33,15 +33,17 @@ public struct Socket: ~Copyable {
     to address: SocketAddress, until deadline: ContinuousClock.Instant
   ) async throws(SystemError) -> Socket {
     let socket = try Socket(owning: SystemCalls.socket(address.family).release(), peer: address)
-    do {
-      try SystemCalls.connect(socket.descriptor, address)
-    } catch {
-      guard error.errno == EINPROGRESS else { throw error }
+    while true {
+      do {
+        try SystemCalls.connect(socket.descriptor, address)
+        return socket
+      } catch {
+        // Asked again, the kernel answers with how it ended.
+        if error.errno == EISCONN { return socket }
+        guard error.errno == EINPROGRESS || error.errno == EALREADY else { throw error }
+      }
       try await socket.registration.wait(.write, for: "connect", until: deadline)
-      let reason = try SystemCalls.option(socket.descriptor.rawValue, SOL_SOCKET, SO_ERROR)
-      guard reason == 0 else { throw SystemError(call: "connect", errno: reason) }
     }
-    return socket
   }
 
   /// Calls `body` once when the peer is gone for good (`EPOLLHUP`, `EPOLLERR`): not when it has only finished

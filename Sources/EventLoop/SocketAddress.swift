@@ -27,6 +27,8 @@ public enum SocketAddress: Equatable, Hashable, Sendable {
     let digits = text[text.index(after: colon)...]
     guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let port = UInt16(digits) else { return nil }
     var host = String(text[..<colon])
+    // The C function below would read it only so far.
+    guard !host.utf8.contains(0) else { return nil }
     if host.hasPrefix("["), host.hasSuffix("]") {
       host = String(host.dropFirst().dropLast())
       guard let bytes = Self.bytes(of: host, family: AF_INET6, count: 16) else { return nil }

@@ -118,6 +118,14 @@ enum SystemCalls {
     unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
+  /// The corresponding C function is `sigaction`.
+  static func isIgnored(_ signal: CInt) -> Bool {
+    var action = unsafe sigaction()
+    guard unsafe sigaction(signal, nil, &action) == 0 else { return false }
+    // SIG_IGN is the number 1 in the place of a function.
+    return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+  }
+
   static func signalDescriptor(_ signals: [CInt]) throws(SystemError) -> Descriptor {
     var set = signalSet(signals)
     let flags = CInt(SFD_CLOEXEC | SFD_NONBLOCK)

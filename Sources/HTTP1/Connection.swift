@@ -11,6 +11,7 @@ internal import EventLoop
   /// Whether it waits for a request of which nothing has come.
   private var isIdle = false
   private var isClosing = false
+  private var hasAnswered = false
   /// Whether the last byte received is still in the kernel's queue: see `Socket.consume`.
   private var holdsLastByte = false
   private var exchange = Exchange.none
@@ -41,9 +42,18 @@ internal import EventLoop
 
   func onLost(_ body: @escaping @Loop () -> Void) { socket.onLost(body) }
 
-  /// Ends the connection once it has nothing under way.
+  /// Ends the connection once it has nothing under way. One that is new still gets the answer to its first request,
+  /// if that comes soon: it may be on its way already.
   func closeWhenIdle() {
     isClosing = true
+    guard !hasAnswered else { return closeIfIdle() }
+    Loop.start { [self] in
+      await Loop.sleep(for: limits.firstRequestGrace)
+      closeIfIdle()
+    }
+  }
+
+  private func closeIfIdle() {
     if isIdle { socket.canceller.cancel() }
   }
 
@@ -59,7 +69,7 @@ internal import EventLoop
 
   /// - Returns: whether every answer was whole.
   private func answerAll(_ handler: some RequestHandler) async -> Bool {
-    while !isClosing {
+    repeat {
       do {
         guard let request = try await nextRequest() else { return true }
         exchange = .awaitingHead(request)
@@ -70,9 +80,10 @@ internal import EventLoop
       }
       guard case .complete = exchange else { return false }
       exchange = .none
+      hasAnswered = true
       // A client that always has another request ready must not keep the loop to itself.
       await Task.yield()
-    }
+    } while !isClosing
     return true
   }
 

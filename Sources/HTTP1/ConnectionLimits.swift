@@ -6,6 +6,8 @@ public struct ConnectionLimits: Sendable {
   public var headTimeout: Duration
   /// Without a request: longer than nginx keeps an upstream connection (60 s), so that it is nginx who closes.
   public var idleTimeout: Duration
+  /// How long a connection without any request yet is kept once the server is to end.
+  public var firstRequestGrace: Duration
   /// How long a client may take none of the bytes that wait for it.
   public var stallTimeout: Duration
   /// How long, and for how many bytes, a connection that we end is still read from: to close it with bytes
@@ -17,11 +19,13 @@ public struct ConnectionLimits: Sendable {
   /// Sets every limit; those not named are the standard ones.
   public init(
     connectionCount: Int = 10_000, headTimeout: Duration = .seconds(10), idleTimeout: Duration = .seconds(75),
-    stallTimeout: Duration = .seconds(60), lingerTimeout: Duration = .seconds(2), lingerSize: Int = 256 * 1024
+    firstRequestGrace: Duration = .seconds(1), stallTimeout: Duration = .seconds(60),
+    lingerTimeout: Duration = .seconds(2), lingerSize: Int = 256 * 1024
   ) {
     self.connectionCount = connectionCount
     self.headTimeout = headTimeout
     self.idleTimeout = idleTimeout
+    self.firstRequestGrace = firstRequestGrace
     self.stallTimeout = stallTimeout
     self.lingerTimeout = lingerTimeout
     self.lingerSize = lingerSize

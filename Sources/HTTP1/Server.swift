@@ -9,18 +9,36 @@ public protocol RequestHandler: Sendable {
   @Loop func respond(to request: RequestHead, _ response: Response) async throws
 }
 
+/// How many connections there are and were: what a server tells of itself.
+@Loop public final class ConnectionCount {
+  /// Open now.
+  public internal(set) var open = 0
+  /// Accepted so far.
+  public internal(set) var accepted = 0
+
+  /// Begins at 0.
+  public nonisolated init() {}
+}
+
 /// Accepts connections and lets a handler answer what is asked on them.
 @Loop public final class Server<Handler: RequestHandler> {
+  /// How long what was broken off may take to let go of what it holds.
+  private static var cancelledTimeout: Duration { .seconds(2) }
+
   private let handler: Handler
   private let limits: ConnectionLimits
+  private let count: ConnectionCount
   private var listeners: [Listener] = []
   private var connections: [ObjectIdentifier: (connection: Connection, task: Task<Void, any Error>)] = [:]
   private let connectionClosed = Condition()
+  /// Since when no connection has been open, if none is.
+  private var quietSince = ContinuousClock.now
 
   /// Makes a server that listens to nothing yet.
-  public init(_ handler: Handler, _ limits: ConnectionLimits) {
+  public init(_ handler: Handler, _ limits: ConnectionLimits, _ count: ConnectionCount = ConnectionCount()) {
     self.handler = handler
     self.limits = limits
+    self.count = count
   }
 
   /// Accepts from a listening socket from now on.
@@ -51,10 +69,35 @@ public protocol RequestHandler: Sendable {
     let task = Loop.start { [self] in
       await connection.run(handler)
       connections[id] = nil
+      count.open = connections.count
+      quietSince = .now
       connectionClosed.notify()
     }
     connections[id] = (connection, task)
+    count.open = connections.count
+    count.accepted += 1
     connection.onLost { task.cancel() }
+  }
+
+  /// Accepts no more once no connection has been open for `duration`, and returns then.
+  ///
+  /// Nobody is turned away: whoever comes later waits in the listening sockets' queues for the next process that
+  /// has them.
+  public func stopWhenQuiet(for duration: Duration) async {
+    while true {
+      if connections.isEmpty {
+        let deadline = quietSince + duration
+        guard ContinuousClock.now < deadline else { break }
+        await Loop.sleep(for: ContinuousClock.now.duration(to: deadline))
+      } else {
+        _ = await connectionClosed.wait()
+      }
+    }
+    stopAccepting()
+  }
+
+  private func stopAccepting() {
+    for listener in listeners { listener.canceller.cancel() }
   }
 
   /// Accepts no more, lets what is under way finish, and breaks off what has not by the deadline.
@@ -63,13 +106,15 @@ public protocol RequestHandler: Sendable {
   /// - Parameter timeout: how long running answers may take.
   public func drain(timeout: Duration) async {
     let deadline = ContinuousClock.now + timeout
-    for listener in listeners { listener.canceller.cancel() }
+    stopAccepting()
     for (connection, _) in connections.values { connection.closeWhenIdle() }
     while !connections.isEmpty, await connectionClosed.wait(until: deadline) {}
     for (connection, task) in connections.values {
       task.cancel()
       connection.cancel()
     }
-    while !connections.isEmpty { _ = await connectionClosed.wait() }
+    // One whose route waits for something that never comes is left to the end of the process.
+    let lastDeadline = ContinuousClock.now + Self.cancelledTimeout
+    while !connections.isEmpty, await connectionClosed.wait(until: lastDeadline) {}
   }
 }

@@ -16,9 +16,8 @@ internal import Glibc
     let connection = try open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, busyTimeout: busyTimeout)
     // The last connection to close would otherwise move the log into the database and delete it.
     try unsafe connection.check(csqlite_no_checkpoint_on_close(connection.handle))
-    // What is read goes past SQLite's page cache: a small one will do.
     // Most pragmas read the schema, which may be damaged without harm here: then they ignore it.
-    try connection.execute("PRAGMA writable_schema=ON; PRAGMA cache_size=4")
+    try connection.execute("PRAGMA writable_schema=ON")
     return connection
   }
 
@@ -36,6 +35,7 @@ internal import Glibc
   private static func open(
     _ name: String, _ flags: Int32, busyTimeout: Duration
   ) throws(SQLiteError) -> Connection {
+    _ = isConfigured
     var opened: OpaquePointer?
     let flags = flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
     let code = unsafe sqlite3_open_v2(name, &opened, flags, nil)
@@ -49,6 +49,9 @@ internal import Glibc
     return unsafe Connection(handle: handle, busy: busy)
   }
 
+  /// Once in the process, before SQLite is used.
+  static let isConfigured: Void = csqlite_set_nothing_aside()
+
   private init(handle: OpaquePointer, busy: BusyHandler) {
     unsafe self.handle = handle
     self.busy = busy
@@ -56,8 +59,8 @@ internal import Glibc
 
   deinit { unsafe sqlite3_close_v2(handle) }
 
-  /// From now on somebody else's lock is an answer, not something to wait for.
-  func doNotWait() { busy.timeout = .zero }
+  /// How long somebody else's lock is waited for from now on, each time one is met.
+  func setBusyTimeout(_ timeout: Duration) { busy.timeout = timeout }
 
   /// Runs statements whose rows are of no interest. The corresponding C function is `sqlite3_exec`.
   func execute(_ sql: String) throws(SQLiteError) {

@@ -12,12 +12,19 @@ public final class Database {
 
   /// Opens the database at an absolute path without links in it, read-only.
   ///
+  /// A lock is not waited for here, so that whoever opens many can wait for all that are locked at once; the
+  /// snapshot's own locks are.
   /// - Throws: what SQLite says; `SQLiteError.reason` tells the cases apart.
   public init(path: String, _ options: Snapshot.Options) throws(SQLiteError) {
-    let connection = try Connection.reading(path, busyTimeout: options.busyTimeout)
+    let connection = try Connection.reading(path, busyTimeout: .zero)
     // Reads the header, as every transaction does, and no schema: a damaged one does not matter here.
-    try connection.execute("PRAGMA schema_version")
+    // In one transaction: a busy writer leaves one gap for one lock, and seldom two.
+    try connection.execute("BEGIN; PRAGMA schema_version")
+    // What is read goes past SQLite's page cache: a small one will do.
+    try connection.execute("PRAGMA cache_size=4")
     journalMode = try connection.text("PRAGMA journal_mode")
+    try connection.execute("COMMIT")
+    connection.setBusyTimeout(options.busyTimeout)
     self.connection = consume connection
     self.options = options
   }

@@ -13,6 +13,7 @@ internal import Glibc
   /// The corresponding C function is `xOpen` of `sqlite3_vfs`.
   /// - Throws: `SQLITE_CANTOPEN` when it cannot be opened.
   public init(path: String) throws(SQLiteError) {
+    _ = Connection.isConfigured
     sqlite3_initialize()
     guard let vfs = unsafe sqlite3_vfs_find(nil), let open = unsafe vfs.pointee.xOpen,
       let memory = unsafe calloc(1, Int(vfs.pointee.szOsFile)),
@@ -33,6 +34,18 @@ internal import Glibc
     unsafe self.name = name
     file = unsafe OpenFile(opened, methods)
   }
+
+  /// Whether the file at a path begins as SQLite's databases do; false for one that cannot be read.
+  ///
+  /// Not to be asked of a `-shm`: to close any descriptor of one drops the locks that this process has on it.
+  ///
+  /// https://www.sqlite.org/fileformat2.html §1.3.
+  public static func isDatabase(_ path: String) -> Bool {
+    guard let file = try? PlainFile(path: path) else { return false }
+    return (try? file.read(magic.count, at: 0)) == magic
+  }
+
+  private static let magic = Array("SQLite format 3\0".utf8)
 
   deinit {
     file.close()

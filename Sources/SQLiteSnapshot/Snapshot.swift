@@ -65,7 +65,7 @@ public final class Snapshot {
   private var fileSizeNeeded: UInt64
   private let reservation: MemoryBudget.Reservation?
   /// The database that was copied, and SQLite's number of the state that it was in when the copy began.
-  private let source: Connection?
+  private var source: Connection?
   private let dataVersionBeforeCopy: Int
 
   // MARK: pinned
@@ -155,10 +155,12 @@ public final class Snapshot {
 
   /// Finds out whether anything was committed since a copy was begun. If not, the copy is the database's state
   /// of this moment too, and `takenAt` says so; a pinned snapshot, or a locked database, stays as it was.
+  ///
+  /// The database that was copied is let go of.
   public func confirm() {
-    guard source != nil else { return }
-    source?.doNotWait()
-    guard (try? source?.number("PRAGMA data_version")) == dataVersionBeforeCopy else { return }
+    guard let source = source.take() else { return }
+    source.setBusyTimeout(.zero)
+    guard (try? source.number("PRAGMA data_version")) == dataVersionBeforeCopy else { return }
     takenAt = Self.now()
   }
 

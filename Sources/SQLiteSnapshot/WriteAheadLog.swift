@@ -48,6 +48,7 @@ struct WriteAheadLog {
     let frameWords = (Self.frameHeaderSize + pageSize) / 4
     var words = [UInt32](repeating: 0, count: max(1, Self.scanSize / (frameWords * 4)) * frameWords)
     while frames.count < index.frameCount {
+      if Task.isCancelled { throw SQLiteError(code: SQLITE_INTERRUPT, message: "called off") }
       try file.read(into: &words, 0..<words.count, at: Self.offset(ofFrame: frames.count, pageSize: pageSize))
       for start in stride(from: 0, to: words.count, by: frameWords) where frames.count < index.frameCount {
         // Frame header: page number, size after commit or 0, salts as in the log's header, checksum so far.
@@ -58,16 +59,21 @@ struct WriteAheadLog {
         frames.append(UInt64(words[start].bigEndian) << 32 | UInt64(frames.count))
       }
     }
-    self.frames = Self.lastOfEachPage(frames)
+    Self.keepLastOfEachPage(&frames)
+    self.frames = frames
   }
 
-  private static func lastOfEachPage(_ frames: [UInt64]) -> [UInt64] {
-    var last: [UInt64] = []
-    for frame in frames.sorted() {
-      if let previous = last.last, previous >> 32 == frame >> 32 { last.removeLast() }
-      last.append(frame)
+  /// Sorts the frames by page, and keeps of each page the last: in place, since a log may have millions.
+  private static func keepLastOfEachPage(_ frames: inout [UInt64]) {
+    frames.sort()
+    var kept = 0
+    for index in frames.indices {
+      let frame = frames[index]
+      if kept > 0, frames[kept - 1] >> 32 == frame >> 32 { kept -= 1 }
+      frames[kept] = frame
+      kept += 1
     }
-    return last
+    frames.removeLast(frames.count - kept)
   }
 
   /// The place of a frame's header in the file.

@@ -22,7 +22,7 @@ actor ArchiveFile {
       return
     }
     let final = try Self.target(path ?? defaultName, mustBeNew: path == nil)
-    let folder = final.lastIndex(of: "/").map { String(final[...$0]) } ?? ""
+    let folder = Self.folder(of: final)
     let partial = "\(folder).sluice-\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
     paths = (final, partial)
     // What a backup holds is nobody else's business.
@@ -85,10 +85,14 @@ actor ArchiveFile {
     if let paths { unsafe unlink(paths.partial) }
   }
 
+  /// With a slash at its end.
+  private static func folder(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+  }
+
   /// Makes the new name last. Some file systems cannot; the file itself is safe by then.
   private func syncFolder(of path: String) {
-    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-    let descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let descriptor = unsafe open(Self.folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return }
     fsync(descriptor)
     close(descriptor)

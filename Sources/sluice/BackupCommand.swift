@@ -30,7 +30,8 @@ struct BackupCommand: ParsableCommand {
   var output: String?
 
   func run() throws {
-    Signals.block([SIGTERM, SIGINT])
+    let ends = Signals.notIgnored([SIGTERM, SIGINT, SIGHUP])
+    Signals.block(ends)
     signal(SIGPIPE, SIG_IGN)
     if output == "-", isatty(STDOUT_FILENO) == 1 {
       throw Failure(description: "-o -: a zip would garble the terminal; send it to a file or a pipe")
@@ -40,7 +41,7 @@ struct BackupCommand: ParsableCommand {
     let isComplete = try Loop.run {
       let work = Loop.start { try await write(options) }
       Loop.start {
-        let signals = try Signals([SIGTERM, SIGINT])
+        let signals = try Signals(ends)
         _ = try await signals.next()
         work.cancel()
         _ = try await signals.next()
@@ -60,27 +61,23 @@ struct BackupCommand: ParsableCommand {
       printError("sluice: skipped \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
     }
     let progress = Progress(total: preamble.contentSize)
+    defer { progress.clear() }
+    let ended = Condition()
+    defer { ended.notify() }
+    var file: ArchiveFile?
     do {
-      let file = try await ArchiveFile(output, defaultName: preamble.fileName)
-      let ended = Condition()
-      defer { ended.notify() }
+      let opened = try await ArchiveFile(output, defaultName: preamble.fileName)
+      file = opened
       Loop.start { try await session.watchLimits(until: ended) }
-      do {
-        while let chunk = try await session.next() {
-          try await file.append(chunk)
-          progress.show(await session.bytesRead)
-        }
-        try await file.commit()
-      } catch {
-        await file.discard()
-        throw await session.close() ?? error
+      while let chunk = try await session.next() {
+        try await opened.append(chunk)
+        progress.show(await session.bytesRead)
       }
+      try await opened.commit()
     } catch {
-      progress.clear()
-      await session.close()
-      throw error
+      await file?.discard()
+      throw await session.close() ?? error
     }
-    progress.clear()
     return preamble.skipped.isEmpty
   }
 }

@@ -1,51 +1,31 @@
 import Backup
 import EventLoop
 import HTTP1
-import Logging
 import Zip
 
 extension BackupService {
   /// `GET /api/backup`: one zip, made as fast as the client reads it.
   func backup(_ request: RequestHead, _ response: Response) async throws {
-    let wanted = try BackupSession.Request(request.target)
-    try beginBackup()
-    defer { endBackup() }
-    var log = logger
-    log[metadataKey: "client"] = "\(printable(response.peer.description))"
-    let start = ContinuousClock.now
-    var byteCount: UInt64 = 0
+    let wanted: BackupSession.Request
+    do { wanted = try BackupSession.Request(request.target) } catch {
+      metrics.rejected["bad-request", default: 0] += 1
+      throw error
+    }
+    let backup = try begin(request, response)
     do {
-      let skipped = try await stream(wanted, response, log, &byteCount)
-      guard request.method == .get else { return }
-      record(skipped.isEmpty ? .complete : .incomplete, byteCount: byteCount)
-      log.info(
-        "backup sent",
-        metadata: [
-          "bytes": "\(byteCount)", "duration": "\(ContinuousClock.now - start)",
-          "skipped": "\(skipped.count)",
-        ])
+      let skipped = try await stream(wanted, response, backup)
+      end(backup, skipped.isEmpty ? .complete : .incomplete)
     } catch {
-      record(.failed, byteCount: byteCount)
-      log.error(
-        "backup failed",
-        metadata: [
-          "bytes": "\(byteCount)", "duration": "\(ContinuousClock.now - start)", "reason": "\(error)",
-        ])
+      end(backup, .failed, error)
       throw (error as? BackupError)?.answer ?? error
     }
   }
 
   private func stream(
-    _ wanted: BackupSession.Request, _ response: Response, _ log: Logger, _ byteCount: inout UInt64
+    _ wanted: BackupSession.Request, _ response: Response, _ backup: RunningBackup
   ) async throws -> [Skipped] {
-    let (session, preamble) = try await BackupSession.open(options, wanted)
-    for skipped in preamble.skipped.prefix(FieldLine.maximumSkippedNames) {
-      log.warning(
-        "skipped",
-        metadata: [
-          "path": "\(printable(skipped.path))", "reason": "\(skipped.reason)", "detail": "\(skipped.detail)",
-        ])
-    }
+    let (session, preamble) = try await backup.asking { try await BackupSession.open(options, wanted) }
+    backup.logSkipped(preamble.skipped)
     let ended = Condition()
     defer { ended.notify() }
     do {
@@ -55,30 +35,25 @@ extension BackupService {
       }
       // A client that takes nothing must not hold a snapshot past its limits.
       Loop.start {
-        do { try await session.watchLimits(until: ended) } catch { response.breakOff() }
+        do {
+          try await session.watchLimits(until: ended) { backup.hold = $0 }
+        } catch {
+          response.breakOff()
+        }
       }
-      while let chunk = try await session.next() {
+      while let chunk = try await backup.asking({ try await session.next() }) {
         try await body.write(chunk)
-        byteCount += UInt64(chunk.count)
+        backup.sent(chunk.count)
       }
       try await body.finish()
     } catch {
+      backup.bytesRead = await session.bytesRead
       // Why the session ended says more than that the connection did.
-      throw await session.close() ?? Self.explained(error)
+      throw await session.close() ?? error
     }
+    backup.bytesRead = await session.bytesRead
     await session.close()
     return preamble.skipped
-  }
-}
-
-extension BackupService {
-  /// A connection's failure in words for the log.
-  private static func explained(_ error: any Error) -> any Error {
-    guard let error = error as? SystemError else { return error }
-    return Failure(
-      description: error.isTimeout
-        ? "the client stalled: it took nothing for as long as --stall-timeout allows"
-        : "the connection was lost: \(error)")
   }
 }
 
@@ -122,8 +97,6 @@ extension BackupSession.Preamble {
 }
 
 extension FieldLine {
-  /// More lines than this would fill the log; the manifest names all.
-  static let maximumSkippedNames = 32
   /// In bytes: with more, the head would be too large for many a proxy and client.
   private static let maximumSkippedLength = 2048
 
@@ -131,7 +104,7 @@ extension FieldLine {
   fileprivate init(skipped: [Skipped]) {
     var length = 0
     var members: [String] = []
-    for skipped in skipped.prefix(Self.maximumSkippedNames) {
+    for skipped in skipped {
       let member = "\(FieldLine.percentEncoded(skipped.path));reason=\(skipped.reason)"
       length += member.utf8.count + 2
       guard length <= Self.maximumSkippedLength else { break }

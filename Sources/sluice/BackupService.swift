@@ -3,69 +3,131 @@ import EventLoop
 import HTTP1
 import Logging
 
-/// What the service knows of its backups: how many run, and how the last one ended.
+/// What the service knows of itself: what runs, how the last backup ended, and who may ask.
 @Loop final class BackupService {
-  let options: ArchiveOptions
-  let maximumBackups: Int
-  let logger: Logger
-  private(set) var runningBackups = 0
-  private var lastBackup: (finished: ContinuousClock.Instant, outcome: Outcome, byteCount: UInt64)?
-  private let started = ContinuousClock.now
-  private let probe: DataDirectoryProbe
+  /// How long an answer of a session's own may take beyond the age that its snapshots may reach.
+  private static let stuckGrace = Duration.seconds(30)
 
-  /// - Throws: `SystemError` when there is no thread for the probe.
-  init(_ options: ArchiveOptions, maximumBackups: Int, _ logger: Logger) throws {
+  let options: ArchiveOptions
+  let logger: Logger
+  /// What opens the backup; nil if it is open to all who reach it.
+  var tokens: Tokens?
+  let metrics = Metrics()
+  /// Announced when a backup begins or ends.
+  let changed = Condition()
+  /// Whether running backups are being finished, and no other will be begun.
+  var isStopping = false
+
+  private let maximumBackups: Int
+  private var running: [ObjectIdentifier: RunningBackup] = [:]
+  private var last: (finished: ContinuousClock.Instant, outcome: Outcome, byteCount: UInt64)?
+  private let started = ContinuousClock.now
+  private let files: FileAccess
+
+  /// - Throws: `SystemError` when there is no thread for looking at files.
+  init(_ options: ArchiveOptions, maximumBackups: Int, _ tokens: Tokens?, _ logger: Logger) throws {
     self.options = options
     self.maximumBackups = maximumBackups
+    self.tokens = tokens
     self.logger = logger
-    probe = try DataDirectoryProbe(options)
+    files = try FileAccess()
   }
-
-  /// Counts a backup in.
-  ///
-  /// - Throws: 503 when as many run as may.
-  func beginBackup() throws(HTTPError) {
-    guard runningBackups < maximumBackups else {
-      throw HTTPError(
-        .serviceUnavailable,
-        "\(runningBackups) backups are running, as many as may at once. Ask again in a little while.",
-        fields: [FieldLine(name: "Retry-After", value: "10")])
-    }
-    runningBackups += 1
-  }
-
-  /// Counts a backup out.
-  func endBackup() { runningBackups -= 1 }
 
   /// How a backup ended.
-  enum Outcome: String {
+  enum Outcome: String, CaseIterable {
     case complete
     /// Whole, but something was skipped.
     case incomplete
     case failed
   }
 
-  /// Keeps how a backup ended, for `/healthz`.
-  func record(_ outcome: Outcome, byteCount: UInt64) {
-    lastBackup = (.now, outcome, byteCount)
+  var runningBackups: [RunningBackup] { Array(running.values) }
+
+  /// Counts a backup in.
+  ///
+  /// - Throws: 503 when as many run as may.
+  func begin(_ request: RequestHead, _ response: Response) throws(HTTPError) -> RunningBackup {
+    guard running.count < maximumBackups else {
+      metrics.rejected["too-many-backups", default: 0] += 1
+      throw HTTPError(
+        .serviceUnavailable,
+        "\(running.count) backups are running, as many as may at once. Ask again in a little while.",
+        fields: [FieldLine(name: "Retry-After", value: "10")])
+    }
+    let backup = RunningBackup(request, from: response.peer, logger)
+    running[ObjectIdentifier(backup)] = backup
+    if !backup.isForHead { metrics.started += 1 }
+    changed.notify()
+    return backup
+  }
+
+  /// Counts a backup out, and tells the log and the metrics how it ended.
+  func end(_ backup: RunningBackup, _ outcome: Outcome, _ error: (any Error)? = nil) {
+    running[ObjectIdentifier(backup)] = nil
+    let failure = error.map { BackupFailure($0, isStopping: isStopping) }
+    backup.logEnd(failure)
+    if !backup.isForHead {
+      last = (.now, outcome, backup.byteCount)
+      metrics.count(backup, outcome, failure)
+    }
+    changed.notify()
+  }
+
+  /// Whether a session has been at one thing for longer than any may take: a file system that hangs, for one.
+  var isStuck: Bool {
+    let limit = options.maximumSnapshotAge + Self.stuckGrace
+    return running.values.contains { backup in
+      backup.isAskedSince.map { ContinuousClock.now - $0 > limit } ?? false
+    }
+  }
+
+  /// Reads tokens again.
+  ///
+  /// - Throws: a `Failure`; the tokens stay what they were then.
+  func reload(_ source: TokenSource) async throws {
+    let read = try await files.tokens(source)
+    guard read != nil || tokens == nil else {
+      throw Failure(description: "there is no token any more, and the service was not started without one")
+    }
+    tokens = read
+  }
+
+  /// For `systemctl status`: what is being done, and how the last backup ended.
+  var status: String {
+    var parts: [String] = []
+    switch running.count {
+    case 0: break
+    case 1: parts.append("1 backup running")
+    default: parts.append("\(running.count) backups running")
+    }
+    if !running.isEmpty {
+      parts[0] += ", \(running.values.reduce(0) { $0 + $1.byteCount } >> 20) MiB sent"
+    }
+    if isStopping { parts.append("stopping") }
+    if let last {
+      parts.append("last backup \(last.outcome.rawValue), \(last.byteCount) bytes")
+    } else if parts.isEmpty {
+      parts.append("no backup yet")
+    }
+    return parts.joined(separator: "; ")
   }
 
   /// `GET /healthz`: whether a backup could be made now.
   func health(_ response: Response) async throws {
     var problem: String?
-    do { try await probe.check() } catch { problem = "\(error)" }
+    do { try await files.check(options) } catch { problem = "\(error)" }
     var members: [(name: String, value: JSONValue)] = [
       ("status", .string(problem == nil ? "ok" : "failing")),
       ("version", .string(version)),
       ("uptime_seconds", .integer(Self.seconds(since: started))),
-      ("running_backups", .integer(runningBackups)),
+      ("running_backups", .integer(running.count)),
       ("last_backup", .null),
     ]
-    if let lastBackup {
+    if let last {
       members[4].value = .object([
-        ("outcome", .string(lastBackup.outcome.rawValue)),
-        ("bytes", .integer(Int(lastBackup.byteCount))),
-        ("seconds_ago", .integer(Self.seconds(since: lastBackup.finished))),
+        ("outcome", .string(last.outcome.rawValue)),
+        ("bytes", .integer(Int(last.byteCount))),
+        ("seconds_ago", .integer(Self.seconds(since: last.finished))),
       ])
     }
     if let problem { members.append(("detail", .string(problem))) }
@@ -79,19 +141,17 @@ import Logging
   }
 }
 
-/// Looks at the data directory, on a thread of its own: a file system that hangs must not hang the loop.
-private actor DataDirectoryProbe {
+/// Looks at files for the loop, on a thread of its own: a file system that hangs must not hang the service.
+private actor FileAccess {
   private nonisolated let worker: WorkerThread
-  private let options: ArchiveOptions
 
-  init(_ options: ArchiveOptions) throws(SystemError) {
-    worker = try WorkerThread(named: "probe")
-    self.options = options
-  }
+  init() throws(SystemError) { worker = try WorkerThread(named: "files") }
 
   deinit { worker.stop() }
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.asUnownedSerialExecutor() }
 
-  func check() throws(BackupError) { try options.checkDataDirectory() }
+  func check(_ options: ArchiveOptions) throws(BackupError) { try options.checkDataDirectory() }
+
+  func tokens(_ source: TokenSource) throws -> Tokens? { try source.read() }
 }

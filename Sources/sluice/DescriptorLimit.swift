@@ -4,10 +4,14 @@ import Glibc
 ///
 /// The soft limit is kept at 1024 for programs that use `select`; see systemd.exec(5), `LimitNOFILE=`.
 /// The corresponding C function is `setrlimit`.
-func raiseDescriptorLimit() {
+/// - Returns: how many it may have now.
+@discardableResult
+func raiseDescriptorLimit() -> Int {
   var limit = rlimit()
-  guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+  guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+  let before = limit.rlim_cur
   limit.rlim_cur = limit.rlim_max
-  // Without it there are fewer, no more.
-  _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  // Refused, there are fewer, no more.
+  let isRaised = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+  return Int(clamping: isRaised ? limit.rlim_max : before)
 }

@@ -4,15 +4,17 @@ import HTTP1
 /// Which path is answered by what.
 struct Routes: RequestHandler {
   let service: BackupService
-  /// What opens the backup; nil if it is open to all who reach it.
-  let tokens: Tokens?
 
   func respond(to request: RequestHead, _ response: Response) async throws {
     switch request.target.path {
     case "/api/backup":
-      try tokens?.check(request)
+      do { try service.tokens?.check(request) } catch {
+        service.metrics.rejected["unauthorized", default: 0] += 1
+        throw error
+      }
       try await service.backup(request, response)
     case "/healthz": try await service.health(response)
+    case "/metrics": try await service.metrics(response)
     default: throw HTTPError(.notFound, "There is nothing here. The backup is at /api/backup.")
     }
   }

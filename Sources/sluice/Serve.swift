@@ -1,4 +1,5 @@
 import ArgumentParser
+import Backup
 import EventLoop
 import Glibc
 import HTTP1
@@ -12,13 +13,15 @@ struct Serve: ParsableCommand {
     discussion: """
       GET /api/backup   the zip; ?db=NAME (repeatable), ?compression=store|fast|default|best, ?strict=1
       GET /healthz      200 or 503, with JSON
+      GET /metrics      what is counted, for Prometheus
 
       EXAMPLES
         sluice serve --data /var/lib/app
         sluice serve --data /var/lib/app --listen 127.0.0.1:9000 --listen unix:/run/app-backup.sock
         curl -OJ 'http://127.0.0.1:8080/api/backup?db=events.db&compression=best'
 
-      SIGTERM and SIGINT let running backups finish for the drain timeout; a second one leaves at once.
+      SIGTERM and SIGINT let running backups finish for the drain timeout; a second one leaves at once. SIGHUP reads
+      the tokens again.
       """)
 
   @OptionGroup var archive: ArchiveArguments
@@ -41,6 +44,12 @@ struct Serve: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Leave once no connection has been open for so long; systemd's sockets start the service again. "
+        + "(default: stay)", valueName: "time"))
+  var idleExit: TimeSpan?
+
+  @Option(
+    help: ArgumentHelp(
       "A file of bearer tokens, one a line, of which a request for a backup must show one. "
         + "(default: the credential 'token' that systemd passes, if any)",
       valueName: "file"))
@@ -56,6 +65,9 @@ struct Serve: ParsableCommand {
     guard stallTimeout.value > .zero else {
       throw ValidationError("--stall-timeout: give a time above 0, such as 60s")
     }
+    if let idleExit, idleExit.value <= .zero {
+      throw ValidationError("--idle-exit: give a time above 0, such as 30s")
+    }
     for text in listen {
       guard SocketAddress(text) != nil else {
         throw ValidationError(
@@ -65,26 +77,47 @@ struct Serve: ParsableCommand {
   }
 
   func run() throws {
-    Signals.block([SIGTERM, SIGINT])
-    raiseDescriptorLimit()
-    let options = try archive.options()
-    let tokens = try readTokens()
-    let logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
+    Signals.block([SIGTERM, SIGINT, SIGHUP])
+    signal(SIGPIPE, SIG_IGN)
+    let descriptorLimit = raiseDescriptorLimit()
+    let sockets = try ServiceSockets(listen: listen)
+    guard idleExit == nil || !sockets.passed.isEmpty else {
+      throw Failure(
+        description: "--idle-exit: nobody would start the service again; it needs systemd's sockets")
+    }
+    let tokenSource = TokenSource(file: tokenFile)
+    let options: ArchiveOptions
+    let tokens: Tokens?
+    do {
+      options = try archive.options()
+      tokens = try tokenSource.read()
+    } catch {
+      sockets.refuseAll()
+      throw error
+    }
     try Loop.run {
-      let service = try BackupService(options, maximumBackups: maxBackups, logger)
-      let server = Server(
-        Routes(service: service, tokens: tokens), ConnectionLimits(stallTimeout: stallTimeout.value))
-      let listeners = try openListeners(isOpen: tokens == nil && !allowUnauthenticated)
+      let output = try LogOutput()
+      let logger = Logger(label: "sluice") { _ in LineLogHandler(output) }
+      let service = try BackupService(options, maximumBackups: maxBackups, tokens, logger)
+      let limits = ConnectionLimits(
+        // The other half is for the files of backups.
+        connectionCount: min(ConnectionLimits().connectionCount, max(1, descriptorLimit / 2)),
+        stallTimeout: stallTimeout.value)
+      let server = Server(Routes(service: service), limits, service.metrics.connections)
+      let listeners = try sockets.listeners(isOpen: tokens == nil && !allowUnauthenticated)
       for listener in listeners { server.serve(listener) }
       let places = listeners.map { Self.url($0.address) }.joined(separator: ", ")
       put("sluice \(version) serves backups of \(archive.data) on \(places)\n", STDOUT_FILENO)
-      Notify.ready(status: "Listening on \(places)")
+      Notify.ready(status: "listening on \(places)")
+      let supervision = Supervision(service)
+      supervision.start()
+      supervision.reload(tokenSource, on: SIGHUP)
 
-      let signals = try Signals([SIGTERM, SIGINT])
-      let first = try await signals.next()
+      let reason = try await ending(server)
+      service.isStopping = true
       logger.info(
-        "stopping", metadata: ["signal": "\(first)", "running_backups": "\(service.runningBackups)"])
-      Notify.stopping(status: "Finishing \(service.runningBackups) backups")
+        "stopping", metadata: ["reason": "\(reason)", "running_backups": "\(service.runningBackups.count)"])
+      Notify.stopping(status: service.status, within: drainTimeout.value + Self.stopMargin)
       Loop.start {
         let signals = try Signals([SIGTERM, SIGINT])
         _ = try await signals.next()
@@ -92,50 +125,34 @@ struct Serve: ParsableCommand {
       }
       await server.drain(timeout: drainTimeout.value)
       for listener in listeners { listener.removePath() }
+      await output.flush()
     }
   }
 
-  /// The tokens of `--token-file`, else those of the credential; see `LoadCredential=` in systemd.exec(5).
-  private func readTokens() throws -> Tokens? {
-    if let tokenFile { return try Tokens(file: tokenFile) }
-    guard let folder = unsafe getenv("CREDENTIALS_DIRECTORY") else { return nil }
-    let credential = unsafe String(cString: folder) + "/token"
-    return unsafe access(credential, F_OK) == 0 ? try Tokens(file: credential) : nil
-  }
+  /// What the end takes beyond the drain timeout, at the most.
+  private static let stopMargin = Duration.seconds(5)
 
-  /// The sockets that systemd passes, or our own.
-  ///
-  /// - Parameter isOpen: whether whoever reaches them gets everything.
-  @Loop private func openListeners(isOpen: Bool) throws -> [Listener] {
-    let passed: [PassedSocket]
-    do { passed = try listenFDs() } catch { throw Failure(description: error.description) }
-    if !passed.isEmpty {
-      return try passed.map { socket throws(Failure) in
-        let what = "the socket \(socket.name) that systemd passed"
-        let listener: Listener
-        do { listener = try Listener.adopt(socket.descriptor) } catch {
-          throw Failure(
-            description: "\(what) cannot be served: \(error); it needs ListenStream= and Accept=no")
-        }
-        if isOpen { try Self.checkIsLocal(listener.address, what) }
-        return listener
+  /// Waits until there is a reason to end, and answers it.
+  @Loop private func ending(_ server: Server<Routes>) async throws -> String {
+    let ended = Condition()
+    var reason: String?
+    Loop.start {
+      let signals = try Signals([SIGTERM, SIGINT])
+      let signal = try await signals.next()
+      reason = reason ?? "signal \(signal)"
+      ended.notify()
+    }
+    if let idleExit {
+      Loop.start {
+        await server.stopWhenQuiet(for: idleExit.value)
+        reason = reason ?? "idle for \(idleExit.defaultValueDescription)"
+        ended.notify()
       }
     }
-    return try (listen.isEmpty ? ["127.0.0.1:8080"] : listen).map { text throws(Failure) in
-      guard let address = SocketAddress(text) else { throw Failure(description: "--listen \(text)") }
-      if isOpen { try Self.checkIsLocal(address, "--listen \(text)") }
-      do { return try Listener.bind(address) } catch {
-        throw Failure(description: "--listen \(text): \(error)")
-      }
+    while true {
+      if let reason { return reason }
+      _ = await ended.wait()
     }
-  }
-
-  /// A backup is all that an application knows: it is not for everyone on a network.
-  private static func checkIsLocal(_ address: SocketAddress, _ what: String) throws(Failure) {
-    guard !address.isLocal else { return }
-    throw Failure(
-      description: "\(what): \(address) can be reached from other machines; give --token-file, or listen on "
-        + "127.0.0.1 or a Unix socket and put nginx before it")
   }
 
   private static func url(_ address: SocketAddress) -> String {

@@ -3,6 +3,23 @@ import Crypto
 import Glibc
 import HTTP1
 
+/// Where the tokens are read from, at the start and at every reload.
+struct TokenSource {
+  /// `--token-file`.
+  let file: String?
+
+  /// The tokens of the file, else those of the credential `token`; nil if there is neither.
+  ///
+  /// See `LoadCredential=` in systemd.exec(5).
+  /// - Throws: a `Failure`.
+  func read() throws -> Tokens? {
+    if let file { return try Tokens(file: file) }
+    guard let folder = unsafe getenv("CREDENTIALS_DIRECTORY") else { return nil }
+    let credential = unsafe String(cString: folder) + "/token"
+    return unsafe access(credential, F_OK) == 0 ? try Tokens(file: credential) : nil
+  }
+}
+
 /// The bearer tokens that open the service; any of several, so that one can be exchanged while both hold.
 ///
 /// RFC 6750.
@@ -44,6 +61,9 @@ struct Tokens {
     }
     digests = lines.map { SHA256.hash(data: Array($0)) }
   }
+
+  /// How many there are.
+  var count: Int { digests.count }
 
   /// Refuses a request that does not show one of them.
   ///

@@ -44,6 +44,19 @@ struct BackupSessionTests {
     #expect(names == "empty.db rollback.db wal.db extra/plan.svg VERSION MANIFEST.json\n")
   }
 
+  @Test func `names what goes between the looking and the opening`() throws {
+    for name in ["a.db", "b.db"] { try folder.database(name) }
+    try folder.write("extra/file")
+    let options = folder.options()
+    let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
+    try FileManager.default.removeItem(atPath: folder.path + "/b.db")
+    try FileManager.default.removeItem(atPath: folder.path + "/extra/file")
+    let inventory = try Inventory(of: directory, options, now: 0)
+    #expect(inventory.items.map(\.entry.name) == ["a.db", "VERSION"])
+    #expect(inventory.skipped.map(\.path) == ["b.db", "extra/file"])
+    #expect(inventory.skipped.map(\.reason) == ["missing", "missing"])
+  }
+
   @Test func `reads no further than its window while nobody asks`() async throws {
     try folder.database("big.db", rows: 20_000)
     let (session, preamble) = try await BackupSession.open(folder.options())

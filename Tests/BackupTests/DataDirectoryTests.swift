@@ -39,6 +39,43 @@ struct DataDirectoryTests {
     #expect(directory.files.map(\.name) == ["extra/deep/z.svg", "extra/y-wal"])
   }
 
+  @Test func `knows a database in an included directory by what is in it`() throws {
+    for name in ["extra/x.sqlite", "extra/deep/noname"] { try folder.database(name) }
+    for suffix in ["-wal", "-shm", "-journal"] { try folder.write("extra/x.sqlite" + suffix) }
+    try folder.write("extra/short", Array("SQLite format".utf8))
+    try folder.write("extra/text", Array("SQLite format 3, explained".utf8))
+    let directory = try look()
+    #expect(directory.databases.map(\.name) == ["extra/deep/noname", "extra/x.sqlite"])
+    #expect(directory.files.map(\.name) == ["extra/short", "extra/text"])
+    #expect(directory.skipped.isEmpty)
+  }
+
+  @Test func `names a log, an index or a journal that was asked for by name`() throws {
+    for name in ["a.db", "a.db-shm", "a.db-wal", "b-journal"] { try folder.write(name) }
+    let directory = try look(["a.db", "a.db-shm", "a.db-wal", "b-journal"])
+    #expect(directory.files.map(\.name) == ["b-journal"])
+    #expect(reasons(directory) == ["a.db-shm": "companion", "a.db-wal": "companion"])
+  }
+
+  @Test func `leaves out every other name of a database, of its log and of its index`() throws {
+    let elsewhere = try Folder()
+    for name in ["a.db", "a.db-shm", "a.db-wal", "extra/plain"] { try folder.write(name) }
+    try elsewhere.database("live")
+    let link = { (from: String, to: String) in
+      try FileManager.default.linkItem(atPath: from, toPath: folder.path + "/extra/" + to)
+    }
+    try link(folder.path + "/a.db", "database")
+    try link(folder.path + "/a.db-shm", "index")
+    try link(folder.path + "/a.db-wal", "log")
+    try link(folder.path + "/extra/plain", "same")
+    try link(elsewhere.path + "/live", "live")
+    let directory = try look()
+    #expect(directory.databases.isEmpty)
+    #expect(directory.files.map(\.name) == ["extra/plain", "extra/same"])
+    let names = ["a.db", "extra/database", "extra/index", "extra/log", "extra/live"]
+    #expect(reasons(directory) == Dictionary(uniqueKeysWithValues: names.map { ($0, "hard-link") }))
+  }
+
   @Test func `takes what is included twice once`() throws {
     try folder.write("extra/deep/z.svg")
     try folder.write("a.db")

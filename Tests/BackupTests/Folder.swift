@@ -32,6 +32,7 @@ final class Folder {
 
   /// Makes a database with a table of so many rows of 1000 random bytes.
   func database(_ name: String, journalMode: String = "wal", rows: Int = 10) throws {
+    try write(name, [])
     var handle: OpaquePointer?
     guard sqlite3_open(url.appending(path: name).path, &handle) == SQLITE_OK else {
       throw CocoaError(.fileWriteUnknown)

@@ -78,18 +78,35 @@ def test_a_locked_database_is_skipped_once_the_busy_timeout_is_over(pair, role, 
         assert Archive(server.get("/api/backup").body).manifest["complete"]
 
 
-def test_a_database_that_goes_before_its_turn_is_skipped(pair):
-    make.ledger(pair / "a.db", make.ROLLBACK)
-    make.ledger(pair / "bad.db", make.ROLLBACK)
-    with serve(pair, "--busy-timeout", "20s") as server, running("lock", pair / "a.db") as writer:
-        with server.connect() as connection:
+def test_all_that_are_locked_are_waited_for_at_once(pair):
+    for name in ("a.db", "b.db"):
+        make.ledger(pair / name, make.ROLLBACK)
+
+    def is_held(server):
+        """While it is locked, it is open for an instant at each try only."""
+        return all(str(pair / "b.db") in server.open_files() for _ in range(20))
+
+    with serve(pair, "--busy-timeout", "60s") as server, running("lock", pair / "a.db") as first:
+        with running("lock", pair / "b.db") as second, server.connect() as connection:
             connection.request("GET", "/api/backup")
-            wait_until(lambda: str(pair / "a.db") in server.open_files(), "the backup to reach the first database")
-            (pair / "bad.db").rename(pair / "gone")
-            writer.finish()
-            archive = Archive(connection.getresponse().read())
-    assert archive.names[:2] == ["a.db", "good.db"]
-    assert archive.skipped["bad.db"]["reason"] == "missing"
+            wait_until(lambda: str(pair / "good.db") in server.open_files(), "the backup to begin")
+            assert not is_held(server)
+            second.finish()
+            wait_until(lambda: is_held(server), "the second database to be open while the first is still locked")
+            first.finish()
+            assert Archive(connection.getresponse().read()).manifest["complete"]
+
+
+def test_a_database_in_an_included_directory_is_one_whatever_its_name(house):
+    path = make.ledger(house / "floor_plan/visits.sqlite", make.WAL)
+    (house / "floor_plan/visits.old").hardlink_to(house / "floor_plan/plan.json")
+    with serve(house) as server, running("transfer", path):
+        archive = Archive(server.get("/api/backup").body)
+    assert archive.manifest["complete"], archive.skipped
+    assert archive.entries["floor_plan/visits.sqlite"]["database"]["method"] == "pinned"
+    assert not any(name.startswith("floor_plan/visits.sqlite-") for name in archive.names)
+    with archive.database("floor_plan/visits.sqlite") as copy:
+        assert make.is_conserved(copy)
 
 
 def test_a_lock_that_is_given_up_in_time_is_waited_for(pair):
@@ -110,6 +127,22 @@ def test_the_busy_timeout_is_for_each_lock_and_not_for_all_of_them(pair):
     assert archive.manifest["complete"], archive.skipped
     with archive.database("busy.db") as copy:
         assert make.is_conserved(copy)
+
+
+def test_a_vacuum_to_another_page_size_meanwhile_gives_a_sound_copy_or_none(pair):
+    path = make.ledger(pair / "resized.db", make.ROLLBACK, accounts=3000)
+    outcomes = set()
+    with serve(pair, "--busy-timeout", "10s") as server, running("vacuum_to_other_page_sizes", path) as writer:
+        for _ in range(25):
+            archive = Archive(server.get("/api/backup?db=resized.db&compression=store").body)
+            if archive.skipped:
+                assert archive.skipped["resized.db"]["reason"] == "locked"
+                continue
+            with archive.database("resized.db") as copy:
+                assert make.is_conserved(copy)
+            outcomes.add(archive.entries["resized.db"]["database"]["page_size"])
+        assert writer.finish()["vacuums"] > 2
+    assert len(outcomes) > 1
 
 
 def test_a_writer_in_wal_mode_locks_nobody_out(pair):

@@ -144,6 +144,20 @@ def lock_again_and_again(path):
     return {}
 
 
+def vacuum_to_other_page_sizes(path):
+    """Writes the whole database anew, time after time, with pages of another size."""
+    connection = open_database(path, 5000)
+    connection.execute("PRAGMA synchronous=OFF")
+    ready()
+    vacuums = 0
+    while is_wanted():
+        connection.execute(f"PRAGMA page_size={(1024, 4096, 16384)[vacuums % 3]}")
+        connection.execute("VACUUM")
+        vacuums += 1
+        time.sleep(0.02)
+    return {"vacuums": vacuums}
+
+
 def exclusive_mode(path):
     """Has the database to itself: `PRAGMA locking_mode=EXCLUSIVE`."""
     connection = open_database(path, 5000)
@@ -178,7 +192,8 @@ def stay(_):
 ROLES = {
     role.__name__: role
     for role in (
-        transfer, transfer_at_times, checkpoint, lock, lock_again_and_again, exclusive_mode, spill, idle
+        transfer, transfer_at_times, checkpoint, lock, lock_again_and_again, vacuum_to_other_page_sizes,
+        exclusive_mode, spill, idle
     )
 }  # fmt: skip
 

@@ -78,17 +78,27 @@ struct DatabaseTests {
     let path = scratch.file("a.db")
     _ = try Bank.create(path, journalMode: mode)
     let other = try OtherProcess(path)
+    let database = try Database(path: path, scratch.options(busyTimeout: .milliseconds(40)))
     for statement in lock.split(separator: ";") { try other.ask("sql('\(statement)')") }
-    let start = ContinuousClock.now
     if mode == "WAL" {
-      let snapshot = try Database(path: path, scratch.options(busyTimeout: .zero)).snapshot()
-      #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
+      #expect(try Inspection(of: database.snapshot().bytes(), in: scratch) == .sound)
     } else {
-      #expect(failure(path, try scratch.options(busyTimeout: .milliseconds(40)))?.reason == .locked)
+      let start = ContinuousClock.now
+      let error = #expect(throws: SQLiteError.self) { try database.snapshot() }
+      #expect(error?.reason == .locked)
       #expect(ContinuousClock.now - start >= .milliseconds(40))
     }
     try other.ask("sql('ROLLBACK')")
     #expect(throws: Never.self) { try Database(path: path, scratch.options()).snapshot() }
+  }
+
+  @Test func `whoever opens many waits for none of them`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE")
+    let other = try OtherProcess(path)
+    try other.ask("sql('BEGIN EXCLUSIVE')")
+    #expect(failure(path, try scratch.options(busyTimeout: .seconds(3600)))?.reason == .locked)
   }
 
   @Test func `a log that is another connection's alone is locked`() throws {
@@ -106,10 +116,11 @@ struct DatabaseTests {
     let path = scratch.file("a.db")
     _ = try Bank.create(path, journalMode: "DELETE")
     let other = try OtherProcess(path)
+    let database = try Database(path: path, scratch.options())
     try other.ask("sql('BEGIN EXCLUSIVE')")
     // Answered once the lock is gone.
     try other.tell("time.sleep(0.05) or sql('COMMIT')")
-    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    let snapshot = try database.snapshot()
     #expect(snapshot.method == .copied)
     _ = try other.answer()
   }
@@ -119,16 +130,20 @@ struct DatabaseTests {
     let path = scratch.file("a.db")
     _ = try Bank.create(path, journalMode: "DELETE")
     let other = try OtherProcess(path)
-    try other.ask("sql('BEGIN EXCLUSIVE')")
     let options = try scratch.options(busyTimeout: .seconds(3600))
-    let hasStarted = Mutex(false)
+    let isOpen = Mutex(false)
+    let isLocked = Mutex(false)
     let waiting = Task {
-      hasStarted.withLock { $0 = true }
-      return #expect(throws: SQLiteError.self) { _ = try Database(path: path, options).snapshot() }
+      let database = try Database(path: path, options)
+      isOpen.withLock { $0 = true }
+      while !isLocked.withLock({ $0 }) { await Task.yield() }
+      return #expect(throws: SQLiteError.self) { try database.snapshot() }
     }
-    while !hasStarted.withLock({ $0 }) { await Task.yield() }
+    while !isOpen.withLock({ $0 }) { await Task.yield() }
+    try other.ask("sql('BEGIN EXCLUSIVE')")
+    isLocked.withLock { $0 = true }
     waiting.cancel()
-    #expect(await waiting.value?.reason == .locked)
+    #expect(try await waiting.value?.reason == .locked)
   }
 
   @Test func `the journal of a writer that crashed is told as such, and left alone`() throws {

@@ -70,14 +70,16 @@ struct PlainFileTests {
       "len([l for l in open('/proc/locks') if l.split()[5].endswith(':%d' % os.stat('\(path)').st_ino)])"
     var snapshot: Snapshot? = try Database(path: path, scratch.options()).snapshot()
     let expected = try database.serialized()
-    let before = try other.ask(locks)
-    #expect(before != "0")
+    // The kernel's list is read in pieces, between which other processes' locks come and go: one reading may miss some.
+    let read = { try (0..<20).map { _ in Int(try other.ask(locks)) ?? 0 }.max() ?? 0 }
+    let before = try read()
+    #expect(before > 0)
 
     do {
       let file = try PlainFile(path: name)
       _ = try file.read(4096, at: 0)
     }
-    #expect(try other.ask(locks) == before, "a descriptor of our own would have dropped them")
+    #expect(try read() == before, "a descriptor of our own would have dropped them")
     try Bank.transfer(database)
     #expect(try other.ask("checkpoint('TRUNCATE')") == "1", "busy")
     #expect(try snapshot?.bytes() == expected)

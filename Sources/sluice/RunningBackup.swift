@@ -1,0 +1,118 @@
+import Backup
+import EventLoop
+import HTTP1
+import Logging
+import Systemd
+
+/// One backup under way, and what the log says of it.
+@Loop final class RunningBackup {
+  /// More lines than this would fill the log; the manifest names all.
+  private static let maximumSkippedLines = 32
+
+  let isForHead: Bool
+  let begun = ContinuousClock.now
+  /// Since when the session has been asked for something; nil while it is the client who is waited for.
+  private(set) var isAskedSince: ContinuousClock.Instant?
+  /// Uncompressed, once it has ended.
+  var bytesRead: UInt64 = 0
+  /// Sent so far.
+  private(set) var byteCount: UInt64 = 0
+  /// What its snapshots cost the application, as of the last look.
+  var hold: BackupSession.Hold?
+  private var log: Logger
+  private var skippedCount = 0
+
+  init(_ request: RequestHead, from peer: SocketAddress, _ logger: Logger) {
+    isForHead = request.method == .head
+    log = logger
+    log[metadataKey: "backup"] = "\(String(UInt32.random(in: 0 ... .max), radix: 16))"
+    log[metadataKey: "client"] = "\(request.client(peer))"
+  }
+
+  /// Asks the session for something.
+  func asking<T>(_ body: () async throws -> T) async rethrows -> T {
+    isAskedSince = .now
+    defer { isAskedSince = nil }
+    return try await body()
+  }
+
+  /// Notes what the client took.
+  func sent(_ count: Int) { byteCount += UInt64(count) }
+
+  /// Logs what could not be taken.
+  func logSkipped(_ skipped: [Skipped]) {
+    skippedCount = skipped.count
+    for skipped in skipped.prefix(Self.maximumSkippedLines) {
+      log.warning(
+        "skipped",
+        metadata: [
+          "database": "\(printable(skipped.path))", "reason": "\(skipped.reason)",
+          "detail": "\(printable(skipped.detail))",
+        ])
+    }
+    if skipped.count > Self.maximumSkippedLines {
+      log.warning("skipped more, which the manifest names", metadata: ["skipped": "\(skipped.count)"])
+    }
+  }
+
+  /// Logs how it ended.
+  func logEnd(_ failure: BackupFailure?) {
+    log[metadataKey: "bytes"] = "\(byteCount)"
+    log[metadataKey: "duration_us"] = "\((ContinuousClock.now - begun).microseconds)"
+    if let failure {
+      log.log(
+        level: failure.level, "backup failed",
+        metadata: ["reason": "\(failure.reason)", "detail": "\(printable(failure.detail))"])
+    } else if !isForHead {
+      log.info("backup sent", metadata: ["skipped": "\(skippedCount)"])
+    }
+  }
+}
+
+/// Why a backup was not sent to its end.
+struct BackupFailure {
+  /// In one stable word for programs.
+  let reason: String
+  /// For people.
+  let detail: String
+
+  /// - Parameter isStopping: whether the service broke off what it had not finished.
+  init(_ error: any Error, isStopping: Bool) {
+    switch error {
+    case BackupError.cancelled where isStopping:
+      (reason, detail) = ("stopping", "it was not finished within --drain-timeout")
+    case let error as BackupError: (reason, detail) = (error.reason, "\(error)")
+    case let error as SystemError where error.isTimeout:
+      (reason, detail) = ("client-stalled", "the client took nothing for as long as --stall-timeout allows")
+    case let error as SystemError where error.isCancelled && isStopping:
+      (reason, detail) = ("stopping", "it was not finished within --drain-timeout")
+    case let error as SystemError: (reason, detail) = ("client-left", "the connection was lost: \(error)")
+    default: (reason, detail) = ("internal", "\(error)")
+    }
+  }
+
+  /// What the client did is worth a note; what we could not do, somebody's attention.
+  var level: Logger.Level {
+    switch reason {
+    case "client-left", "invalid-name", "unknown-database", "strict": .notice
+    case "client-stalled", "stopping", "snapshot-age", "wal-growth": .warning
+    default: .error
+    }
+  }
+}
+
+extension RequestHead {
+  /// An address has at most so many characters: IPv6 with a zone.
+  private static var maximumClientLength: Int { 64 }
+
+  /// Who asks, for the log: what a proxy on this machine says of it, else the other end of the connection.
+  ///
+  /// A proxy adds the address that it sees at the end of `X-Forwarded-For`; what stands before that is hearsay.
+  fileprivate func client(_ peer: SocketAddress) -> String {
+    let direct = printable(peer.description)
+    guard peer.isLocal, let list = values("X-Forwarded-For").last else { return direct }
+    let last = list.split { $0 == "," || $0 == " " || $0 == "\t" }.last ?? ""
+    let isAddress = last.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+    return isAddress && !last.isEmpty && last.utf8.count <= Self.maximumClientLength ? String(last) : direct
+  }
+}

@@ -1,0 +1,87 @@
+import EventLoop
+import HTTP1
+import Systemd
+
+/// The sockets that a service listens on: those that systemd passes, or its own.
+struct ServiceSockets {
+  private static let defaultAddress = "127.0.0.1:8080"
+
+  /// Those that were passed; they are ours to close.
+  let passed: [PassedSocket]
+  /// What `--listen` says.
+  private let addresses: [String]
+
+  /// - Throws: a `Failure` when what was passed makes no sense, or nothing was that should have been.
+  init(listen: [String]) throws(Failure) {
+    do { passed = try listenFDs() } catch { throw Failure(description: error.description) }
+    // Beside its socket unit, an address of our own would be one that nobody asked for.
+    guard !passed.isEmpty || !listen.isEmpty || !Notify.isWanted else {
+      throw Failure(
+        description:
+          "systemd passed no socket: start the socket unit instead of the service, or give --listen")
+    }
+    addresses = listen.isEmpty ? [Self.defaultAddress] : listen
+  }
+
+  /// Opens all of them.
+  ///
+  /// - Parameter isOpen: whether whoever reaches them gets everything; then only this machine may.
+  /// - Throws: a `Failure` that names the socket or the address.
+  @Loop func listeners(isOpen: Bool) throws(Failure) -> [Listener] {
+    guard passed.isEmpty else {
+      return try passed.map { socket throws(Failure) in try Self.adopt(socket, isOpen: isOpen) }
+    }
+    return try addresses.map { text throws(Failure) in
+      guard let address = SocketAddress(text) else { throw Failure(description: "--listen \(text)") }
+      if isOpen { try Self.checkIsLocal(address, "--listen \(text)") }
+      do { return try Listener.bind(address) } catch {
+        throw Failure(description: "--listen \(text): \(error)")
+      }
+    }
+  }
+
+  @Loop private static func adopt(_ socket: PassedSocket, isOpen: Bool) throws(Failure) -> Listener {
+    let what = "the socket \(socket.name) that systemd passed"
+    let listener: Listener
+    do { listener = try Listener.adopt(socket.descriptor) } catch {
+      throw Failure(description: "\(what) cannot be served: \(error); it needs ListenStream= and Accept=no")
+    }
+    if isOpen { try checkIsLocal(listener.address, what) }
+    return listener
+  }
+
+  /// A backup is all that an application knows: it is not for everyone on a network.
+  private static func checkIsLocal(_ address: SocketAddress, _ what: String) throws(Failure) {
+    guard !address.isLocal else { return }
+    throw Failure(
+      description: "\(what): \(address) can be reached from other machines; give --token-file, or listen on "
+        + "127.0.0.1 or a Unix socket and put nginx before it")
+  }
+
+  // MARK: a start that failed
+
+  /// Whoever waits already is accepted in less.
+  private static let acceptingTime = Duration.milliseconds(100)
+  /// How long clients have to take the answer.
+  private static let refusalTimeout = Duration.seconds(2)
+
+  /// Tells those who wait at passed sockets that the service cannot start. Left in the queue, they would have systemd
+  /// start it again at once, and so on.
+  func refuseAll() {
+    guard !passed.isEmpty else { return }
+    _ = try? Loop.run {
+      let server = Server(Refusal(), ConnectionLimits())
+      for socket in passed {
+        if let listener = try? Listener.adopt(socket.descriptor) { server.serve(listener) }
+      }
+      await Loop.sleep(for: Self.acceptingTime)
+      await server.drain(timeout: Self.refusalTimeout)
+    }
+  }
+
+  private struct Refusal: RequestHandler {
+    func respond(to request: RequestHead, _ response: Response) async throws {
+      throw HTTPError(.serviceUnavailable, "The service could not be started; its log says why.")
+    }
+  }
+}

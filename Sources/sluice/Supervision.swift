@@ -1,0 +1,62 @@
+import EventLoop
+import Logging
+import Systemd
+
+/// What the service manager hears of a service, from the event loop itself: a loop that is stuck says nothing.
+@Loop struct Supervision {
+  /// How often the bytes in the status line are brought up to date while a backup runs.
+  private static let statusInterval = Duration.seconds(5)
+
+  private let service: BackupService
+
+  init(_ service: BackupService) { self.service = service }
+
+  /// Keeps the watchdog content and the status line true from now on.
+  func start() {
+    if let interval = Notify.watchdogInterval() {
+      Loop.start { await feedWatchdog(every: interval / 2) }
+    }
+    if Notify.isWanted { Loop.start { await showStatus() } }
+  }
+
+  /// A session that is stuck past its own limits holds a snapshot that nothing but the end of the process frees: then
+  /// the watchdog is left to bite.
+  private func feedWatchdog(every interval: Duration) async {
+    var wasStuck = false
+    while true {
+      if service.isStuck, !wasStuck {
+        service.logger.critical("a backup is stuck; the watchdog is no longer told that all is well")
+      }
+      wasStuck = service.isStuck
+      if !wasStuck { Notify.watchdog() }
+      await Loop.sleep(for: interval)
+    }
+  }
+
+  private func showStatus() async {
+    while true {
+      let deadline = service.runningBackups.isEmpty ? nil : ContinuousClock.now + Self.statusInterval
+      _ = await service.changed.wait(until: deadline)
+      Notify.status(service.status)
+    }
+  }
+
+  /// Reads the tokens again whenever `signal` comes; those that cannot be read change nothing.
+  func reload(_ tokens: TokenSource, on signal: CInt) {
+    Loop.start {
+      let signals = try Signals([signal])
+      while true {
+        _ = try await signals.next()
+        Notify.reloading()
+        do {
+          try await service.reload(tokens)
+          service.logger.notice("tokens read again", metadata: ["tokens": "\(service.tokens?.count ?? 0)"])
+        } catch {
+          service.logger.error(
+            "tokens not read again: those of before hold", metadata: ["detail": "\(error)"])
+        }
+        Notify.ready(status: service.status)
+      }
+    }
+  }
+}
