@@ -21,7 +21,7 @@ struct Sluice: ParsableCommand {
         0 done; 1 failed; 3 done, but something was skipped (backup); 64 the command line is wrong.
       """,
     version: "sluice \(version)",
-    subcommands: [Serve.self, BackupCommand.self, Health.self])
+    subcommands: [Serve.self, BackupCommand.self, Health.self, SetupCommand.self])
 
   static func main() {
     do {

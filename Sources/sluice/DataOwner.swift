@@ -1,0 +1,87 @@
+import EventLoop
+import Glibc
+
+/// Who owns a data directory: the user that its backups are made as.
+struct DataOwner {
+  /// The absolute path, without links.
+  let path: String
+  /// Names, or numbers where there is no name that a unit may have.
+  let user: String
+  let group: String
+  /// What an administrator should know before it surprises him.
+  private(set) var warnings: [String] = []
+
+  /// Looks at a directory.
+  ///
+  /// - Throws: a `Failure` that says why no unit can serve it.
+  init(of directory: String) throws {
+    var status = stat()
+    guard let resolved = unsafe realpath(directory, nil), unsafe stat(resolved, &status) == 0 else {
+      throw Failure(description: "--data \(directory): \(SystemError(call: "realpath", errno: errno))")
+    }
+    defer { unsafe free(resolved) }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw Failure(description: "--data \(directory) is no directory")
+    }
+    guard let path = unsafe String(validatingCString: resolved),
+      !path.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f })
+    else {
+      throw Failure(description: "--data: a unit can have no path with control characters or outside UTF-8")
+    }
+    guard path != "/" else {
+      throw Failure(
+        description: "--data /: the service would have the whole system to write to; give a directory in it")
+    }
+    // systemd.exec(5), DynamicUser=: these are given to another when their unit ends.
+    guard !(61184...65519).contains(status.st_uid) else {
+      throw Failure(
+        description: "--data \(path) belongs to \(status.st_uid), which is lent by systemd (DynamicUser=): "
+          + "give the application's unit a User= of its own first")
+    }
+    self.path = path
+    let entry = unsafe getpwuid(status.st_uid)
+    user = unsafe Self.name(entry?.pointee.pw_name, or: status.st_uid)
+    // A group that is root's only because root made the directory says nothing of the application.
+    let isRoots = status.st_gid == 0 && status.st_uid != 0
+    let gid = isRoots ? unsafe entry?.pointee.pw_gid ?? status.st_uid : status.st_gid
+    group = unsafe Self.name(getgrgid(gid)?.pointee.gr_name, or: gid)
+    warnOfOwners(status.st_uid)
+  }
+
+  private mutating func warnOfOwners(_ owner: uid_t) {
+    if owner == 0 {
+      warnings.append("\(path) belongs to root: the service will run as root, though without capabilities")
+    }
+    let others = databases().filter { $0.owner != owner }
+    guard let first = others.first else { return }
+    warnings.append(
+      "\(others.count) databases, such as \(first.name) of the user with the number \(first.owner), do not belong "
+        + "to \(user) as \(path) does: those that \(user) may not open, or in WAL mode not write, are skipped"
+    )
+  }
+
+  private func databases() -> [(name: String, owner: uid_t)] {
+    guard let stream = unsafe opendir(path) else { return [] }
+    defer { unsafe closedir(stream) }
+    var found: [(String, uid_t)] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      var status = stat()
+      guard name.hasSuffix(".db"), unsafe lstat("\(path)/\(name)", &status) == 0 else { continue }
+      found.append((name, status.st_uid))
+    }
+    return found
+  }
+
+  /// Some names are none for systemd: systemd.exec(5), `User=`.
+  private static func name(_ name: UnsafeMutablePointer<CChar>?, or number: UInt32) -> String {
+    let text = unsafe name.map { unsafe String(cString: $0) } ?? ""
+    let isPlain = text.utf8.allSatisfy { isalnum(CInt($0)) != 0 || "_-.".utf8.contains($0) }
+    guard isPlain, let first = text.utf8.first, isalpha(CInt(first)) != 0 || first == UInt8(ascii: "_") else {
+      return "\(number)"
+    }
+    return text
+  }
+}

@@ -1,0 +1,104 @@
+import EventLoop
+import Glibc
+
+/// A file that adds to a unit what is true on this host only; see systemd.unit(5).
+struct DropIn {
+  enum Kind: String, CaseIterable { case service, socket }
+
+  let path: String
+  let content: String
+
+  static func path(_ unit: String, _ kind: Kind) -> String {
+    "/etc/systemd/system/\(unit).\(kind).d/50-sluice-setup.conf"
+  }
+
+  init(_ kind: Kind, of unit: String, _ lines: [String]) {
+    path = Self.path(unit, kind)
+    content =
+      ([
+        "# Written by sluice setup, which replaces it. What you add belongs into another file: systemctl edit."
+      ]
+      + lines).map { $0 + "\n" }.joined()
+  }
+
+  /// The service of a data directory, run as its owner.
+  init(service unit: String, _ owner: DataOwner) {
+    var lines = [
+      "[Service]", "DynamicUser=no", "User=\(owner.user)", "Group=\(owner.group)",
+      "Environment=\(Self.quoted("SLUICE_DATA=\(owner.path)"))", "ReadWritePaths=\(Self.quoted(owner.path))",
+    ]
+    let isHidden = { ($0 as [String]).contains { "\(owner.path)/".hasPrefix($0) } }
+    let isHome = isHidden(["/home/", "/root/", "/run/user/"])
+    // The unit hides what is there; all but this.
+    if isHome { lines.append("ProtectHome=tmpfs") }
+    if isHome || isHidden(["/tmp/", "/var/tmp/"]) {
+      lines.append("BindPaths=\(Self.quotedForBind(owner.path))")
+    }
+    self.init(.service, of: unit, lines)
+  }
+
+  /// The socket, and who may connect to it.
+  init(socket unit: String, group: String) {
+    self.init(.socket, of: unit, ["[Socket]", "SocketGroup=\(group)"])
+  }
+
+  /// systemd.syntax(7), quoting; systemd.unit(5), specifiers.
+  private static func quoted(_ text: String) -> String {
+    "\"" + text.escaping(["\\", "\""], with: "\\").escaping(["%"], with: "%") + "\""
+  }
+
+  /// `BindPaths=` takes words apart at their colons, and only there undoes a backslash.
+  private static func quotedForBind(_ text: String) -> String {
+    let escaped = text.escaping(["\\", "\"", "'", ":"], with: "\\").escaping(["%"], with: "%")
+    return "\""
+      + escaped.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: #""'"'""#) + "\""
+  }
+}
+
+extension DropIn {
+  /// Whether it is there already, just so.
+  var isInstalled: Bool {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: content.utf8.count + 1)
+    let count = unsafe read(descriptor, &bytes, bytes.count)
+    return count >= 0 && bytes.prefix(count).elementsEqual(content.utf8)
+  }
+
+  /// Puts it in place, whole or not at all.
+  func write() throws(Failure) {
+    let folder = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+    let partial = path + ".partial"
+    let descriptor: CInt
+    do throws(SystemError) {
+      guard unsafe mkdir(folder, 0o755) == 0 || errno == EEXIST else {
+        throw SystemError(call: "mkdir", errno: errno)
+      }
+      descriptor = unsafe open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
+      guard descriptor >= 0 else { throw SystemError(call: "open", errno: errno) }
+      defer { close(descriptor) }
+      let bytes = Array(content.utf8)
+      guard unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0,
+        unsafe rename(partial, path) == 0
+      else { throw SystemError(call: "write", errno: errno) }
+    } catch {
+      unsafe unlink(partial)
+      throw Failure(description: "\(path) cannot be written: \(error)")
+    }
+  }
+
+  /// Removes one, and its directory if nothing else is in it.
+  static func remove(_ path: String) throws(Failure) {
+    guard unsafe unlink(path) == 0 || errno == ENOENT else {
+      throw Failure(description: "\(path) cannot be removed: \(SystemError(call: "unlink", errno: errno))")
+    }
+    unsafe rmdir(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+  }
+}
+
+extension String {
+  fileprivate func escaping(_ characters: Set<Character>, with mark: Character) -> String {
+    String(flatMap { characters.contains($0) ? [mark, $0] : [$0] })
+  }
+}
