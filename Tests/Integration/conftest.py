@@ -8,7 +8,7 @@ import pytest
 import data as make
 import harness
 from machine import running_machine, why_not
-from service import Service, install
+from service import APPLICATION, Service, install
 
 
 def pytest_collection_modifyitems(items):
@@ -92,12 +92,11 @@ def sluice(machine):
 def on_machine(machine, request):
     """Puts a data directory into the machine's /srv; its path there."""
 
-    def put(directory, owner=None):
+    def put(directory, owner=APPLICATION):
         place = machine.shared / request.node.name.partition("[")[0] / directory.name
         shutil.copytree(directory, place, symlinks=True)
         inside = f"/srv/{place.relative_to(machine.shared)}"
-        if owner:
-            machine.run("chown", "-R", f"{owner}:", inside)
+        machine.run("chown", "-R", f"{owner}:", inside)
         return inside
 
     yield put

@@ -11,39 +11,14 @@ SERVICE, SOCKET = "sluice.service", "sluice.socket"
 SOCKET_PATH = "/run/sluice/sluice.sock"
 UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # SD_MESSAGE_UNIT_STARTING_STR in sd-messages.h
 
-UNITS = {
-    SOCKET: f"""
-[Socket]
-ListenStream={SOCKET_PATH}
-SocketMode=0660
-[Install]
-WantedBy=sockets.target
-""",
-    SERVICE: """
-[Unit]
-Requires=sluice.socket
-After=sluice.socket
-StartLimitIntervalSec=0
-[Service]
-Type=notify
-EnvironmentFile=-/etc/default/sluice
-ExecStart=/usr/bin/sluice serve --data ${SLUICE_DATA} $SLUICE_OPTIONS
-ExecReload=kill -HUP $MAINPID
-Restart=on-failure
-RestartPreventExitStatus=1 64
-ProtectSystem=strict
-PrivateTmp=yes
-PrivateNetwork=yes
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-""",
-}
+APPLICATION = "application"  # the user whose databases they are
 
 
 def install(machine):
     shutil.copy(harness.SLUICE, machine.path("/usr/bin/sluice"))
-    for unit, content in UNITS.items():
-        machine.write(f"/etc/systemd/system/{unit}", content)
+    for unit in (harness.ROOT / "deploy/systemd").iterdir():
+        shutil.copy(unit, machine.path("/usr/lib/systemd/system"))
+    machine.run("useradd", "--system", APPLICATION)
 
 
 class Service:
@@ -53,11 +28,11 @@ class Service:
         self.machine, self.unit = machine, unit
         self.cursor = machine.run("journalctl", "--lines=0", "--show-cursor").stdout.split("cursor: ")[1].strip()
 
-    def settle(self, data, *options, user=None, service="", socket=""):
-        """Writes the settings and listens; `service` and `socket` are lines for drop-ins."""
+    def settle(self, data, *options, user=APPLICATION, service="", socket=""):
+        """Writes the settings and listens; `service` and `socket` are further lines for drop-ins."""
         machine = self.machine
         machine.write("/etc/default/sluice", f"SLUICE_DATA={data}\nSLUICE_OPTIONS={shlex.join(map(str, options))}\n")
-        lines = [f"ReadWritePaths=-{data}", *([f"User={user}"] if user else []), service]
+        lines = [f"ReadWritePaths=-{data}", *([f"DynamicUser=no\nUser={user}"] if user else []), service]
         machine.write(f"/etc/systemd/system/{SERVICE}.d/test.conf", "[Service]\n" + "\n".join(lines) + "\n")
         machine.write(f"/etc/systemd/system/{SOCKET}.d/test.conf", f"[Socket]\n{socket}\n")
         machine.systemctl("daemon-reload")

@@ -9,7 +9,7 @@ from client import BROKEN_OFF
 from harness import serve
 from test_tokens import FIRST
 
-INFORMATION, WARNING, ERROR = "6", "4", "3"  # syslog(3)
+INFORMATION, NOTICE, WARNING = "6", "5", "4"  # syslog(3)
 CLIENT = "203.0.113.7"
 
 
@@ -52,8 +52,8 @@ def test_what_was_skipped_has_its_name_and_reason(sluice, house, on_machine):
         assert entry["SLUICE_DATABASE"] in entry["MESSAGE"]
 
 
-@pytest.mark.parametrize("end", ["given up", "left by its client"])
-def test_a_failure_says_why_in_one_entry(sluice, reservoir, on_machine, end):
+@pytest.mark.parametrize(("end", "priority"), [("given up", WARNING), ("left by its client", NOTICE)])
+def test_a_failure_says_why_in_one_entry(sluice, reservoir, on_machine, end, priority):
     sluice.settle(on_machine(reservoir), *(["--max-snapshot-age", "300ms"] if end == "given up" else []))
     with sluice.connect() as client:
         response = client.begin("/api/backup?compression=store")
@@ -65,7 +65,7 @@ def test_a_failure_says_why_in_one_entry(sluice, reservoir, on_machine, end):
                 response.read()
     sluice.wait_for_line("backup failed")
     [[entry]] = of_backups(sluice.said()).values()
-    assert entry["PRIORITY"] == ERROR
+    assert entry["PRIORITY"] == priority
     assert ("snapshot-age" in entry["SLUICE_REASON"]) == (end == "given up")
     assert 0 < int(entry["SLUICE_BYTES"]) < size
     assert int(entry["SLUICE_DURATION_US"]) > 0

@@ -4,6 +4,7 @@ import pytest
 
 from archive import Archive
 from harness import wait_until
+from service import Service
 from test_tokens import FIRST
 
 TOKENS = "/etc/sluice-tokens"
@@ -17,11 +18,10 @@ def assert_it_failed_once(sluice, words):
     [line] = sluice.lines()
     for word in words:
         assert word in line
-    status = sluice.machine.systemctl("status", "--no-pager", "--full", "sluice.service", check=False)
+    status = sluice.machine.systemctl("status", "--no-pager", "--full", sluice.unit, check=False)
     assert status.count(line) == 1
 
 
-# As the application's own user, for whom root's files are what they are for everybody.
 UNREADABLE = ("--token-file", TOKENS), ("0600", FIRST), [TOKENS, "ermission"]
 EMPTY = ("--token-file", TOKENS), ("0644", ""), [TOKENS]
 MISSING = ("--token-file", TOKENS), None, [TOKENS, "No such file"]
@@ -40,8 +40,8 @@ def test_one_that_cannot_start_says_why_and_starts_once_it_can(
         machine.write(TOKENS, tokens[1], mode=tokens[0])
     else:
         machine.path(TOKENS).unlink(missing_ok=True)
-    directory = on_machine(house, owner="nobody")
-    sluice.settle(directory, *options, user="nobody")
+    directory = on_machine(house)
+    sluice.settle(directory, *options)
     answer = sluice.get("/api/backup")
     assert answer.status == 503
     assert_it_failed_once(sluice, words)
@@ -50,7 +50,7 @@ def test_one_that_cannot_start_says_why_and_starts_once_it_can(
     wait_until(lambda: len(sluice.lines()) == 2, "a second line")
     assert machine.show("sluice.socket", "ActiveState") == "active"
     # Put right, it needs no more than to be asked.
-    sluice.settle(directory, user="nobody")
+    sluice.settle(directory)
     assert Archive(sluice.get("/api/backup").body).manifest["complete"]
 
 
@@ -62,9 +62,9 @@ def test_a_unit_without_its_socket_says_so(sluice, machine, house, on_machine):
     alone = "\n".join(line for line in unit.splitlines() if "sluice.socket" not in line)
     machine.write("/run/systemd/system/sluice-alone.service", alone)
     machine.systemctl("daemon-reload")
-    machine.systemctl("start", "sluice-alone.service", check=False)
-    lone = type(sluice)(machine, "sluice-alone.service")
-    assert_it_failed_once(lone, ["socket"])
+    lone = Service(machine, "sluice-alone.service")
+    machine.systemctl("start", lone.unit, check=False)
+    assert_it_failed_once(lone, ["systemd passed no socket"])
 
 
 def test_a_wrong_option_is_no_reason_to_try_again(sluice, house, on_machine):
