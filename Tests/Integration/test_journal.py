@@ -58,7 +58,7 @@ def test_a_failure_says_why_in_one_entry(sluice, reservoir, on_machine, end, pri
     with sluice.connect() as client:
         response = client.begin("/api/backup?compression=store")
         size = int(response.headers["Content-Length"])
-        response.read(1000)
+        response.read(1 << 20)
         if end == "given up":
             sluice.wait_for_line("backup failed")
             with pytest.raises(BROKEN_OFF):
