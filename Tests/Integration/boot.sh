@@ -14,18 +14,13 @@ if [ -z "${machine-}" ]; then
   machine=1 exec unshare --cgroup "$0" "$@"
 fi
 
-hide() { # What is in a directory of the host's, if it has that one.
-  for hidden in "$@"; do
-    [ ! -d "$hidden" ] || mount -t tmpfs -o mode=755 tmpfs "$hidden"
-  done
-}
-
 mount -t tmpfs -o mode=755 tmpfs "$directory"
 cd "$directory"
 mkdir changes work root
 mount -t overlay -o "lowerdir=/,upperdir=$PWD/changes,workdir=$PWD/work" overlay root
 cd root
-hide run dev
+mount -t tmpfs -o mode=755 tmpfs run
+mount -t tmpfs -o mode=755 tmpfs dev
 mkdir -p dev/pts dev/shm srv
 mount --bind "$shared" srv
 mount -t proc proc proc
@@ -48,8 +43,7 @@ ln -s fd/1 dev/stdout
 ln -s fd/2 dev/stderr
 
 # Of the host's units, none starts by itself but the journal.
-units=$(readlink -f lib/systemd/system)
-hide etc/systemd/system "$units"-generators "$units"/*.wants
+rm -rf etc/systemd/system lib/systemd/system-generators lib/systemd/system/*.wants
 mkdir -p etc/systemd/system/sysinit.target.wants etc/systemd/journald.conf.d
 ln -s /lib/systemd/system/systemd-journald.service etc/systemd/system/sysinit.target.wants
 ln -s /dev/null etc/systemd/system/systemd-journald-audit.socket

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import harness
 from archive import Archive
 from client import BROKEN_OFF, Connection
 from harness import wait_until
@@ -11,12 +12,14 @@ from test_tokens import FIRST
 
 DEFAULTS = """
 server {
-  listen 80;
+  listen 127.0.0.1:8081;
   location / {
     proxy_pass http://unix:/run/sluice/sluice.sock;
   }
 }
 """
+OURS = (harness.ROOT / "deploy/nginx/sluice.conf").read_text()
+PORT = 8081
 GIBIBYTE = 1 << 30
 
 
@@ -31,7 +34,7 @@ class Front:
 
     def connect(self, **options):
         connection = Connection(None)
-        connection.sock = self.machine.connect(80, **options)
+        connection.sock = self.machine.connect(PORT, **options)
         return connection
 
     def get(self, target, method="GET", **headers):
@@ -45,10 +48,10 @@ class Front:
         return [file for file in self.machine.path("/var/lib/nginx").rglob("*") if file.is_file()]
 
 
-@pytest.fixture(params=["defaults"])
+@pytest.fixture(params=[DEFAULTS, OURS], ids=["defaults", "ours"])
 def front(request, machine, sluice):
     machine.path("/etc/nginx/sites-enabled/default").unlink(missing_ok=True)
-    machine.write("/etc/nginx/conf.d/sluice.conf", DEFAULTS)
+    machine.write("/etc/nginx/conf.d/sluice.conf", request.param)
     machine.run("mkdir", "-p", "/var/log/nginx", "/var/lib/nginx")
     machine.systemctl("start", "nginx.service")
     yield Front(sluice)
@@ -68,9 +71,9 @@ def test_head_and_errors_pass_as_they_are(front, house, on_machine):
     answer = front.get("/api/backup?compression=store", method="HEAD")
     assert answer.status == 200 and answer.headers["Content-Type"] == "application/zip" and answer.body == b""
     assert int(answer.headers["Content-Length"]) > 1 << 20
-    for target in ("/api/backup?db=nothing.db", "/nowhere"):
-        answer = front.get(target)
-        assert answer.status == 404 and answer.problem()
+    answer = front.get("/api/backup?db=nothing.db")
+    assert answer.status == 404 and answer.problem()
+    assert front.get("/nowhere").status == 404
 
 
 def test_the_token_is_passed_on(front, machine, house, on_machine):
@@ -79,6 +82,15 @@ def test_the_token_is_passed_on(front, machine, house, on_machine):
     answer = front.get("/api/backup")
     assert answer.status == 401 and answer.headers["WWW-Authenticate"] == 'Bearer realm="sluice"'
     assert front.get("/api/backup", Authorization=f"Bearer {FIRST}").status == 200
+
+
+def test_the_log_names_the_client_that_nginx_saw(front, house, on_machine, request):
+    front.settle(on_machine(house))
+    assert front.get("/api/backup", X_Forwarded_For="203.0.113.7").status == 200
+    front.sluice.machine.systemctl("stop", front.sluice.unit)
+    [client] = [entry["SLUICE_CLIENT"] for entry in front.sluice.said() if "SLUICE_BYTES" in entry]
+    # By its defaults, nginx says nothing of its own and passes on what the client does.
+    assert client.startswith("127.0.0.1" if "ours" in request.node.callspec.id else "203.0.113.7")
 
 
 def test_a_slow_client_sets_the_pace_and_nothing_is_stored_on_the_way(front, reservoir, on_machine):
