@@ -5,7 +5,7 @@ import shutil
 
 import harness
 from client import Connection
-from harness import wait_until
+from harness import cpu_ticks, wait_until
 
 SERVICE, SOCKET = "sluice.service", "sluice.socket"
 SOCKET_PATH = "/run/sluice/sluice.sock"
@@ -69,6 +69,9 @@ class Service:
 
     def signal(self, name):
         self.machine.systemctl("kill", f"--signal={name}", "--kill-whom=main", self.unit)
+
+    def cpu_ticks(self):
+        return cpu_ticks(self.machine.path(f"/proc/{self.pid}"))
 
     def open_files(self):
         listing = self.machine.run("find", f"/proc/{self.pid}/fd", "-type", "l", "-printf", "%l\\n", check=False)
