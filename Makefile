@@ -6,6 +6,14 @@ TEST_PACKAGES := curl libarchive-tools mount nginx p7zip-full procps prometheus 
 DEMO_PACKAGES := sqlite3
 PYTHON ?= /usr/bin/python3
 SLUICE := .build/release/sluice
+VERSION = $(shell sed -n 's/^let version = "\(.*\)"/\1/p' Sources/sluice/Version.swift)
+
+# Where it goes: below DESTDIR, which only packages give.
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+UNITS := $(notdir $(wildcard deploy/systemd/* deploy/pull/*.service deploy/pull/*.timer))
+DEFAULTS := deploy/sluice.env deploy/pull/sluice-pull.env
 
 # The product carries Swift's own libraries, so that the machine it runs on needs no Swift.
 RELEASE := -c release --static-swift-stdlib
@@ -24,7 +32,7 @@ define install
 	fi
 endef
 
-.PHONY: help setup build run test unit integration bench lint format clean
+.PHONY: help setup build run test unit integration bench install uninstall deb lint format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -59,6 +67,35 @@ integration: build # End to end, against the real program.
 bench: build ## Measure against the replaced method; rewrites the table in Tests/Benchmarks/README.md.
 	$(call install,$(TEST_PACKAGES) golang-go)
 	SLUICE=$(SLUICE) $(PYTHON) Tests/Benchmarks/bench.py
+
+# Half of the program are symbols for a debugger. What an administrator has written in SYSCONFDIR stays.
+install: ## Install what was built below PREFIX=/usr/local: program, units, manual, completions.
+	@test -x $(SLUICE) || { echo "build it first: make build" >&2; exit 1; }
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/systemd/system share/man/man1 share/doc/sluice \
+	  share/bash-completion/completions share/zsh/vendor-completions share/fish/vendor_completions.d) \
+	  $(DESTDIR)$(SYSCONFDIR)/default
+	install -m 755 $(SLUICE) deploy/pull/sluice-pull $(DESTDIR)$(PREFIX)/bin
+	strip $(DESTDIR)$(PREFIX)/bin/sluice
+	for unit in $(UNITS); do sed -e 's|=/usr/bin/sluice|=$(PREFIX)/bin/sluice|' deploy/*/$$unit \
+	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done
+	for file in $(DEFAULTS); do target=$(DESTDIR)$(SYSCONFDIR)/default/$$(basename $$file .env); \
+	  test -e $$target || install -m 644 $$file $$target; done
+	deploy/manual $(SLUICE) | gzip -9n >$(DESTDIR)$(PREFIX)/share/man/man1/sluice.1.gz
+	$(SLUICE) --generate-completion-script bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice
+	$(SLUICE) --generate-completion-script zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sluice
+	$(SLUICE) --generate-completion-script fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sluice.fish
+	install -m 644 README.md deploy/nginx/sluice.conf $(DESTDIR)$(PREFIX)/share/doc/sluice
+
+uninstall: ## Remove what install put there; SYSCONFDIR/default stays if it was changed.
+	for file in $(DEFAULTS); do target=$(DESTDIR)$(SYSCONFDIR)/default/$$(basename $$file .env); \
+	  ! cmp -s $$file $$target || rm $$target; done
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/sluice bin/sluice-pull $(addprefix lib/systemd/system/,$(UNITS)) \
+	  share/man/man1/sluice.1.gz share/bash-completion/completions/sluice share/zsh/vendor-completions/_sluice \
+	  share/fish/vendor_completions.d/sluice.fish)
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sluice
+
+deb: build ## Build a Debian package, .build/sluice_VERSION_ARCH.deb.
+	VERSION=$(VERSION) deploy/debian/build
 
 lint: ## Check the code's layout.
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

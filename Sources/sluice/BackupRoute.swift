@@ -25,6 +25,7 @@ extension BackupService {
     _ wanted: BackupSession.Request, _ response: Response, _ backup: RunningBackup
   ) async throws -> [Skipped] {
     let (session, preamble) = try await backup.asking { try await BackupSession.open(options, wanted) }
+    countStart(backup)
     backup.logSkipped(preamble.skipped)
     let ended = Condition()
     defer { ended.notify() }

@@ -56,21 +56,29 @@ import Logging
     }
     let backup = RunningBackup(request, from: response.peer, logger)
     running[ObjectIdentifier(backup)] = backup
-    if !backup.isForHead { metrics.started += 1 }
     changed.notify()
     return backup
+  }
+
+  /// Counts a backup as started, once.
+  func countStart(_ backup: RunningBackup) {
+    if !backup.isCounted, !backup.isForHead { metrics.started += 1 }
+    backup.isCounted = true
   }
 
   /// Counts a backup out, and tells the log and the metrics how it ended.
   func end(_ backup: RunningBackup, _ outcome: Outcome, _ error: (any Error)? = nil) {
     running[ObjectIdentifier(backup)] = nil
+    defer { changed.notify() }
     let failure = error.map { BackupFailure($0, isStopping: isStopping) }
     backup.logEnd(failure)
-    if !backup.isForHead {
+    if let failure, failure.isOfRequest {
+      metrics.rejected[failure.reason, default: 0] += 1
+    } else if !backup.isForHead {
+      countStart(backup)
       last = (.now, outcome, backup.byteCount)
       metrics.count(backup, outcome, failure)
     }
-    changed.notify()
   }
 
   /// Whether a session has been at one thing for longer than any may take: a file system that hangs, for one.

@@ -5,6 +5,7 @@ import HTTP1
 
 /// What is counted over the life of the process.
 @Loop final class Metrics {
+  /// Backups whose request could be met; counted once its snapshots are held, or it has failed.
   var started = 0
   var completed: [BackupService.Outcome: Int] = [.complete: 0, .incomplete: 0]
   /// By `BackupError.reason`, or by what became of the client.

@@ -17,6 +17,8 @@ import Systemd
   var bytesRead: UInt64 = 0
   /// Sent so far.
   private(set) var byteCount: UInt64 = 0
+  /// Whether it is among those that were started.
+  var isCounted = false
   /// What its snapshots cost the application, as of the last look.
   var hold: BackupSession.Hold?
   private var log: Logger
@@ -61,7 +63,7 @@ import Systemd
     log[metadataKey: "duration_us"] = "\((ContinuousClock.now - begun).microseconds)"
     if let failure {
       log.log(
-        level: failure.level, "backup failed",
+        level: failure.level, failure.isOfRequest ? "backup refused" : "backup failed",
         metadata: ["reason": "\(failure.reason)", "detail": "\(printable(failure.detail))"])
     } else if !isForHead {
       log.info("backup sent", metadata: ["skipped": "\(skippedCount)"])
@@ -91,10 +93,14 @@ struct BackupFailure {
     }
   }
 
+  /// Whether what was asked for cannot be: no backup of ours has failed.
+  var isOfRequest: Bool { ["invalid-name", "unknown-database"].contains(reason) }
+
   /// What the client did is worth a note; what we could not do, somebody's attention.
   var level: Logger.Level {
     switch reason {
-    case "client-left", "invalid-name", "unknown-database", "strict": .notice
+    case _ where isOfRequest: .notice
+    case "client-left", "strict": .notice
     case "client-stalled", "stopping", "snapshot-age", "wal-growth": .warning
     default: .error
     }
@@ -109,7 +115,8 @@ extension RequestHead {
   ///
   /// A proxy adds the address that it sees at the end of `X-Forwarded-For`; what stands before that is hearsay.
   fileprivate func client(_ peer: SocketAddress) -> String {
-    let direct = printable(peer.description)
+    // The other end of a Unix socket has no address.
+    let direct = if case .unix = peer { "unix" } else { printable(peer.description) }
     guard peer.isLocal, let list = values("X-Forwarded-For").last else { return direct }
     let last = list.split { $0 == "," || $0 == " " || $0 == "\t" }.last ?? ""
     let isAddress = last.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }

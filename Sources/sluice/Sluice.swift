@@ -1,6 +1,7 @@
 import ArgumentParser
 import Backup
 import Glibc
+import Systemd
 
 /// The command line.
 @main
@@ -43,8 +44,12 @@ struct Failure: Error, CustomStringConvertible {
   let description: String
 }
 
-/// One line on standard error.
-func printError(_ line: String) { put(line + "\n", STDERR_FILENO) }
+/// One line on standard error; an error of its own in the journal, when it is that which reads it.
+func printError(_ line: String) {
+  let fields = [("MESSAGE", line), ("PRIORITY", "\(LOG_ERR)"), ("SYSLOG_IDENTIFIER", "sluice")]
+  if Journal.isStandardError(), Journal.send(fields) { return }
+  put(line + "\n", STDERR_FILENO)
+}
 
 /// Text on a descriptor, at once and without a buffer.
 func put(_ text: String, _ descriptor: CInt) {

@@ -125,6 +125,14 @@ def limits(work):
             for level in ("fast", "store"):
                 swallow(server, f"/api/backup?compression={level}")
             yield f"peak memory, {name} WAL database", "32 MiB", f"{server.peak_resident_kib() / 1024:.1f} MiB"
+    (work / "many").mkdir()
+    for number in range(1000):
+        make.ledger(work / "many" / f"{number}.db", (make.WAL, make.ROLLBACK)[number % 2], accounts=1)
+    with serve(work / "many") as server:
+        before = server.peak_resident_kib()
+        swallow(server)
+        added = (server.peak_resident_kib() - before) / 1000
+    yield "memory for each of 1,000 small databases, half of them in WAL mode", "", f"{added:.0f} KiB"
     directory = work / "600 MB"
     with serve(directory) as server:
         head, content = first_bytes(server, rounds=21)

@@ -50,9 +50,8 @@ class Server:
 
     def __init__(self, command, **options):
         self.lines = []
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
-        )
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options
+        self.process = subprocess.Popen(command, **options)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -1,0 +1,255 @@
+"""A service among others: what its manager hears of it, what it lets go of, what it leaves behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import harness
+from archive import Archive
+from client import Connection
+from harness import serve, wait_until
+from manager import Manager
+
+FIRST, SECOND = "first-" + "a" * 32, "second-" + "b" * 32
+
+
+@pytest.fixture
+def unix(tmp_path):
+    """A Unix socket that listens, as a socket unit holds one."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "passed.sock"))
+        listening.listen(4096)
+        yield listening
+
+
+def test_it_serves_the_sockets_that_it_is_passed_and_says_so(house, tmp_path, unix):
+    with socket.create_server(("127.0.0.1", 0)) as tcp:
+        manager = Manager(tmp_path, tcp, unix)
+        for _ in range(2):  # a passed socket is left listening, for the next start
+            with manager.running("--data", house):
+                for place in (tcp.getsockname(), unix.getsockname()):
+                    with Connection(place) as connection:
+                        assert Archive(connection.answer("GET", "/api/backup").body).manifest["complete"]
+            assert manager.hears("STOPPING=1\nEXTEND_TIMEOUT_USEC=35000000\n")
+
+
+def test_its_status_says_what_it_does(reservoir, tmp_path, unix):
+    manager = Manager(tmp_path, unix)
+    with manager.running("--data", reservoir):
+        with Connection(unix.getsockname()) as connection:
+            response = connection.begin("/api/backup?compression=store")
+            manager.wait_for("STATUS=1 backup running")
+            size = len(response.read())
+        manager.wait_for(f"STATUS=last backup complete, {size} bytes")
+
+
+def test_the_watchdog_hears_of_it_from_the_loop(house, tmp_path, unix):
+    manager = Manager(tmp_path, unix, WATCHDOG_USEC="200000")
+    with manager.running("--data", house) as process:
+        wait_until(lambda: manager.hears("") and manager.said.count("WATCHDOG=1") > 3, "a few beats")
+        process.send_signal(signal.SIGSTOP)
+        manager.hears("")
+        beats = manager.said.count("WATCHDOG=1")
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: manager.hears("") and manager.said.count("WATCHDOG=1") > beats, "a beat after it goes on")
+
+
+@pytest.mark.slow
+def test_the_watchdog_hears_nothing_while_a_session_is_stuck(house, tmp_path, unix):
+    """Half a minute past the age that a snapshot may reach, nothing but the end of the process can free it."""
+    manager = Manager(tmp_path, unix, WATCHDOG_USEC="500000")
+    with manager.running("--data", house, "--max-snapshot-age", "1s") as process:
+        # Every read of a file takes most of a minute.
+        with subprocess.Popen(
+            ["strace", "-f", "-p", str(process.pid), "-e", "trace=pread64", "-e", "inject=pread64:delay_enter=50000000"],
+            stderr=subprocess.PIPE, text=True,
+        ) as strace:  # fmt: skip
+            strace.stderr.readline()
+            with Connection(unix.getsockname()) as connection:
+                connection.request("GET", "/api/backup")
+                beats, heard = 0, time.monotonic()
+
+                def is_silent():
+                    nonlocal beats, heard
+                    manager.hears("")
+                    if manager.said.count("WATCHDOG=1") > beats:
+                        beats, heard = manager.said.count("WATCHDOG=1"), time.monotonic()
+                    return time.monotonic() - heard > 3
+
+                wait_until(is_silent, "the watchdog to hear nothing", 45)
+                with Connection(unix.getsockname()) as other:
+                    assert other.answer("GET", "/metrics").status == 200, "the loop itself is alive"
+            strace.kill()
+
+
+def test_a_reload_reads_the_tokens_again_or_keeps_those_of_before(house, tmp_path, unix):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(FIRST)
+    manager = Manager(tmp_path, unix)
+
+    def status(token):
+        with Connection(unix.getsockname()) as connection:
+            return connection.answer("GET", "/api/backup", Authorization=f"Bearer {token}").status
+
+    with manager.running("--data", house, "--token-file", tokens) as process:
+        for content, first, second in [(f"{FIRST}\n{SECOND}\n", 200, 200), (SECOND, 401, 200), ("", 401, 200)]:
+            tokens.write_text(content)
+            manager.said = ""
+            process.send_signal(signal.SIGHUP)
+            manager.wait_for("READY=1")
+            assert "RELOADING=1\nMONOTONIC_USEC=" in manager.said
+            assert (status(FIRST), status(SECOND)) == (first, second)
+
+
+def test_it_leaves_when_nothing_is_open_and_not_before(house, tmp_path, unix):
+    manager = Manager(tmp_path, unix)
+    with manager.running("--data", house, "--idle-exit", "200ms") as process:
+        with Connection(unix.getsockname()) as connection:
+            assert connection.answer("GET", "/healthz").status == 200
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+        output, _ = process.communicate(timeout=10)
+        assert process.returncode == 0 and "idle" in output
+        assert manager.hears("STOPPING=1")
+
+
+def test_whoever_comes_while_it_leaves_is_served_by_the_next(house, tmp_path, unix):
+    """Starts again for whoever waits, as a socket unit does; nobody is refused or reset."""
+    manager = Manager(tmp_path, unix)
+    stop = threading.Event()
+    answers, failures = [], []
+
+    def ask(pause):
+        while not stop.wait(pause):
+            try:
+                with Connection(unix.getsockname(), timeout=20) as connection:
+                    answers.append(connection.answer("GET", "/healthz").status)
+            except Exception as error:  # whatever it is, the test must name it
+                failures.append(error)
+
+    clients = [threading.Thread(target=ask, args=(pause,)) for pause in (0.011, 0.013)]
+    for client in clients:
+        client.start()
+    starts = 0
+    try:
+        while starts < 20:
+            with manager.running("--data", house, "--idle-exit", "5ms") as process:
+                process.wait(30)
+            starts += 1
+    finally:
+        # The last ones are served before the end.
+        stop.set()
+        with manager.running("--data", house):
+            for client in clients:
+                client.join()
+    assert not failures
+    assert set(answers) == {200} and len(answers) > 20
+
+
+def test_a_start_that_fails_tells_those_who_wait(house, tmp_path, unix):
+    manager = Manager(tmp_path, unix)
+    with Connection(unix.getsockname()) as connection:
+        connection.request("GET", "/api/backup")
+        process = manager.start(harness.SLUICE, "serve", "--data", tmp_path / "nowhere")
+        response = connection.getresponse()
+        assert response.status == 503 and b"could not be started" in response.read()
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert len(output.splitlines()) == 1 and "nowhere" in output
+    assert not manager.hears("READY=1")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--idle-exit", "1s"]])
+def test_a_start_without_the_sockets_that_it_needs_fails(house, tmp_path, arguments):
+    environment = os.environ | {"NOTIFY_SOCKET": str(tmp_path / "none")}
+    ended = harness.run("serve", "--data", house, *arguments, env=environment)
+    assert ended.returncode == 1
+    assert "systemd passed no socket" in ended.stderr
+
+
+def test_to_leave_when_idle_somebody_must_start_it_again(house):
+    ended = harness.run("serve", "--data", house, "--listen", "127.0.0.1:0", "--idle-exit", "1s")
+    assert ended.returncode == 1 and "--idle-exit" in ended.stderr
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up(house):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    with serve(house, stderr=writing) as server:
+        for _ in range(1200):  # more lines than may wait
+            assert server.get("/api/backup?db=nothing.db").status == 404
+        with server.connect() as connection:
+            assert connection.answer("GET", "/healthz").status == 200
+        # Whoever reads again is told how many are lost.
+        with os.fdopen(reading, "rb") as log:
+            text = b""
+            while b"lost log lines" not in text:
+                text = text[-4096:] + os.read(log.fileno(), 65536)
+    os.close(writing)
+
+
+def test_the_log_names_the_client_that_a_proxy_on_this_machine_names(house):
+    with serve(house) as server, server.connect() as connection:
+        for field, client in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("10.0.0.1, 2001:db8::7", "2001:db8::7"),
+            ("", "127.0.0.1:"),
+            ("x" * 65, "127.0.0.1:"),
+        ]:
+            connection.answer("GET", "/api/backup?db=nothing.db", X_Forwarded_For=field)
+            server.wait_for_line(f"client={re.escape(client)}")
+            server.lines.clear()
+
+
+def test_idle_connections_leave_descriptors_for_backups(house):
+    with serve(house, prefix=["prlimit", "--nofile=80:80"]) as server:
+        held = [server.connect() for _ in range(100)]
+        for connection in held:
+            connection.connect()
+        # As many as may are answered; the others wait in the kernel's queue.
+        answer = held[0].answer("GET", "/api/backup")
+        assert Archive(answer.body).manifest["complete"]
+        for connection in held:
+            connection.close()
+
+
+def metrics(server):
+    text = server.get("/metrics").body.decode()
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+
+
+def test_the_metrics_count(reservoir):
+    with serve(reservoir, "--max-backups", "1") as server:
+        with server.connect(receive_buffer=4096) as slow:
+            response = slow.begin("/api/backup?compression=store")
+            during = metrics(server)
+            assert server.get("/api/backup").status == 503
+            size = len(response.read())
+        assert during["sluice_backups_running"] == "1"
+        wait_until(lambda: float(metrics(server)["sluice_backups_running"]) == 0, "the backup to end")
+        with server.connect(receive_buffer=4096) as leaving:
+            leaving.begin("/api/backup?compression=store")
+        wait_until(
+            lambda: metrics(server)['sluice_backups_aborted_total{reason="client-left"}'] == "1", "its leaving to be noted"
+        )
+        assert server.get("/api/backup?strict=2").status == 400
+        assert server.get("/api/backup?db=nothing.db").status == 404
+        after = metrics(server)
+    assert after["sluice_backups_started_total"] == "2"
+    assert after['sluice_backups_completed_total{outcome="complete"}'] == "1"
+    assert after['sluice_requests_rejected_total{reason="too-many-backups"}'] == "1"
+    assert after['sluice_requests_rejected_total{reason="bad-request"}'] == "1"
+    assert after['sluice_requests_rejected_total{reason="unknown-database"}'] == "1"
+    assert int(after["sluice_sent_bytes_total"]) >= size
+    assert int(after["sluice_read_bytes_total"]) > 48_000_000
+    assert int(after["sluice_last_success_timestamp_seconds"]) > 1_700_000_000
