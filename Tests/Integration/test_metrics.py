@@ -120,19 +120,19 @@ def test_it_counts_backups_that_are_broken_off_by_their_reason(reservoir, option
     assert after["sluice_last_success_timestamp_seconds"] == 0
 
 
-def test_it_counts_requests_that_are_refused(house, tmp_path):
+def test_it_counts_requests_that_no_backup_is_made_for(reservoir, tmp_path):
     (tmp_path / "tokens").write_text(FIRST + "\n")
-    with serve(house, "--token-file", tmp_path / "tokens") as server:
+    with serve(reservoir, "--token-file", tmp_path / "tokens", "--max-backups", "1") as server:
+        token = {"Authorization": f"Bearer {FIRST}"}
         assert server.get("/api/backup").status == 401
-        after = samples(server)
-    assert {reason for reason, count in after["sluice_requests_rejected_total"].items() if count} == {"unauthorized"}
-    assert after["sluice_backups_started_total"] == 0
-
-
-def test_one_too_many_is_refused_and_counted(reservoir):
-    with serve(reservoir, "--max-backups", "1") as server, server.connect(receive_buffer=4096) as client:
-        client.begin("/api/backup?compression=store").read(1000)
-        assert server.get("/api/backup").status == 503
-        after = samples(server)
-        assert after["sluice_requests_rejected_total"]["too-many-backups"] == 1
-        assert after["sluice_backups_started_total"] == 1
+        assert server.get("/api/backup?strict=2", **token).status == 400
+        assert server.get("/api/backup?db=nothing.db", **token).status == 404
+        assert sum(samples(server)["sluice_backups_completed_total"].values()) == 0
+        with server.connect(receive_buffer=4096) as client:
+            client.begin("/api/backup?compression=store", **token).read(1000)
+            assert server.get("/api/backup", **token).status == 503
+            after = samples(server)
+    refused = {reason: count for reason, count in after["sluice_requests_rejected_total"].items() if count}
+    assert refused == {"unauthorized": 1, "bad-request": 1, "unknown-database": 1, "too-many-backups": 1}
+    assert sum(after["sluice_backups_aborted_total"].values()) == 0
+    assert after["sluice_last_success_timestamp_seconds"] == 0
