@@ -70,20 +70,26 @@ def figure(record_property, capsys):
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    """A machine with a systemd of its own, on which sluice is installed."""
+    """A machine with a systemd of its own."""
     if reason := why_not():
         # Where the tests must count, one that does not run is one that fails.
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     shared = tmp_path_factory.mktemp("machine")
     shared.chmod(0o755)
     with running_machine(shared) as machine:
-        install(machine)
+        machine.run("useradd", "--system", APPLICATION)
         yield machine
 
 
+@pytest.fixture(scope="module")
+def installed(machine):
+    install(machine)
+    return machine
+
+
 @pytest.fixture
-def sluice(machine):
-    service = Service(machine)
+def sluice(installed):
+    service = Service(installed)
     yield service
     service.remove()
 

@@ -1,7 +1,9 @@
 """Sluice as an administrator has it on a machine: its units, its settings, what the journal says of it."""
 
+import re
 import shlex
 import shutil
+import subprocess
 
 import harness
 from client import Connection
@@ -11,14 +13,22 @@ SERVICE, SOCKET = "sluice.service", "sluice.socket"
 SOCKET_PATH = "/run/sluice/sluice.sock"
 UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # SD_MESSAGE_UNIT_STARTING_STR in sd-messages.h
 
-APPLICATION = "application"  # the user whose databases they are
+APPLICATION = "application"  # whose the databases are, on each machine
 
 
 def install(machine):
-    shutil.copy(harness.SLUICE, machine.path("/usr/bin/sluice"))
-    for unit in (harness.ROOT / "deploy/systemd").iterdir():
-        shutil.copy(unit, machine.path("/usr/lib/systemd/system"))
-    machine.run("useradd", "--system", APPLICATION)
+    make("install", "PREFIX=/usr", f"DESTDIR={machine.path('')}")
+
+
+def build_package():
+    """The path of a Debian package of the program under test."""
+    return harness.ROOT / re.search(r"in '(.*\.deb)'", make("deb"))[1]
+
+
+def make(*arguments):
+    # What is tested is built already.
+    command = ["make", "--silent", "--directory", harness.ROOT, "--old-file=build", f"SLUICE={harness.SLUICE}"]
+    return subprocess.run([*command, *arguments], check=True, capture_output=True, text=True).stdout
 
 
 class Service:
