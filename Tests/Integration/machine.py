@@ -115,6 +115,9 @@ class Machine:
         assert not check or ended.returncode == 0, f"{command}: {ended.returncode}\n{ended.stdout}{ended.stderr}"
         return ended
 
+    def start(self, *command):
+        return subprocess.Popen(self.command(*command), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def systemctl(self, *arguments, **options):
         return self.run("systemctl", *arguments, **options).stdout
 
