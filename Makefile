@@ -1,8 +1,10 @@
 # What can be done here: make help.
 
 BUILD_PACKAGES := libsqlite3-dev zlib1g-dev libsystemd-dev pkg-config
-TEST_PACKAGES := curl libarchive-tools mount nginx p7zip-full procps prometheus python3 python3-h11 python3-httptools \
-  python3-pytest sqlite3 strace systemd unzip util-linux
+# Not to be had on every architecture, and not needed: zlib does its work then, more slowly.
+FAST_PACKAGES := libisal-dev
+TEST_PACKAGES := curl iproute2 libarchive-tools mount nginx p7zip-full procps prometheus python3 python3-h11 \
+  python3-httptools python3-pytest sqlite3 strace systemd unzip util-linux
 DEMO_PACKAGES := sqlite3
 PYTHON ?= /usr/bin/python3
 SLUICE := .build/release/sluice
@@ -15,8 +17,11 @@ DESTDIR ?=
 UNITS := $(notdir $(wildcard deploy/systemd/* deploy/pull/*.service deploy/pull/*.timer))
 DEFAULTS := deploy/sluice.env deploy/pull/sluice-pull.env
 
+# Looked for when a recipe runs, once setup has had its turn.
+TRAITS = $(shell pkg-config --exists libisal && echo --traits ISAL)
+
 # The product carries Swift's own libraries, so that the machine it runs on needs no Swift.
-RELEASE := -c release --static-swift-stdlib
+RELEASE = -c release --static-swift-stdlib $(TRAITS)
 
 # Installs what is missing of the packages $(1), asking for root only if anything is.
 define install
@@ -39,6 +44,7 @@ help: ## List the targets.
 
 setup: ## Install the system packages that a build needs, if they are missing.
 	$(call install,$(BUILD_PACKAGES))
+	-$(call install,$(FAST_PACKAGES))
 
 build: setup ## Build .build/release/sluice.
 	swift build $(RELEASE) --product sluice
@@ -57,7 +63,7 @@ test: unit integration ## Install what the tests need and run every test.
 unit: setup # Swift's tests.
 	$(call install,$(TEST_PACKAGES))
 	$(if $(shell command -v java),,$(call install,default-jdk-headless))
-	swift test
+	swift test $(TRAITS)
 
 integration: build # End to end, against the real program.
 	$(call install,$(TEST_PACKAGES))

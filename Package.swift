@@ -17,6 +17,9 @@ let settings = testSettings + [.strictMemorySafety()]
 
 let package = Package(
   name: "sluice",
+  traits: [
+    .trait(name: "ISAL", description: "Deflate with Intel's ISA-L, several times as fast as zlib.")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
@@ -25,6 +28,7 @@ let package = Package(
   targets: [
     // Module maps over the system's own headers.
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -33,7 +37,10 @@ let package = Package(
     // The rooms, each depending only on those above it. Sources/README.md draws them.
     .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: settings),
     .target(name: "HTTP1", dependencies: ["EventLoop"], swiftSettings: settings),
-    .target(name: "Zip", dependencies: ["CZlib"], swiftSettings: settings),
+    .target(
+      name: "Zip",
+      dependencies: ["CZlib", .target(name: "CISAL", condition: .when(traits: ["ISAL"]))],
+      swiftSettings: settings),
     .target(name: "SQLiteSnapshot", dependencies: ["CSQLite"], swiftSettings: settings),
     .target(
       name: "Backup",

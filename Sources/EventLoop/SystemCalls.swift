@@ -120,7 +120,7 @@ enum SystemCalls {
 
   /// The corresponding C function is `sigaction`.
   static func isIgnored(_ signal: CInt) -> Bool {
-    var action = unsafe sigaction()
+    var action = sigaction()
     guard unsafe sigaction(signal, nil, &action) == 0 else { return false }
     // SIG_IGN is the number 1 in the place of a function.
     return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1

@@ -21,18 +21,34 @@ public enum Compression: String, Sendable, CaseIterable {
   /// As small as zlib makes it.
   case best
 
-  /// What zlib is asked for, or `nil` for stored blocks, which need no zlib.
-  var deflateParameters: DeflateParameters? {
+  /// How a block is made of it.
+  var method: DeflateMethod {
     switch self {
-    case .store: nil
-    // The greater memLevel costs 128 KiB more and wins in both columns, though it does not for level 5.
-    case .fast: DeflateParameters(level: 1, memLevel: 9)
-    // Level 6 costs a quarter more time for 0.3 % of size.
-    case .default: DeflateParameters(level: 5, memLevel: 8)
+    case .store: .stored
+    #if ISAL
+      case .fast: .isal(level: 1)
+      case .default: .isal(level: 2)
+    #else
+      // The greater memLevel costs 128 KiB more and wins in both columns, though it does not for level 5.
+      case .fast: .zlib(DeflateParameters(level: 1, memLevel: 9))
+      // Level 6 costs a quarter more time for 0.3 % of size.
+      case .default: .zlib(DeflateParameters(level: 5, memLevel: 8))
+    #endif
     // Level 9 costs more time for nothing.
-    case .best: DeflateParameters(level: 8, memLevel: 8)
+    case .best: .zlib(DeflateParameters(level: 8, memLevel: 8))
     }
   }
+}
+
+/// Who makes a deflate block, and how hard it tries.
+enum DeflateMethod: Sendable {
+  /// Nobody: stored blocks.
+  case stored
+  case zlib(DeflateParameters)
+  #if ISAL
+    /// 1 to 3.
+    case isal(level: UInt32)
+  #endif
 }
 
 /// The two knobs of `deflateInit2` that differ between the levels.

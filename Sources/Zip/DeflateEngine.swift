@@ -5,12 +5,14 @@ public struct DeflateEngine: Sendable {
   /// Large enough that starting afresh costs little (0.5 % of size), and small enough that a window of them does.
   public static let blockSize = 256 * 1024
 
-  private let parameters: DeflateParameters?
+  private let method: DeflateMethod
 
   /// Makes an engine. It holds no state, so any number of tasks may use one at once.
   public init(_ compression: Compression) {
-    parameters = compression.deflateParameters
+    self.init(compression.method)
   }
+
+  init(_ method: DeflateMethod) { self.method = method }
 
   /// Compresses one block, ended by a sync flush, or finished when it is the member's last. A member of no bytes is
   /// one empty last block.
@@ -20,20 +22,35 @@ public struct DeflateEngine: Sendable {
   /// - Parameters:
   ///   - input: The data, at most ``blockSize`` bytes.
   ///   - isLast: Whether the member ends with this block.
-  /// - Throws: ``ZipError/blockTooLarge(byteCount:)``; ``ZipError/zlib(code:)``, for want of memory.
+  /// - Throws: ``ZipError/blockTooLarge(byteCount:)``; ``ZipError/zlib(code:)``, for want of memory;
+  ///   ``ZipError/isal(code:)``.
   ///
   /// RFC 1951.
   public func deflate(_ input: [UInt8], isLast: Bool) throws(ZipError) -> DeflatedBlock {
     guard input.count <= Self.blockSize else { throw .blockTooLarge(byteCount: input.count) }
     return DeflatedBlock(
       bytes: try compress(input, isLast: isLast) ?? StoredBlocks.encode(input, isLast: isLast),
-      crc32: Zlib.crc32(input), uncompressedCount: input.count, isLast: isLast)
+      crc32: Self.crc32(input), uncompressedCount: input.count, isLast: isLast)
   }
 
   /// The data compressed, or `nil` if that would not make it shorter than storing it.
   private func compress(_ input: [UInt8], isLast: Bool) throws(ZipError) -> [UInt8]? {
-    guard let parameters else { return nil }
+    guard !input.isEmpty else { return nil }
     let bound = StoredBlocks.encodedCount(of: input.count, isLast: isLast)
-    return try Zlib.deflate(input, isLast: isLast, parameters, into: bound)
+    switch method {
+    case .stored: return nil
+    case .zlib(let parameters): return try Zlib.deflate(input, isLast: isLast, parameters, into: bound)
+    #if ISAL
+      case .isal(let level): return try ISAL.deflate(input, isLast: isLast, level: level, into: bound)
+    #endif
+    }
+  }
+
+  private static func crc32(_ input: [UInt8]) -> UInt32 {
+    #if ISAL
+      ISAL.crc32(input)
+    #else
+      Zlib.crc32(input)
+    #endif
   }
 }

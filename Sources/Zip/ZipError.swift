@@ -25,6 +25,8 @@ public enum ZipError: Error, Equatable, Sendable {
   case blockTooLarge(byteCount: Int)
   /// zlib refused; the code is its own.
   case zlib(code: Int32)
+  /// ISA-L refused; the code is its own.
+  case isal(code: Int32)
 }
 
 extension ZipError: CustomStringConvertible {
@@ -51,6 +53,8 @@ extension ZipError: CustomStringConvertible {
       "cannot compress \(byteCount) bytes as one block: cut them into blocks of \(DeflateEngine.blockSize) bytes"
     case .zlib(let code):
       "zlib could not compress a block (code \(code)): the machine may be out of memory"
+    case .isal(let code):
+      "ISA-L could not compress a block (code \(code)): report it, with the level of compression"
     }
   }
 

@@ -54,10 +54,10 @@ struct DataOwner {
     }
     let others = databases().filter { $0.owner != owner }
     guard let first = others.first else { return }
+    let more = others.count > 1 ? " and \(others.count - 1) more belong" : " belongs"
     warnings.append(
-      "\(others.count) databases, such as \(first.name) of the user with the number \(first.owner), do not belong "
-        + "to \(user) as \(path) does: those that \(user) may not open, or in WAL mode not write, are skipped"
-    )
+      "\(first.name)\(more) to another user (\(first.owner)) than \(path): what \(user) may not open, or in WAL mode not "
+        + "write, is skipped")
   }
 
   private func databases() -> [(name: String, owner: uid_t)] {

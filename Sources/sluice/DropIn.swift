@@ -25,14 +25,15 @@ struct DropIn {
   init(service unit: String, _ owner: DataOwner) {
     var lines = [
       "[Service]", "DynamicUser=no", "User=\(owner.user)", "Group=\(owner.group)",
-      "Environment=\(Self.quoted("SLUICE_DATA=\(owner.path)"))", "ReadWritePaths=\(Self.quoted(owner.path))",
+      "Environment=\(Self.quoted("SLUICE_DATA=\(owner.path)"))",
+      "ReadWritePaths=\(Self.quoted("-" + owner.path))",
     ]
     let isHidden = { ($0 as [String]).contains { "\(owner.path)/".hasPrefix($0) } }
     let isHome = isHidden(["/home/", "/root/", "/run/user/"])
     // The unit hides what is there; all but this.
     if isHome { lines.append("ProtectHome=tmpfs") }
     if isHome || isHidden(["/tmp/", "/var/tmp/"]) {
-      lines.append("BindPaths=\(Self.quotedForBind(owner.path))")
+      lines.append("BindPaths=\(Self.quoted("-" + owner.path))")
     }
     self.init(.service, of: unit, lines)
   }
@@ -44,14 +45,14 @@ struct DropIn {
 
   /// systemd.syntax(7), quoting; systemd.unit(5), specifiers.
   private static func quoted(_ text: String) -> String {
-    "\"" + text.escaping(["\\", "\""], with: "\\").escaping(["%"], with: "%") + "\""
-  }
-
-  /// `BindPaths=` takes words apart at their colons, and only there undoes a backslash.
-  private static func quotedForBind(_ text: String) -> String {
-    let escaped = text.escaping(["\\", "\"", "'", ":"], with: "\\").escaping(["%"], with: "%")
-    return "\""
-      + escaped.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: #""'"'""#) + "\""
+    let escaped = text.map { character in
+      switch character {
+      case "\\", "\"": "\\\(character)"
+      case "%": "%%"
+      default: "\(character)"
+      }
+    }
+    return "\"\(escaped.joined())\""
   }
 }
 
@@ -94,11 +95,5 @@ extension DropIn {
       throw Failure(description: "\(path) cannot be removed: \(SystemError(call: "unlink", errno: errno))")
     }
     unsafe rmdir(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
-  }
-}
-
-extension String {
-  fileprivate func escaping(_ characters: Set<Character>, with mark: Character) -> String {
-    String(flatMap { characters.contains($0) ? [mark, $0] : [$0] })
   }
 }

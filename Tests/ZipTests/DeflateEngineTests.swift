@@ -3,11 +3,21 @@ import Testing
 @testable import Zip
 
 @Suite struct DeflateEngineTests {
-  @Test(arguments: Compression.allCases)
-  func `blocks joined in order are one deflate stream`(compression: Compression) throws {
+  /// Every one that some build of this package uses, as far as this one has it.
+  private static let methods: [DeflateMethod] = {
+    var methods: [DeflateMethod] = [.stored]
+    for level in Int32(1)...9 { methods.append(.zlib(DeflateParameters(level: level, memLevel: 8))) }
+    #if ISAL
+      for level in UInt32(1)...3 { methods.append(.isal(level: level)) }
+    #endif
+    return methods
+  }()
+
+  @Test(arguments: methods)
+  func `blocks joined in order are one deflate stream`(method: DeflateMethod) throws {
     let folder = try TemporaryFolder()
     for member in TestMember.variety {
-      let engine = DeflateEngine(compression)
+      let engine = DeflateEngine(method)
       let blocks = try member.blocks.map { try engine.deflate($0.data, isLast: $0.isLast) }
       let stream = try folder.write(blocks.flatMap(\.bytes), to: "stream")
       let data = try folder.write(member.data, to: "data")
@@ -21,10 +31,9 @@ import Testing
     }
   }
 
-  @Test(arguments: Compression.allCases, [0, 1, 16_383, 65_535, 65_536, DeflateEngine.blockSize])
-  func `no block is longer than it is stored, whatever is in it`(compression: Compression, count: Int) throws
-  {
-    let engine = DeflateEngine(compression)
+  @Test(arguments: methods, [0, 1, 16_383, 65_535, 65_536, DeflateEngine.blockSize])
+  func `no block is longer than it is stored, whatever is in it`(method: DeflateMethod, count: Int) throws {
+    let engine = DeflateEngine(method)
     for isLast in [false, true] {
       let block = try engine.deflate(Bytes.noise(count), isLast: isLast)
       #expect(block.bytes.count <= StoredBlocks.encodedCount(of: count, isLast: isLast))
@@ -67,6 +76,22 @@ import Testing
     }
     #expect(refusal == .blockTooLarge(byteCount: count))
   }
+
+  #if ISAL
+    @Test func `ISA-L knows the CRC-32 that zlib knows`() {
+      for count in [0, 1, 15, 16, 17, 4095, DeflateEngine.blockSize] {
+        let data = Bytes.noise(count)
+        #expect(ISAL.crc32(data) == Zlib.crc32(data))
+      }
+    }
+
+    @Test func `a code of ISA-L's comes through as an error`() {
+      let refusal = failure { () throws(ZipError) in
+        _ = try ISAL.deflate([1], isLast: true, level: 42, into: 100)
+      }
+      #expect(refusal == .isal(code: -4))
+    }
+  #endif
 
   @Test func `a code of zlib's comes through as an error`() {
     let refusal = failure { () throws(ZipError) in

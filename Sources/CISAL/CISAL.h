@@ -1,0 +1,32 @@
+#pragma once
+
+#include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
+
+// The memory that a level works in; the macros are too much for Swift.
+static inline uint32_t cisal_level_buffer_size(uint32_t level) {
+  return level == 1 ? ISAL_DEF_LVL1_DEFAULT : level == 2 ? ISAL_DEF_LVL2_DEFAULT : ISAL_DEF_LVL3_DEFAULT;
+}
+
+// struct isal_zstream holds arrays that Swift cannot import, so the call is made here.
+//
+// Returns COMP_OK, or STATELESS_OVERFLOW if the output had no room.
+static inline int cisal_deflate(
+  uint32_t level, uint8_t *level_buffer, uint32_t level_buffer_size, const uint8_t *input, uint32_t input_count,
+  int is_last, uint8_t *output, uint32_t output_capacity, uint32_t *output_count
+) {
+  struct isal_zstream stream;
+  isal_deflate_stateless_init(&stream);
+  stream.level = level;
+  stream.level_buf = level_buffer;
+  stream.level_buf_size = level_buffer_size;
+  stream.flush = is_last ? NO_FLUSH : FULL_FLUSH;
+  stream.end_of_stream = is_last ? 1 : 0;
+  stream.next_in = (uint8_t *)input;
+  stream.avail_in = input_count;
+  stream.next_out = output;
+  stream.avail_out = output_capacity;
+  int code = isal_deflate_stateless(&stream);
+  *output_count = stream.total_out;
+  return code;
+}
