@@ -22,7 +22,7 @@ struct SetupCommand: ParsableCommand {
         0 done; 1 failed; 64 the command line is wrong.
       """)
 
-  @Option(help: ArgumentHelp("The directory with the databases.", valueName: "dir"))
+  @Option(help: ArgumentHelp("The directory with the databases.", valueName: "dir"), completion: .directory)
   var data: String?
 
   @Option(

@@ -1,0 +1,69 @@
+"""What `sluice setup` would write for a directory, and what it refuses. It needs neither root nor systemd for that."""
+
+import grp
+import os
+import pwd
+
+import pytest
+
+from harness import run
+
+
+def dry_run(*arguments):
+    return run("setup", "--dry-run", *arguments, timeout=10)
+
+
+def test_the_service_runs_as_the_owner_of_the_directory_and_its_group_may_connect(tmp_path):
+    result = dry_run("--data", tmp_path, "--instance", "app", "--enable")
+    assert result.returncode == 0
+    status = tmp_path.stat()
+    for line in [
+        "# /etc/systemd/system/sluice@app.service.d/50-sluice-setup.conf",
+        f"User={pwd.getpwuid(status.st_uid).pw_name}",
+        f"Group={grp.getgrgid(status.st_gid).gr_name}",
+        f'Environment="SLUICE_DATA={tmp_path.resolve()}"',
+        f"SocketGroup={grp.getgrgid(status.st_gid).gr_name}",
+        "systemctl enable --now sluice@app.socket",
+    ]:
+        assert line in result.stdout.splitlines()
+    assert not os.path.exists("/etc/systemd/system/sluice@app.service.d")
+
+
+def test_a_path_is_quoted_as_systemd_reads_it(tmp_path):
+    directory = tmp_path / "a \"b\" 'c' 100% d\\e"
+    directory.mkdir()
+    assert f"{tmp_path}/a \\\"b\\\" 'c' 100%% d\\\\e\"\n" in dry_run("--data", directory).stdout
+
+
+def test_a_link_is_followed_now_and_not_when_the_service_starts(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    assert f'"SLUICE_DATA={tmp_path.resolve()}/real"' in dry_run("--data", tmp_path / "link").stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_database_of_another_user_is_named(tmp_path):
+    (tmp_path / "other.db").touch()
+    os.chown(tmp_path / "other.db", 12345, 12345)
+    result = dry_run("--data", tmp_path)
+    assert result.returncode == 0 and "other.db" in result.stderr and "12345" in result.stderr
+
+
+@pytest.mark.parametrize("data", ["/nowhere/at/all", "/etc/passwd", "/", "a\nb"])
+def test_a_directory_that_no_unit_can_serve_is_refused(tmp_path, data):
+    if "\n" in data:
+        data = tmp_path / data
+        data.mkdir()
+    result = dry_run("--data", data)
+    assert result.returncode == 1 and result.stdout == "" and len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "..", "é", "sluice", "x" * 91])
+def test_an_instance_that_systemd_would_not_take_is_refused(tmp_path, name):
+    result = dry_run("--data", tmp_path, f"--instance={name}")
+    assert result.returncode == 64 and "--instance" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["--data", ".", "--enable", "--remove"]])
+def test_a_command_line_without_sense_is_refused(arguments):
+    assert dry_run(*arguments).returncode == 64
