@@ -104,9 +104,8 @@ class Machine:
             return thread.submit(connect).result()
 
     def command(self, *command):
-        return [
-            "nsenter", f"--target={self.pid}", "--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup", *map(str, command)
-        ]  # fmt: skip
+        namespaces = ["--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup"]
+        return ["nsenter", f"--target={self.pid}", *namespaces, *map(str, command)]
 
     def run(self, *command, check=True, **options):
         """Runs a command to its end; with `check`, it must succeed."""

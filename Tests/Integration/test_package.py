@@ -1,4 +1,4 @@
-"""The Debian package and `sluice setup`: installed, set up for the databases of one application or of several, removed."""
+"""The Debian package and `sluice setup`: installed, set up for one application or several, upgraded, removed."""
 
 import shutil
 
