@@ -3,8 +3,8 @@
 #
 #   unshare --fork --pid --mount --uts --ipc --net  boot.sh CGROUP DIRECTORY SHARED
 #
-# CGROUP is an empty control group, DIRECTORY an empty directory, and SHARED what is to be seen as /srv. Every mount here
-# is of a namespace that ends with this process.
+# CGROUP is an empty control group, DIRECTORY an empty directory, and SHARED what is to be seen as /srv. Every mount
+# here is of a namespace that ends with this process.
 set -eu
 cgroup=$1 directory=$2 shared=$3
 

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-import data as make
 from harness import serve, wait_until
 from test_tokens import FIRST
 
