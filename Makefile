@@ -3,8 +3,8 @@
 BUILD_PACKAGES := libsqlite3-dev zlib1g-dev libsystemd-dev pkg-config
 # Not to be had on every architecture, and not needed: zlib does its work then, more slowly.
 FAST_PACKAGES := libisal-dev
-TEST_PACKAGES := curl libarchive-tools nginx p7zip-full procps python3 python3-h11 python3-httptools \
-  python3-pytest sqlite3 strace unzip util-linux
+TEST_PACKAGES := curl iproute2 libarchive-tools mount nginx p7zip-full procps prometheus python3 python3-h11 \
+  python3-httptools python3-pytest sqlite3 strace systemd unzip util-linux
 DEMO_PACKAGES := sqlite3
 PYTHON ?= /usr/bin/python3
 SLUICE := .build/release/sluice

@@ -7,6 +7,8 @@ import pytest
 
 import data as make
 import harness
+from machine import running_machine, why_not
+from service import APPLICATION, Service, install
 
 
 def pytest_collection_modifyitems(items):
@@ -64,3 +66,44 @@ def figure(record_property, capsys):
             print(f"\n  {name}: {value}")
 
     return note
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """A machine with a systemd of its own."""
+    if reason := why_not():
+        # Where the tests must count, one that does not run is one that fails.
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    shared = tmp_path_factory.mktemp("machine")
+    shared.chmod(0o755)
+    with running_machine(shared) as machine:
+        machine.run("useradd", "--system", APPLICATION)
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def installed(machine):
+    install(machine)
+    return machine
+
+
+@pytest.fixture
+def sluice(installed):
+    service = Service(installed)
+    yield service
+    service.remove()
+
+
+@pytest.fixture
+def on_machine(machine, request):
+    """Puts a data directory into the machine's /srv; its path there."""
+
+    def put(directory, owner=APPLICATION):
+        place = machine.shared / request.node.name.partition("[")[0] / directory.name
+        shutil.copytree(directory, place, symlinks=True)
+        inside = f"/srv/{place.relative_to(machine.shared)}"
+        machine.run("chown", "-R", f"{owner}:", inside)
+        return inside
+
+    yield put
+    shutil.rmtree(machine.shared / request.node.name.partition("[")[0], ignore_errors=True)

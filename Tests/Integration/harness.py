@@ -39,6 +39,12 @@ def run(*arguments, prefix=(), timeout=120, **options):
     return subprocess.run([*prefix, SLUICE, *map(str, arguments)], timeout=timeout, **options)
 
 
+def cpu_ticks(process):
+    """utime + stime of a directory in /proc, in units of 10 ms."""
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 class Server:
     """A `sluice serve` that listens."""
 
@@ -101,9 +107,7 @@ class Server:
         return paths
 
     def cpu_ticks(self):
-        """utime + stime, in units of 10 ms."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
+        return cpu_ticks(Path(f"/proc/{self.pid}"))
 
     def resident_kib(self):
         return self._status("VmRSS")

@@ -1,0 +1,143 @@
+"""The Debian package and `sluice setup`: installed, set up for one application or several, upgraded, removed."""
+
+import shutil
+
+import pytest
+
+import data as make
+from archive import Archive
+from harness import wait_until
+from service import APPLICATION, Service, build_package
+
+
+@pytest.fixture(scope="module")
+def package(machine):
+    """Its path on the machine."""
+    file = build_package()
+    shutil.copy(file, machine.shared)
+    return f"/srv/{file.name}"
+
+
+def traces(machine):
+    """What is on the machine by that name; systemd leaves the directory of a socket in /run."""
+    found = machine.run("find", "/etc", "/usr", "/var/lib", "/run", "-name", "*sluice*", "-not", "-path", "/run/sluice")
+    return set(found.stdout.splitlines())
+
+
+@pytest.fixture
+def host(machine, package):
+    """A machine on which the package is installed, and nothing set up."""
+    status = machine.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", "sluice", check=False).stdout
+    if status != "installed":
+        machine.run("dpkg", "--install", package)
+    yield machine
+    if machine.path("/usr/bin/sluice").exists():
+        for instance in ([], ["--instance", "one"], ["--instance", "other"]):
+            machine.run("sluice", "setup", *instance, "--remove")
+
+
+@pytest.fixture
+def databases(host, house, on_machine):
+    return on_machine(house)
+
+
+def owner_of_process(machine, unit):
+    pid = machine.show(unit, "MainPID")
+    return machine.run("stat", "--format=%U", f"/proc/{pid}").stdout.strip()
+
+
+def socket_of(machine, path):
+    return machine.run("stat", "--format=%F %U:%G %a", path).stdout.strip()
+
+
+def test_installed_and_set_up_it_waits_for_the_first_connection(host, databases):
+    assert host.systemctl("is-enabled", "sluice.socket", check=False) == "disabled\n", "the package enables nothing"
+    assert host.systemctl("list-units", "--no-legend", "--plain", "sluice*") == ""
+    service = Service(host)
+    host.run("sluice", "setup", "--data", databases, "--enable")
+    assert host.systemctl("is-enabled", "sluice.socket") == "enabled\n"
+    assert socket_of(host, "/run/sluice/sluice.sock") == f"socket root:{APPLICATION} 660"
+    assert service.pid == 0
+    assert Archive(service.get("/api/backup").body).manifest["complete"]
+    assert owner_of_process(host, "sluice.service") == APPLICATION
+    assert set(host.run("find", databases, "-printf", "%u\n").stdout.split()) == {APPLICATION}
+    assert "serves backups" in host.systemctl("status", "--no-pager", "--full", "sluice.service")
+
+
+def test_setup_may_be_tried_repeated_and_taken_back(host, databases):
+    before = traces(host)
+    shown = host.run("sluice", "setup", "--data", databases, "--dry-run").stdout
+    assert f"User={APPLICATION}" in shown and f'"SLUICE_DATA={databases}"' in shown
+    assert traces(host) == before
+    for _ in range(2):
+        host.run("sluice", "setup", "--data", databases, "--enable")
+        assert Service(host).get("/healthz").status == 200
+    pid = host.show("sluice.service", "MainPID")
+    host.run("sluice", "setup", "--data", databases, "--enable")
+    assert host.show("sluice.service", "MainPID") == pid, "nothing changed: nothing is started again"
+    host.run("sluice", "setup", "--remove")
+    assert host.show("sluice.service", "ActiveState") == host.show("sluice.socket", "ActiveState") == "inactive"
+    assert traces(host) == before
+
+
+def test_a_directory_that_is_not_there_is_not_set_up(host):
+    before = traces(host)
+    ended = host.run("sluice", "setup", "--data", "/srv/nowhere", "--enable", check=False)
+    assert ended.returncode == 1 and ended.stdout == ""
+    [line] = ended.stderr.splitlines()
+    assert "/srv/nowhere" in line
+    assert traces(host) == before
+
+
+def test_each_application_has_an_instance_of_its_own(host, tmp_path, on_machine):
+    for name in ("one", "other"):
+        host.run("useradd", "--system", name)
+        (tmp_path / name).mkdir()
+        make.ledger(tmp_path / name / f"{name}.db", make.WAL, accounts=10)
+        directory = on_machine(tmp_path / name, owner=name)
+        host.run("chmod", "0700", directory)
+        host.run("sluice", "setup", "--data", directory, "--instance", name, "--enable")
+    for name in ("one", "other"):
+        with Service(host).connect(f"/run/sluice/{name}.sock") as connection:
+            archive = Archive(connection.answer("GET", "/api/backup").body)
+        assert archive.manifest["complete"] and f"{name}.db" in archive.names
+        assert owner_of_process(host, f"sluice@{name}.service") == name
+        assert socket_of(host, f"/run/sluice/{name}.sock") == f"socket root:{name} 660"
+
+
+def test_purged_it_leaves_nothing(machine, package, house, on_machine):
+    machine.run("dpkg", "--purge", "sluice")
+    before = traces(machine)
+    machine.run("dpkg", "--install", package)
+    machine.run("sluice", "setup", "--data", (directory := on_machine(house)), "--enable")
+    machine.run("sluice", "setup", "--data", directory, "--instance", "one", "--enable")
+    service = Service(machine)
+    assert service.get("/healthz").status == 200
+    machine.run("dpkg", "--purge", "sluice")
+    assert traces(machine) == before
+    assert service.pid == 0
+    assert machine.systemctl("list-units", "--all", "--no-legend", "--plain", "sluice*") == ""
+
+
+@pytest.mark.parametrize("how", ["upgraded", "set up anew", "removed"])
+def test_a_download_is_finished_when_the_service_is(host, reservoir, on_machine, package, how):
+    directory = on_machine(reservoir)
+    host.run("sluice", "setup", "--data", directory, "--enable")
+    service = Service(host)
+    with service.connect() as slow:
+        response = slow.begin("/api/backup?compression=store")
+        content, pid = response.read(1000), service.pid
+        command = {
+            "upgraded": ["dpkg", "--install", package],
+            "set up anew": ["sluice", "setup", "--data", directory, "--socket-group", "root", "--enable"],
+            "removed": ["dpkg", "--remove", "sluice"],
+        }[how]
+        with host.start(*command) as process:
+            service.wait_for("ActiveState", "deactivating")
+            assert Archive(content + response.read()).manifest["complete"]
+            assert process.wait(timeout=60) == 0
+    if how == "removed":
+        wait_until(lambda: service.pid == 0, "the end of the service")
+    else:
+        assert Archive(service.get("/api/backup").body).manifest["complete"]
+        assert service.pid not in (0, pid)
