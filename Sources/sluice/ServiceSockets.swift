@@ -30,16 +30,10 @@ struct ServiceSockets {
   /// - Throws: a `Failure` that names the socket or the address.
   @Loop func listeners(isOpen: Bool) async throws(Failure) -> [Listener] {
     guard passed.isEmpty else {
-      let listeners = try adopted()
-      do {
-        if isOpen {
-          for listener in listeners { try Self.checkIsLocal(listener.address, "the passed socket") }
-        }
-      } catch {
-        await Self.refuse(listeners)
-        throw error
-      }
-      return listeners
+      let (listeners, failure) = adopted(isOpen: isOpen)
+      guard let failure else { return listeners }
+      await Self.refuse(listeners)
+      throw failure
     }
     return try addresses.map { text throws(Failure) in
       guard let address = SocketAddress(text) else { throw Failure(description: "--listen \(text)") }
@@ -50,14 +44,26 @@ struct ServiceSockets {
     }
   }
 
-  @Loop private func adopted() throws(Failure) -> [Listener] {
-    try passed.map { socket throws(Failure) in
-      do { return try Listener.adopt(socket.descriptor) } catch {
-        throw Failure(
-          description: "the socket \(socket.name) that systemd passed cannot be served: \(error); "
-            + "it needs ListenStream= and Accept=no")
+  /// Takes all over that can be, and answers what is wrong with the first that is wrong.
+  @Loop private func adopted(isOpen: Bool) -> ([Listener], Failure?) {
+    var listeners: [Listener] = []
+    var failure: Failure?
+    for socket in passed {
+      do {
+        let listener = try Listener.adopt(socket.descriptor)
+        listeners.append(listener)
+        if isOpen { try Self.checkIsLocal(listener.address, "the passed socket") }
+      } catch let error as Failure {
+        failure = failure ?? error
+      } catch {
+        failure =
+          failure
+          ?? Failure(
+            description: "the socket \(socket.name) that systemd passed cannot be served: \(error); "
+              + "it needs ListenStream= and Accept=no")
       }
     }
+    return (listeners, failure)
   }
 
   private static func checkIsLocal(_ address: SocketAddress, _ what: String) throws(Failure) {
@@ -79,7 +85,7 @@ struct ServiceSockets {
   func refuseAll() {
     guard !passed.isEmpty else { return }
     // There is a better reason to end with than what goes wrong here.
-    _ = try? Loop.run { await Self.refuse(try adopted()) }
+    try? Loop.run { await Self.refuse(adopted(isOpen: false).0) }
   }
 
   /// The same, once the sockets have been taken over.
