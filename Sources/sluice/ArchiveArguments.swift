@@ -6,7 +6,8 @@ public import Zip
 
 /// The options that say what goes into an archive: the same for every command that makes one.
 struct ArchiveArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("The directory with the databases.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("The directory with the databases.", valueName: "dir"), completion: .directory)
   var data: String
 
   @Option(
@@ -35,7 +36,9 @@ struct ArchiveArguments: ParsableArguments {
       valueName: "size"))
   var memoryBudget = ByteCount.mebibytes(64)
 
-  @Option(help: ArgumentHelp("Where copies go that memory has no room for.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Where copies go that memory has no room for.", valueName: "dir"),
+    completion: .directory)
   var spoolDirectory = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/var/tmp"
 
   @Option(
@@ -91,6 +94,10 @@ struct ArchiveArguments: ParsableArguments {
         busyTimeout: busyTimeout.value, memory: MemoryBudget(byteCount: memoryBudget.value),
         spoolDirectory: spoolDirectory),
       maximumSnapshotAge: maxSnapshotAge.value, maximumLogGrowth: maxWalGrowth.value)
+    guard !data.isEmpty else {
+      throw Failure(
+        description: "--data: give the directory with the databases (under systemd: sluice setup)")
+    }
     do { try options.checkDataDirectory() } catch { throw Failure(description: "--data: \(error)") }
     guard unsafe access(spoolDirectory, W_OK | X_OK) == 0 else {
       throw Failure(description: "--spool-directory \(spoolDirectory): no directory that can be written to")

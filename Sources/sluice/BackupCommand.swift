@@ -26,7 +26,7 @@ struct BackupCommand: ParsableCommand {
     name: [.short, .long],
     help: ArgumentHelp(
       "Where to write it; - is standard output. (default: NAME-backup-DATE.zip in this directory)",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var output: String?
 
   func run() throws {

@@ -52,7 +52,7 @@ struct Serve: ParsableCommand {
     help: ArgumentHelp(
       "A file of bearer tokens, one a line, of which a request for a backup must show one. "
         + "(default: the credential 'token' that systemd passes, if any)",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var tokenFile: String?
 
   @Flag(help: "Listen beyond this machine without any token.")
@@ -104,7 +104,7 @@ struct Serve: ParsableCommand {
         connectionCount: min(ConnectionLimits().connectionCount, max(1, descriptorLimit / 2)),
         stallTimeout: stallTimeout.value)
       let server = Server(Routes(service: service), limits, service.metrics.connections)
-      let listeners = try sockets.listeners(isOpen: tokens == nil && !allowUnauthenticated)
+      let listeners = try await sockets.listeners(isOpen: tokens == nil && !allowUnauthenticated)
       for listener in listeners { server.serve(listener) }
       let places = listeners.map { Self.url($0.address) }.joined(separator: ", ")
       put("sluice \(version) serves backups of \(archive.data) on \(places)\n", STDOUT_FILENO)

@@ -25,36 +25,45 @@ struct ServiceSockets {
 
   /// Opens all of them.
   ///
+  /// A backup is all that an application knows: without a token it is not for everyone on a network.
   /// - Parameter isOpen: whether whoever reaches them gets everything; then only this machine may.
   /// - Throws: a `Failure` that names the socket or the address.
-  @Loop func listeners(isOpen: Bool) throws(Failure) -> [Listener] {
+  @Loop func listeners(isOpen: Bool) async throws(Failure) -> [Listener] {
     guard passed.isEmpty else {
-      return try passed.map { socket throws(Failure) in try Self.adopt(socket, isOpen: isOpen) }
+      let listeners = try adopted()
+      do {
+        if isOpen {
+          for listener in listeners { try Self.checkIsLocal(listener.address, "the passed socket") }
+        }
+      } catch {
+        await Self.refuse(listeners)
+        throw error
+      }
+      return listeners
     }
     return try addresses.map { text throws(Failure) in
       guard let address = SocketAddress(text) else { throw Failure(description: "--listen \(text)") }
-      if isOpen { try Self.checkIsLocal(address, "--listen \(text)") }
+      if isOpen { try Self.checkIsLocal(address, "--listen") }
       do { return try Listener.bind(address) } catch {
         throw Failure(description: "--listen \(text): \(error)")
       }
     }
   }
 
-  @Loop private static func adopt(_ socket: PassedSocket, isOpen: Bool) throws(Failure) -> Listener {
-    let what = "the socket \(socket.name) that systemd passed"
-    let listener: Listener
-    do { listener = try Listener.adopt(socket.descriptor) } catch {
-      throw Failure(description: "\(what) cannot be served: \(error); it needs ListenStream= and Accept=no")
+  @Loop private func adopted() throws(Failure) -> [Listener] {
+    try passed.map { socket throws(Failure) in
+      do { return try Listener.adopt(socket.descriptor) } catch {
+        throw Failure(
+          description: "the socket \(socket.name) that systemd passed cannot be served: \(error); "
+            + "it needs ListenStream= and Accept=no")
+      }
     }
-    if isOpen { try checkIsLocal(listener.address, what) }
-    return listener
   }
 
-  /// A backup is all that an application knows: it is not for everyone on a network.
   private static func checkIsLocal(_ address: SocketAddress, _ what: String) throws(Failure) {
     guard !address.isLocal else { return }
     throw Failure(
-      description: "\(what): \(address) can be reached from other machines; give --token-file, or listen on "
+      description: "\(what) \(address) can be reached from other machines; give --token-file, or listen on "
         + "127.0.0.1 or a Unix socket and put nginx before it")
   }
 
@@ -69,14 +78,16 @@ struct ServiceSockets {
   /// start it again at once, and so on.
   func refuseAll() {
     guard !passed.isEmpty else { return }
-    _ = try? Loop.run {
-      let server = Server(Refusal(), ConnectionLimits())
-      for socket in passed {
-        if let listener = try? Listener.adopt(socket.descriptor) { server.serve(listener) }
-      }
-      await Loop.sleep(for: Self.acceptingTime)
-      await server.drain(timeout: Self.refusalTimeout)
-    }
+    // There is a better reason to end with than what goes wrong here.
+    _ = try? Loop.run { await Self.refuse(try adopted()) }
+  }
+
+  /// The same, once the sockets have been taken over.
+  @Loop private static func refuse(_ listeners: [Listener]) async {
+    let server = Server(Refusal(), ConnectionLimits())
+    for listener in listeners { server.serve(listener) }
+    await Loop.sleep(for: acceptingTime)
+    await server.drain(timeout: refusalTimeout)
   }
 
   private struct Refusal: RequestHandler {

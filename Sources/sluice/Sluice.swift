@@ -17,6 +17,8 @@ struct Sluice: ParsableCommand {
             Fetch one: a zip with a consistent copy of every database.
         sluice backup --data /var/lib/app -o app.zip
             The same zip without a server.
+        sudo sluice setup --data /var/lib/app --enable
+            Let systemd start the server whenever somebody asks for a backup.
 
       EXIT STATUS
         0 done; 1 failed; 3 done, but something was skipped (backup); 64 the command line is wrong.
@@ -25,17 +27,25 @@ struct Sluice: ParsableCommand {
     subcommands: [Serve.self, BackupCommand.self, Health.self, SetupCommand.self])
 
   static func main() {
-    do {
-      var command = try parseAsRoot()
-      try command.run()
-    } catch {
-      let code = exitCode(for: error)
-      // --help and --version go to standard output, as they are.
-      if code.isSuccess { exit(withError: error) }
-      let message = message(for: error)
-      if !message.isEmpty { printError("sluice: \(printable(message))") }
-      Glibc.exit(code.rawValue)
+    // The library below Swift's pool may not raise the priority of a thread of its own, unless it is root's, and
+    // would tell the system log so at every start.
+    unsafe setenv("LIBDISPATCH_LOG", "NO", 0)
+    var command: any ParsableCommand
+    do { command = try parseAsRoot() } catch {
+      // A unit with a wrong option has clients that wait, too.
+      if !exitCode(for: error).isSuccess { try? ServiceSockets(listen: []).refuseAll() }
+      leave(error)
     }
+    do { try command.run() } catch { leave(error) }
+  }
+
+  private static func leave(_ error: any Error) -> Never {
+    let code = exitCode(for: error)
+    // --help and --version go to standard output, as they are.
+    if code.isSuccess { exit(withError: error) }
+    let message = message(for: error)
+    if !message.isEmpty { printError("sluice: \(printable(message))") }
+    Glibc.exit(code.rawValue)
   }
 }
 

@@ -152,16 +152,36 @@ def test_whoever_comes_while_it_leaves_is_served_by_the_next(house, tmp_path, un
     assert set(answers) == {200} and len(answers) > 20
 
 
-def test_a_start_that_fails_tells_those_who_wait(house, tmp_path, unix):
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--data", "/nowhere"], 1, "nowhere"),
+        (["--data", ""], 1, "--data"),
+        (["--data", "/", "--token-file", "/dev/null"], 1, "token"),
+        (["--data", "/", "--nonsense"], 64, "nonsense"),
+    ],
+)
+def test_a_start_that_fails_tells_those_who_wait(tmp_path, unix, arguments, status, words):
+    """Left in the queue, they would have systemd start the service again, and again."""
     manager = Manager(tmp_path, unix)
-    with Connection(unix.getsockname()) as connection:
+    refused(manager, unix.getsockname(), arguments, status, words)
+
+
+def test_a_socket_that_others_reach_is_not_served_without_a_token(house, tmp_path):
+    with socket.create_server(("0.0.0.0", 0)) as open_to_all:
+        place = ("127.0.0.1", open_to_all.getsockname()[1])
+        refused(Manager(tmp_path, open_to_all), place, ["--data", house], 1, "--token-file")
+
+
+def refused(manager, place, arguments, status, words):
+    with Connection(place) as connection:
         connection.request("GET", "/api/backup")
-        process = manager.start(harness.SLUICE, "serve", "--data", tmp_path / "nowhere")
+        process = manager.start(harness.SLUICE, "serve", *arguments)
         response = connection.getresponse()
         assert response.status == 503 and b"could not be started" in response.read()
     output, _ = process.communicate(timeout=10)
-    assert process.returncode == 1
-    assert len(output.splitlines()) == 1 and "nowhere" in output
+    assert process.returncode == status
+    assert len(output.splitlines()) == 1 and words in output
     assert not manager.hears("READY=1")
 
 
