@@ -74,9 +74,7 @@ def machine(tmp_path_factory):
     if reason := why_not():
         # Where the tests must count, one that does not run is one that fails.
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    shared = tmp_path_factory.mktemp("machine")
-    shared.chmod(0o755)
-    with running_machine(shared) as machine:
+    with running_machine(tmp_path_factory.mktemp("machine")) as machine:
         machine.run("useradd", "--system", APPLICATION)
         yield machine
 

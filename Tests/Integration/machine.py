@@ -3,9 +3,7 @@
 import ctypes
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +32,14 @@ def control_groups():
     return next((Path(mount[1]) for mount in mounts if mount[2] == "cgroup2"), None)
 
 
+def remove(cgroup):
+    """Removes a control group and all below it; whether it is gone."""
+    for directory, _, _ in os.walk(cgroup, topdown=False):
+        with suppress(OSError):  # somebody in it has not died yet
+            os.rmdir(directory)
+    return not cgroup.exists()
+
+
 class Machine:
     """What it changes is gone with it, but for its /srv, which is `shared`, a directory of this machine."""
 
@@ -45,7 +51,7 @@ class Machine:
         # Nobody is left behind, however the tests end: each is killed when its parent dies.
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig=KILL", "unshare", *namespaces, BOOT, self.cgroup, directory, self.shared],
-            stdin=subprocess.DEVNULL, stdout=(log := Path(directory) / "log").open("wb"), stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, stdout=(log := directory / "log").open("wb"), stderr=subprocess.STDOUT,
         )  # fmt: skip
 
         def is_up():
@@ -66,14 +72,7 @@ class Machine:
         self.process.wait()
         with suppress(FileNotFoundError):
             (self.cgroup / "cgroup.kill").write_text("1")
-
-        def is_gone():
-            for directory, _, _ in os.walk(self.cgroup, topdown=False):
-                with suppress(OSError):  # somebody in it has not died yet
-                    os.rmdir(directory)
-            return not self.cgroup.exists()
-
-        wait_until(is_gone, "the machine's processes to be gone")
+        wait_until(lambda: remove(self.cgroup), "the machine's processes to be gone")
 
     def path(self, path):
         """A file of the machine, as it is called on this one."""
@@ -135,14 +134,19 @@ class Machine:
 
 
 @contextmanager
-def running_machine(shared):
-    cgroup = control_groups() / f"sluice-tests.{os.getpid()}"
-    cgroup.mkdir()
+def running_machine(directory):
+    """A machine that has its files in an empty directory of this one."""
+    prefix = "sluice-tests."
+    for left in control_groups().glob(f"{prefix}*"):
+        if not Path("/proc", left.name.removeprefix(prefix)).exists():
+            remove(left)  # of tests that were killed
+    (cgroup := control_groups() / f"{prefix}{os.getpid()}").mkdir()
+    (booting := directory / "boot").mkdir()
+    (shared := directory / "srv").mkdir()
+    directory.chmod(0o755)
     machine = Machine(cgroup, shared)
-    directory = tempfile.mkdtemp(prefix="machine.")
     try:
-        machine.boot(directory)
+        machine.boot(booting)
         yield machine
     finally:
         machine.halt()
-        shutil.rmtree(directory)
