@@ -75,6 +75,7 @@ public actor BackupSession {
   }
 
   // The writing end.
+  private var hasBegun = false
   private var writtenItem = 0
   private var writer: ZipWriter? = ZipWriter()
 
@@ -233,6 +234,13 @@ public actor BackupSession {
   private func produce() async throws(BackupError) -> [UInt8]? {
     guard writer != nil else { return nil }
     var chunk: [UInt8] = []
+    if !hasBegun {
+      hasBegun = true
+      try fillWindow()
+      // The first bytes are known before anything has been compressed: a client need not wait for them.
+      try begin(items[0], into: &chunk)
+      return chunk
+    }
     repeat {
       guard !Task.isCancelled else { throw .cancelled }
       try fillWindow()
@@ -241,10 +249,7 @@ public actor BackupSession {
         return chunk
       }
       let block = window.removeFirst()
-      if block.isFirst {
-        let entry = items[writtenItem].entry
-        try zip { (writer) throws(ZipError) in try writer?.begin(entry, into: &chunk) }
-      }
+      if block.isFirst, writtenItem > 0 { try begin(items[writtenItem], into: &chunk) }
       let deflated = try await Self.value(of: block.compressed)
       // While this waited for the compressor, a limit may have ended the session.
       if let failure { throw failure }
@@ -261,6 +266,10 @@ public actor BackupSession {
       }
     } while chunk.count < Self.chunkSize
     return chunk
+  }
+
+  private func begin(_ item: Item, into chunk: inout [UInt8]) throws(BackupError) {
+    try zip { (writer) throws(ZipError) in try writer?.begin(item.entry, into: &chunk) }
   }
 
   /// Reads blocks and hands them to the compressors until the window is full.
