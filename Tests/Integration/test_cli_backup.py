@@ -91,17 +91,17 @@ def test_a_file_that_is_there_is_replaced_when_the_new_one_is_whole(house, tmp_p
     assert Archive(file).manifest["complete"]
 
 
-def start_large_backup(large, directory):
+def start_large_backup(large, directory, prefix=()):
     """A backup in the middle of its work: something of it is on the disk already."""
     file = directory / "file.zip"
     file.write_text("the backup of yesterday")
     arguments = ["backup", "--data", large, "-o", file, "--compression", "best"]
-    process = subprocess.Popen([harness.SLUICE, *arguments], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*prefix, harness.SLUICE, *arguments], stderr=subprocess.PIPE, text=True)
     wait_until(lambda: any(other.stat().st_size for other in directory.iterdir() if other != file), "a partial file")
     return process, file
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_everything_as_it_was(large, tmp_path, number):
     process, file = start_large_backup(large, tmp_path)
     process.send_signal(number)
@@ -110,6 +110,21 @@ def test_a_signal_leaves_everything_as_it_was(large, tmp_path, number):
     assert len(errors.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file.zip"]
     assert file.read_text() == "the backup of yesterday"
+
+
+def test_a_terminal_that_closes_is_ignored_under_nohup(large, tmp_path):
+    process, file = start_large_backup(large, tmp_path, prefix=["nohup"])
+
+    def written():
+        return sum(path.stat().st_size for path in tmp_path.iterdir())
+
+    process.send_signal(signal.SIGHUP)
+    before = written()
+    # It goes on: only what it is told afterwards ends it.
+    wait_until(lambda: written() > before + (4 << 20), "more of it")
+    process.terminate()
+    process.communicate(timeout=10)
+    assert [path.name for path in tmp_path.iterdir()] == ["file.zip"]
 
 
 def test_even_a_kill_leaves_no_partial_file_under_that_name(large, tmp_path):
