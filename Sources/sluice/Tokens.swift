@@ -36,7 +36,8 @@ struct Tokens {
   ///
   /// - Throws: a `Failure` that says what is wrong with the file, and nothing of what is in it.
   init(file path: String) throws {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    // A pipe that nobody writes to must not be waited for.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw Failure(
         description: "the token file \(path) cannot be read: \(unsafe String(cString: strerror(errno)))")
