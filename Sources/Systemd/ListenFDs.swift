@@ -21,6 +21,7 @@ public struct ListenFDsError: Error, Sendable, CustomStringConvertible {
 /// the variables of the environment are removed, so that no child takes them for its own.
 /// - Throws: when the variables are there and say nonsense.
 public func listenFDs() throws(ListenFDsError) -> [PassedSocket] {
+  let isPassed = unsafe getenv("LISTEN_PID") != nil || getenv("LISTEN_FDS") != nil
   var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
   let count = unsafe sd_listen_fds_with_names(1, &names)
   defer { unsafe free(names) }
@@ -28,6 +29,11 @@ public func listenFDs() throws(ListenFDsError) -> [PassedSocket] {
     throw ListenFDsError(
       description: "LISTEN_PID, LISTEN_FDS or LISTEN_FDNAMES cannot be read (errno \(-count)): "
         + "start the service through its socket unit, or unset them")
+  }
+  guard count > 0 || !isPassed else {
+    throw ListenFDsError(
+      description: "LISTEN_PID and LISTEN_FDS are there, but pass no socket to this process (\(getpid())): "
+        + "let the unit start it directly, or unset them")
   }
   return (0..<Int(count)).map { index in
     var name = "unknown"

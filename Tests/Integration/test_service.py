@@ -185,6 +185,34 @@ def refused(manager, place, arguments, status, words):
     assert not manager.hears("READY=1")
 
 
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LISTEN_PID": "1", "LISTEN_FDS": "1"}, {"LISTEN_FDS": "1"}, {"LISTEN_PID": "OUR", "LISTEN_FDS": "0"},
+        {"LISTEN_PID": "OUR", "LISTEN_FDS": "x"}, {"LISTEN_PID": "x", "LISTEN_FDS": "1"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_variables_that_pass_it_nothing_are_named_in_one_line(house, environment):
+    """LISTEN_PID is somebody else's where a script stands between the manager and the service."""
+    variables = " ".join(f"{name}={value}" for name, value in environment.items()).replace("OUR", "$$")
+    command = f'{variables} exec {harness.SLUICE} serve --data "{house}" --listen 127.0.0.1:0'
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert "LISTEN_PID" in line and "LISTEN_FDS" in line
+
+
+def test_a_connection_that_was_accepted_already_is_none_to_listen_on(house, tmp_path):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = Manager(tmp_path, theirs).start(harness.SLUICE, "serve", "--data", house)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    [line] = output.splitlines()
+    assert "Accept=no" in line
+
+
 @pytest.mark.parametrize("arguments", [[], ["--idle-exit", "1s"]])
 def test_a_start_without_the_sockets_that_it_needs_fails(house, tmp_path, arguments):
     environment = os.environ | {"NOTIFY_SOCKET": str(tmp_path / "none")}

@@ -1,6 +1,10 @@
 """The units as systemd itself judges them."""
 
+import re
+
 import pytest
+
+from harness import ROOT, run
 
 UNITS = ["sluice.service", "sluice.socket", "sluice@one.service", "sluice@one.socket", "sluice-pull.service"]
 EXPOSURE = 15  # of 100; systemd-analyze(1)
@@ -19,3 +23,11 @@ def test_a_service_has_little_that_it_does_not_need(installed, unit):
         "systemd-analyze", "security", "--no-pager", "--offline=true", f"--threshold={EXPOSURE}", unit, check=False
     )
     assert ended.returncode == 0, ended.stdout
+
+
+def test_the_settings_explain_every_option():
+    explained = (ROOT / "deploy/sluice.env").read_text()
+    options = re.findall(r"(?<!\S)--[a-z-]+", run("serve", "--help").stdout.partition("OPTIONS:")[2])
+    assert len(options) > 15
+    for option in {*options} - {"--data", "--help", "--version"}:
+        assert re.search(rf"^#   {option}\b", explained, re.MULTILINE), option
