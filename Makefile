@@ -77,19 +77,19 @@ bench: build ## Measure against the replaced method; rewrites the table in Tests
 # Half of the program are symbols for a debugger. What an administrator has written in SYSCONFDIR stays.
 install: ## Install what was built below PREFIX=/usr/local: program, units, manual, completions.
 	@test -x $(SLUICE) || { echo "build it first: make build" >&2; exit 1; }
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/systemd/system share/man/man1 share/doc/sluice \
+	umask 022; install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/systemd/system share/man/man1 share/doc/sluice \
 	  share/bash-completion/completions share/zsh/vendor-completions share/fish/vendor_completions.d) \
 	  $(DESTDIR)$(SYSCONFDIR)/default
 	install -m 755 $(SLUICE) deploy/pull/sluice-pull $(DESTDIR)$(PREFIX)/bin
 	strip $(DESTDIR)$(PREFIX)/bin/sluice
-	for unit in $(UNITS); do sed -e 's|=/usr/bin/sluice|=$(PREFIX)/bin/sluice|' deploy/*/$$unit \
+	umask 022; for unit in $(UNITS); do sed -e 's|=/usr/bin/sluice|=$(PREFIX)/bin/sluice|' deploy/*/$$unit \
 	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done
 	for file in $(DEFAULTS); do target=$(DESTDIR)$(SYSCONFDIR)/default/$$(basename $$file .env); \
 	  test -e $$target || install -m 644 $$file $$target; done
-	deploy/manual $(SLUICE) | gzip -9n >$(DESTDIR)$(PREFIX)/share/man/man1/sluice.1.gz
-	$(SLUICE) --generate-completion-script bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice
-	$(SLUICE) --generate-completion-script zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sluice
-	$(SLUICE) --generate-completion-script fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sluice.fish
+	umask 022; deploy/manual $(SLUICE) | gzip -9n >$(DESTDIR)$(PREFIX)/share/man/man1/sluice.1.gz
+	umask 022; $(SLUICE) --generate-completion-script bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice
+	umask 022; $(SLUICE) --generate-completion-script zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sluice
+	umask 022; $(SLUICE) --generate-completion-script fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sluice.fish
 	install -m 644 README.md deploy/nginx/sluice.conf $(DESTDIR)$(PREFIX)/share/doc/sluice
 
 uninstall: ## Remove what install put there; SYSCONFDIR/default stays if it was changed.

@@ -77,9 +77,14 @@ extension BackupError: CustomStringConvertible {
   }
 }
 
-/// Text from outside, fit for one line of a log or a message: control characters become `?`.
+/// Text from outside, fit for one line of a log or a message: what ends a line or changes how it is shown becomes `?`.
 public func printable(_ text: String) -> String {
   String(
-    String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 })
-  )
+    String.UnicodeScalarView(
+      text.unicodeScalars.map { scalar in
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: "?"
+        default: scalar
+        }
+      }))
 }

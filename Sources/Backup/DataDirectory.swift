@@ -78,17 +78,21 @@ struct DataDirectory {
   /// either would be torn.
   ///
   /// A `-shm` must not be opened at all while its database is pinned. So a file is looked into only if it can be none:
-  /// by its name, when it has no other; else by what it is.
+  /// by its name, when it has no other and there is no database that it could be of; else by what it is.
   ///
   /// - Parameter asked: the paths included by name, of which none is left out silently.
   private mutating func sortOutFiles(asked: Set<[UInt8]>) {
     var others: [Candidate] = []
     for file in files {
-      let mayBeLooked = file.status.linkCount == 1 && Self.database(ofCompanion: file.name) == nil
-      if mayBeLooked, PlainFile.isDatabase(file.path) { databases.append(file) } else { others.append(file) }
+      let mayBeLookedInto = file.status.linkCount == 1 && !isBesideItsDatabase(file.name)
+      if mayBeLookedInto, PlainFile.isDatabase(file.path) {
+        databases.append(file)
+      } else {
+        others.append(file)
+      }
     }
     files.removeAll()
-    let names = Set(databases.map { Array($0.name.utf8) })
+    var names = Set(databases.map { Array($0.name.utf8) })
     let inUse = Set(
       databases.flatMap { database in
         ([""] + Self.companionSuffixes).compactMap {
@@ -102,11 +106,18 @@ struct DataDirectory {
       } else if file.status.linkCount > 1,
         inUse.contains(file.status.identity) || PlainFile.isDatabase(file.path)
       {
+        names.insert(Array(file.name.utf8))
         skip(file.name, .hardLink, "it is a database, or what belongs to one, that has another name as well")
       } else {
         files.append(file)
       }
     }
+  }
+
+  /// Whether a file is called as the log, the index or the journal of one that is there.
+  private func isBesideItsDatabase(_ name: String) -> Bool {
+    guard let database = Self.database(ofCompanion: name) else { return false }
+    return (try? FileSystem.status("\(path)/\(String(decoding: database, as: UTF8.self))")) != nil
   }
 
   private static let companionSuffixes = ["-wal", "-shm", "-journal"]

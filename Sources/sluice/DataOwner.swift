@@ -8,6 +8,8 @@ struct DataOwner {
   /// Names, or numbers where there is no name that a unit may have.
   let user: String
   let group: String
+  /// Who may connect to the socket: no more than may read the directory.
+  let socketGroup: String
   /// What an administrator should know before it surprises him.
   private(set) var warnings: [String] = []
 
@@ -45,7 +47,23 @@ struct DataOwner {
     let isRoots = status.st_gid == 0 && status.st_uid != 0
     let gid = isRoots ? unsafe entry?.pointee.pw_gid ?? status.st_uid : status.st_gid
     group = unsafe Self.name(getgrgid(gid)?.pointee.gr_name, or: gid)
+    socketGroup = Self.socketGroup(of: status, named: group)
+    if socketGroup == "root" {
+      warnings.append(
+        "only root may connect: the group of \(path) cannot read it, or stands for nobody; see --socket-group"
+      )
+    }
     warnOfOwners(status.st_uid)
+  }
+
+  /// Debian's `nogroup` is the group of all daemons that have none of their own.
+  private static let noGroup: gid_t = 65534
+
+  /// The directory's own group if that may read it and is somebody's, else root's.
+  private static func socketGroup(of status: stat, named name: String) -> String {
+    let mayRead = status.st_mode & (S_IRGRP | S_IXGRP) == S_IRGRP | S_IXGRP
+    let isSomebodys = status.st_gid != 0 && status.st_gid != noGroup && gid_t(name) == nil
+    return mayRead && isSomebodys ? name : "root"
   }
 
   private mutating func warnOfOwners(_ owner: uid_t) {

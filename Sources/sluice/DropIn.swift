@@ -28,13 +28,11 @@ struct DropIn {
       "Environment=\(Self.quoted("SLUICE_DATA=\(owner.path)"))",
       "ReadWritePaths=\(Self.quoted("-" + owner.path))",
     ]
-    let isHidden = { ($0 as [String]).contains { "\(owner.path)/".hasPrefix($0) } }
-    let isHome = isHidden(["/home/", "/root/", "/run/user/"])
-    // The unit hides what is there; all but this.
-    if isHome { lines.append("ProtectHome=tmpfs") }
-    if isHome || isHidden(["/tmp/", "/var/tmp/"]) {
-      lines.append("BindPaths=\(Self.quoted("-" + owner.path))")
-    }
+    // The unit hides what is there. No bind mount shows this directory alone: systemd would follow whatever link its
+    // owner had put in its place, as root.
+    let isBelow = { ($0 as [String]).contains { "\(owner.path)/".hasPrefix($0) } }
+    if isBelow(["/home/", "/root/", "/run/user/"]) { lines.append("ProtectHome=read-only") }
+    if isBelow(["/tmp/", "/var/tmp/"]) { lines += ["PrivateTmp=no", "ReadWritePaths=/var/tmp"] }
     self.init(.service, of: unit, lines)
   }
 

@@ -103,8 +103,13 @@ final class LogOutput: Sendable {
 extension LogOutput.Line {
   /// The message and its fields, for people: `backup sent client=127.0.0.1:5000 bytes=1024`.
   private var summary: String {
-    ([message] + fields.map { "\($0.name)=\($0.value.contains(" ") ? "\"\($0.value)\"" : $0.value)" })
-      .joined(separator: " ")
+    ([message] + fields.map { "\($0.name)=\(Self.quoted($0.value))" }).joined(separator: " ")
+  }
+
+  /// What a name or a client put into a value must not look like another field.
+  private static func quoted(_ value: String) -> String {
+    guard value.contains(where: { " \"\\=".contains($0) }) else { return value }
+    return "\"\(value.map { "\"\\".contains($0) ? "\\\($0)" : "\($0)" }.joined())\""
   }
 
   fileprivate var text: String { "\(time) \(level): \(summary)\n" }

@@ -118,11 +118,6 @@ struct Serve: ParsableCommand {
       logger.info(
         "stopping", metadata: ["reason": "\(reason)", "running_backups": "\(service.runningBackups.count)"])
       Notify.stopping(status: service.status, within: drainTimeout.value + Self.stopMargin)
-      Loop.start {
-        let signals = try Signals([SIGTERM, SIGINT])
-        _ = try await signals.next()
-        _exit(1)
-      }
       await server.drain(timeout: drainTimeout.value)
       for listener in listeners { listener.removePath() }
       await output.flush()
@@ -132,7 +127,7 @@ struct Serve: ParsableCommand {
   /// What the end takes beyond the drain timeout, at the most.
   private static let stopMargin = Duration.seconds(5)
 
-  /// Waits until there is a reason to end, and answers it.
+  /// Waits until there is a reason to end, and answers it; the second signal ends the process there and then.
   @Loop private func ending(_ server: Server<Routes>) async throws -> String {
     let ended = Condition()
     var reason: String?
@@ -141,6 +136,8 @@ struct Serve: ParsableCommand {
       let signal = try await signals.next()
       reason = reason ?? "signal \(signal)"
       ended.notify()
+      _ = try await signals.next()
+      _exit(1)
     }
     if let idleExit {
       Loop.start {

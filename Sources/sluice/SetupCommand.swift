@@ -9,8 +9,8 @@ struct SetupCommand: ParsableCommand {
     abstract: "Set the systemd units up for a data directory.",
     discussion: """
       Looks who owns the directory and writes drop-ins for sluice.service and sluice.socket: the service runs as
-      the owner and may write there only; the directory's group may connect. It shows what it writes. It may be
-      repeated.
+      the owner and may write there only; the directory's group may connect, if it may read there. It shows what it
+      writes. It may be repeated.
 
       EXAMPLES
         sluice setup --data /var/lib/app --enable
@@ -33,7 +33,7 @@ struct SetupCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Who may connect and so get everything, such as nginx's www-data. (default: the directory's group)",
+      "Who may connect and so get everything, such as nginx's www-data. (default: the directory's group if it may read it, else root)",
       valueName: "group"))
   var socketGroup: String?
 
@@ -51,11 +51,11 @@ struct SetupCommand: ParsableCommand {
     guard !(enable && remove) else { throw ValidationError("--enable and --remove: give one of them") }
     guard let instance else { return }
     // systemd.unit(5); the socket's path must fit into sun_path, unix(7).
-    let isName = instance.utf8.allSatisfy { isalnum(CInt($0)) != 0 || ":-_.\\@".utf8.contains($0) }
+    let isName = instance.utf8.allSatisfy { isalnum(CInt($0)) != 0 || "-_.\\@".utf8.contains($0) }
     guard isName, (1...90).contains(instance.utf8.count), !instance.hasPrefix("."), instance != "sluice"
     else {
       throw ValidationError(
-        "--instance \(instance): give a name of letters, digits and :-_.\\@ that is not sluice, such as app; "
+        "--instance \(instance): give a name of letters, digits and -_.\\@ that is not sluice, such as app; "
           + "systemd-escape makes one")
     }
   }
@@ -81,7 +81,7 @@ struct SetupCommand: ParsableCommand {
     }
     var isChanged = false
     for dropIn in [
-      DropIn(service: unit, owner), DropIn(socket: unit, group: socketGroup ?? owner.group),
+      DropIn(service: unit, owner), DropIn(socket: unit, group: socketGroup ?? owner.socketGroup),
     ] {
       let isNew = !dropIn.isInstalled
       put("# \(dropIn.path)\(isNew ? "" : " (unchanged)")\n\(dropIn.content)\n", STDOUT_FILENO)

@@ -30,6 +30,7 @@ struct Sluice: ParsableCommand {
     // The library below Swift's pool may not raise the priority of a thread of its own, unless it is root's, and
     // would tell the system log so at every start.
     unsafe setenv("LIBDISPATCH_LOG", "NO", 0)
+    openStandardStreams()
     var command: any ParsableCommand
     do { command = try parseAsRoot() } catch {
       // A unit with a wrong option has clients that wait, too.
@@ -37,6 +38,15 @@ struct Sluice: ParsableCommand {
       leave(error)
     }
     do { try command.run() } catch { leave(error) }
+  }
+
+  /// Gives the numbers of streams that were closed to nothing, lest the next file or socket of ours should get them, and
+  /// the log be written into it.
+  private static func openStandardStreams() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest number that is free, which this one is.
+      _ = unsafe open("/dev/null", O_RDWR)
+    }
   }
 
   private static func leave(_ error: any Error) -> Never {

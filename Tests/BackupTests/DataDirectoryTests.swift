@@ -40,12 +40,18 @@ struct DataDirectoryTests {
   }
 
   @Test func `knows a database in an included directory by what is in it`() throws {
-    for name in ["extra/x.sqlite", "extra/deep/noname"] { try folder.database(name) }
+    for name in ["extra/x.sqlite", "extra/deep/noname", "extra/notes-wal", "extra/plan-shm"] {
+      try folder.database(name)
+    }
+    try folder.write("extra/notes-wal-shm")
     for suffix in ["-wal", "-shm", "-journal"] { try folder.write("extra/x.sqlite" + suffix) }
     try folder.write("extra/short", Array("SQLite format".utf8))
     try folder.write("extra/text", Array("SQLite format 3, explained".utf8))
     let directory = try look()
-    #expect(directory.databases.map(\.name) == ["extra/deep/noname", "extra/x.sqlite"])
+    #expect(
+      directory.databases.map(\.name) == [
+        "extra/deep/noname", "extra/notes-wal", "extra/plan-shm", "extra/x.sqlite",
+      ])
     #expect(directory.files.map(\.name) == ["extra/short", "extra/text"])
     #expect(directory.skipped.isEmpty)
   }
@@ -69,6 +75,7 @@ struct DataDirectoryTests {
     try link(folder.path + "/a.db-wal", "log")
     try link(folder.path + "/extra/plain", "same")
     try link(elsewhere.path + "/live", "live")
+    try folder.write("extra/live-wal")
     let directory = try look()
     #expect(directory.databases.isEmpty)
     #expect(directory.files.map(\.name) == ["extra/plain", "extra/same"])

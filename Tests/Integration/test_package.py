@@ -64,6 +64,16 @@ def test_installed_and_set_up_it_waits_for_the_first_connection(host, databases)
     assert "serves backups" in host.systemctl("status", "--no-pager", "--full", "sluice.service")
 
 
+@pytest.mark.parametrize("place", ["/home/somebody/app", "/root/app", "/var/tmp/app", "/tmp/app"])
+def test_a_directory_in_a_place_that_the_unit_hides_is_served(host, databases, place):
+    host.run("mkdir", "-p", place)
+    host.run("chmod", "o+x", "/home", "/root")
+    host.run("cp", "--archive", f"{databases}/.", place)
+    host.run("chown", "--reference", databases, place)
+    host.run("sluice", "setup", "--data", place, "--enable")
+    assert Archive(Service(host).get("/api/backup").body).manifest["complete"]
+
+
 def test_setup_may_be_tried_repeated_and_taken_back(host, databases):
     before = traces(host)
     shown = host.run("sluice", "setup", "--data", databases, "--dry-run").stdout
@@ -95,7 +105,7 @@ def test_each_application_has_an_instance_of_its_own(host, tmp_path, on_machine)
         (tmp_path / name).mkdir()
         make.ledger(tmp_path / name / f"{name}.db", make.WAL, accounts=10)
         directory = on_machine(tmp_path / name, owner=name)
-        host.run("chmod", "0700", directory)
+        host.run("chmod", "0750", directory)
         host.run("sluice", "setup", "--data", directory, "--instance", name, "--enable")
     for name in ("one", "other"):
         with Service(host).connect(f"/run/sluice/{name}.sock") as connection:

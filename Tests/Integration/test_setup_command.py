@@ -49,6 +49,20 @@ def test_a_database_of_another_user_is_named(tmp_path):
     assert result.returncode == 0 and "other.db" in result.stderr and "12345" in result.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+@pytest.mark.parametrize(
+    ("group", "mode", "expected"),
+    [("www-data", 0o750, "www-data"), ("www-data", 0o700, "root"), ("nogroup", 0o755, "root"), (12345, 0o750, "root")],
+)
+def test_no_more_may_connect_than_may_read_the_directory(tmp_path, group, mode, expected):
+    os.chown(tmp_path, 33, group if isinstance(group, int) else grp.getgrnam(group).gr_gid)
+    tmp_path.chmod(mode)
+    result = dry_run("--data", tmp_path)
+    assert f"SocketGroup={expected}" in result.stdout.splitlines()
+    assert ("--socket-group" in result.stderr) == (expected == "root")
+    assert "SocketGroup=adm" in dry_run("--data", tmp_path, "--socket-group", "adm").stdout.splitlines()
+
+
 @pytest.mark.parametrize("data", ["/nowhere/at/all", "/etc/passwd", "/", "a\nb"])
 def test_a_directory_that_no_unit_can_serve_is_refused(tmp_path, data):
     if "\n" in data:
