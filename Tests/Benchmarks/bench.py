@@ -70,7 +70,8 @@ def machine():
     with open("/proc/cpuinfo") as file:
         model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "unknown")
     engine = "ISA-L" if "libisal" in say("ldd", SLUICE) else "zlib"
-    packages = say("dpkg-query", "-W", "-f", "${Package} ${Version}, ", "nginx", "pigz", "zip", "python3-zipstream-ng")
+    query = ["dpkg-query", "-W", "-f", "${Package} ${Version}, ", "nginx", "pigz", "zip", "python3-zipstream-ng"]
+    packages = subprocess.run(query, capture_output=True, text=True).stdout  # of those that there are
     return (
         f"{os.cpu_count()} cores of {model}, Linux {platform.release()}; {say(SLUICE, '--version')} with {engine}; "
         f"SQLite {say('sqlite3', '--version').split()[0]}, {say('go', 'version').split()[2]}, {packages.rstrip(', ')}"
