@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Measures Sluice beside other ways to the same archive, on the same data in the same run: RESULTS.md and its pictures.
 
-    make bench                  256 MB, half an hour on two cores
-    make bench BENCH=full       2 GB as well, and 15 GB of disk
+    make bench                  256 MB
+    make bench BENCH=full       2 GB as well
 
 The exit status is 1 if Sluice was slower than the method that it replaces.
 """
@@ -90,7 +90,8 @@ def main():
     lines = [
         "# Results", "",
         f"    /usr/bin/python3 Tests/Benchmarks/bench.py {' '.join(sys.argv[1:])}".rstrip(), "",
-        f"wrote this on {time.strftime('%-d %B %Y')}. {machine()}. Load average at the start: {os.getloadavg()[0]:.1f}.",
+        f"wrote this on {time.strftime('%-d %B %Y')}. {machine()}.",
+        f"Load average at the start: {os.getloadavg()[0]:.1f}.",
         f"Medians of {options.rounds} rounds that take turns, with the least and the greatest.",
         "What the words mean: [README.md](README.md).", "",
     ]  # fmt: skip

@@ -204,7 +204,7 @@ def field(data, work):
     )  # fmt: skip
     if subprocess.run([sys.executable, "-c", "import zipstream"], stderr=subprocess.DEVNULL).returncode == 0:
         yield Pipeline(
-            "zipstream-ng", "`Connection.backup` of each database in Python, then zipstream-ng at level 6", unzips, data,
+            "zipstream-ng", "`Connection.backup` of each database in Python, then zipstream-ng, level 6", unzips, data,
             script=f"exec {sys.executable} {HERE}/zipstreamed.py",
         )  # fmt: skip
     command = (SLUICE, "serve", "--data", data, "--listen", "127.0.0.1:0")

@@ -93,7 +93,7 @@ def writers(folder, noticed, patience):
     head = [""] + [f"{mode} {what}" for mode in its.times for what in ("p50", "p99", "worst", "errors")]
     return [
         "## Writers", "", "![the p99 of the table below as a picture](RESULTS-writers.svg)", "",
-        "The replaced method turns every database that it reads into WAL; so its second writer writes to one as well.", "",
+        "The replaced method turns every database that it reads into WAL: both its writers write to such.", "",
         *table([*head, f"backups done, {patience} s for each"], rows),
     ]  # fmt: skip
 
