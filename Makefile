@@ -5,6 +5,9 @@ BUILD_PACKAGES := libsqlite3-dev zlib1g-dev libsystemd-dev pkg-config
 FAST_PACKAGES := libisal-dev
 TEST_PACKAGES := curl iproute2 libarchive-tools mount nginx p7zip-full procps prometheus python3 python3-h11 \
   python3-httptools python3-pytest sqlite3 strace systemd unzip util-linux
+BENCH_PACKAGES := binutils curl gcc golang-go libsqlite3-dev nginx pigz python3 sqlite3 strace tar unzip valgrind zip
+# Measured too where it is to be had.
+RIVAL_PACKAGES := python3-zipstream-ng
 DEMO_PACKAGES := sqlite3
 PYTHON ?= /usr/bin/python3
 SLUICE := .build/release/sluice
@@ -37,10 +40,10 @@ define install
 	fi
 endef
 
-.PHONY: help setup build run test unit integration bench install uninstall deb lint format clean
+.PHONY: help setup build run test unit integration bench bench-check install uninstall deb lint format clean
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## Install the system packages that a build needs, if they are missing.
 	$(call install,$(BUILD_PACKAGES))
@@ -70,9 +73,14 @@ integration: build # End to end, against the real program.
 	$(if $(shell command -v java),,$(call install,default-jdk-headless))
 	SLUICE=$(SLUICE) $(PYTHON) -m pytest -q Tests/Integration
 
-bench: build ## Measure against the replaced method; rewrites the table in Tests/Benchmarks/README.md.
-	$(call install,$(TEST_PACKAGES) golang-go)
-	SLUICE=$(SLUICE) $(PYTHON) Tests/Benchmarks/bench.py
+bench: build ## Measure beside other methods: Tests/Benchmarks/RESULTS.md. BENCH=full: 2 GB as well.
+	$(call install,$(BENCH_PACKAGES))
+	-$(call install,$(RIVAL_PACKAGES))
+	SLUICE=$(SLUICE) $(PYTHON) Tests/Benchmarks/bench.py $(if $(filter full,$(BENCH)),--mebibytes 256 2048)
+
+bench-check: build ## Compare instructions, system calls and memory with Tests/Benchmarks/counts.json.
+	$(call install,$(BENCH_PACKAGES))
+	SLUICE=$(SLUICE) $(PYTHON) Tests/Benchmarks/counts.py
 
 # Half of the program are symbols for a debugger. What an administrator has written in SYSCONFDIR stays.
 install: ## Install what was built below PREFIX=/usr/local: program, units, manual, completions.

@@ -1,10 +1,11 @@
-"""A data directory as the mothership has it, of a size to be measured: telemetry, JSON events, blobs."""
+"""A data directory of a size to be measured: telemetry, JSON events, blobs, and text that is searched."""
 
 import json
 import math
 import random
 import struct
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Integration"))
@@ -18,7 +19,8 @@ def build(directory, mebibytes, seed=7):
     """The same seed makes the same rows."""
     directory.mkdir(parents=True)
     for name, journal_mode, rows, share in (
-        ("telemetry", make.WAL, telemetry, 1 / 2),
+        ("telemetry", make.WAL, telemetry, 3 / 8),
+        ("search", make.WAL, messages, 1 / 8),
         ("baselines", make.WAL, blobs, 1 / 4),
         ("events", make.ROLLBACK, events, 1 / 8),
         ("analytics", make.ROLLBACK, events, 1 / 8),
@@ -31,11 +33,13 @@ def build(directory, mebibytes, seed=7):
 def fill(path, journal_mode, rows, size):
     """Inserts rows until the database has that size."""
     connection = make.create(path, journal_mode)
-    first = next(rows)
-    columns = ", ".join(f"c{number}" for number in range(len(first)))
-    connection.execute(f"CREATE TABLE record(id INTEGER PRIMARY KEY, {columns})")
-    connection.execute("CREATE INDEX record_c0 ON record(c0)")
-    insert = f"INSERT INTO record VALUES (NULL{', ?' * len(first)})"
+    columns = [f"c{number}" for number in range(len(next(rows)))]
+    if path.stem == "search":
+        connection.execute(f"CREATE VIRTUAL TABLE record USING fts5({', '.join(columns)})")
+    else:
+        connection.execute(f"CREATE TABLE record(id INTEGER PRIMARY KEY, {', '.join(columns)})")
+        connection.execute("CREATE INDEX record_c0 ON record(c0)")
+    insert = f"INSERT INTO record({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     connection.execute("BEGIN")
     while connection.execute("PRAGMA page_count").fetchone()[0] * 4096 < size:
         connection.executemany(insert, (next(rows) for _ in range(200)))
@@ -72,6 +76,15 @@ def events(chance):
                 }
             ),
         )
+
+
+def messages(chance):
+    """Text to be searched: words of which few are frequent and many are rare."""
+    words = ["".join(chance.choices("etaoinshrdlucmfwygpb", k=chance.randrange(2, 11))) for _ in range(20_000)]
+    weights = list(accumulate(1 / rank for rank in range(1, len(words) + 1)))
+    while True:
+        title, *lines = (" ".join(chance.choices(words, cum_weights=weights, k=12)) for _ in range(6))
+        yield (title, "\n".join(lines))
 
 
 def blobs(chance):
