@@ -53,7 +53,7 @@ let package = Package(
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Backup", "EventLoop", "HTTP1", "SQLiteSnapshot", "Systemd", "Zip",
+        "Backup", "CLinux", "EventLoop", "HTTP1", "SQLiteSnapshot", "Systemd", "Zip",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),

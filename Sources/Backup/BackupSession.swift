@@ -38,8 +38,9 @@ public actor BackupSession {
 
   /// Blocks being compressed beyond one for each processor: enough that none of them waits for the reading.
   private static let blocksAhead = 2
-  /// Small entries are put together until a chunk has about this many bytes.
-  private static let chunkSize = 256 * 1024
+  /// A chunk is whole when this many bytes have gone in or come out: to pass one from thread to thread takes time, which
+  /// ought to be little beside that of making it.
+  private static let chunkSize = 512 << 10
   /// How often the limits of held snapshots are looked at while the client takes nothing.
   private static let limitInterval = Duration.seconds(1)
 
@@ -71,7 +72,7 @@ public actor BackupSession {
   private struct Block {
     let isFirst: Bool
     let isLast: Bool
-    let compressed: Task<DeflatedBlock, any Error>
+    let deflated: Task<DeflatedBlock, any Error>
   }
 
   // The writing end.
@@ -164,7 +165,7 @@ public actor BackupSession {
   private func fail(_ error: BackupError) -> BackupError {
     failure = failure ?? error
     items.removeAll()
-    for block in window { block.compressed.cancel() }
+    for block in window { block.deflated.cancel() }
     window.removeAll()
     return failure ?? error
   }
@@ -217,12 +218,12 @@ public actor BackupSession {
 
   // MARK: the archive
 
-  /// The next bytes of the archive, nil after the last. They are made now, and no further ones until the next
+  /// The next bytes of the archive, in pieces; nil after the last. They are made now, and no further ones until the next
   /// call, but for the blocks of the window.
   ///
   /// - Throws: `reading`, `snapshotTooOld`, `logGrewTooMuch`, `zip`, `cancelled`. The archive is no archive
   ///   then, and every later call throws the same.
-  public func next() async throws(BackupError) -> [UInt8]? {
+  public func next() async throws(BackupError) -> [[UInt8]]? {
     if let failure { throw failure }
     do throws(BackupError) {
       return try await produce()
@@ -231,45 +232,57 @@ public actor BackupSession {
     }
   }
 
-  private func produce() async throws(BackupError) -> [UInt8]? {
+  private func produce() async throws(BackupError) -> [[UInt8]]? {
     guard writer != nil else { return nil }
-    var chunk: [UInt8] = []
+    var chunk = Chunk()
     if !hasBegun {
       hasBegun = true
       try fillWindow()
       // The first bytes are known before anything has been compressed: a client need not wait for them.
-      try begin(items[0], into: &chunk)
-      return chunk
+      chunk.append(try begin(items[0]))
+      return chunk.pieces
     }
-    repeat {
+    var read = 0
+    while read < Self.chunkSize, chunk.count < Self.chunkSize {
       guard !Task.isCancelled else { throw .cancelled }
       try fillWindow()
       guard !window.isEmpty else {
-        try zip { (writer) throws(ZipError) in try writer.take()?.finish(into: &chunk) }
-        return chunk
+        chunk.append(try finish())
+        break
       }
       let block = window.removeFirst()
-      if block.isFirst, writtenItem > 0 { try begin(items[writtenItem], into: &chunk) }
-      let deflated = try await Self.value(of: block.compressed)
+      if block.isFirst, writtenItem > 0 { chunk.append(try begin(items[writtenItem])) }
+      let deflated = try await Self.value(of: block.deflated)
       // While this waited for the compressor, a limit may have ended the session.
       if let failure { throw failure }
       try zip { (writer) throws(ZipError) in try writer?.add(deflated) }
-      // The usual case, a block within an entry, goes out as the compressor made it.
-      if chunk.isEmpty, !block.isLast { return deflated.bytes }
-      chunk += deflated.bytes
-      if block.isLast {
-        let summary = try zip { (writer) throws(ZipError) in try writer?.end(into: &chunk) }
-        if writtenItem < manifest.entries.count, let summary {
-          manifest.entries[writtenItem].crc32 = Item.hexadecimal(summary.crc32)
-        }
-        writtenItem += 1
-      }
-    } while chunk.count < Self.chunkSize
-    return chunk
+      chunk.append(deflated.bytes)
+      read += deflated.uncompressedCount
+      if block.isLast { chunk.append(try end()) }
+    }
+    return chunk.pieces
   }
 
-  private func begin(_ item: Item, into chunk: inout [UInt8]) throws(BackupError) {
-    try zip { (writer) throws(ZipError) in try writer?.begin(item.entry, into: &chunk) }
+  private func begin(_ item: Item) throws(BackupError) -> [UInt8] {
+    var records: [UInt8] = []
+    try zip { (writer) throws(ZipError) in try writer?.begin(item.entry, into: &records) }
+    return records
+  }
+
+  private func end() throws(BackupError) -> [UInt8] {
+    var records: [UInt8] = []
+    let summary = try zip { (writer) throws(ZipError) in try writer?.end(into: &records) }
+    if writtenItem < manifest.entries.count, let summary {
+      manifest.entries[writtenItem].crc32 = Item.hexadecimal(summary.crc32)
+    }
+    writtenItem += 1
+    return records
+  }
+
+  private func finish() throws(BackupError) -> [UInt8] {
+    var records: [UInt8] = []
+    try zip { (writer) throws(ZipError) in try writer.take()?.finish(into: &records) }
+    return records
   }
 
   /// Reads blocks and hands them to the compressors until the window is full.
@@ -290,12 +303,12 @@ public actor BackupSession {
       bytesRead += UInt64(count)
       let isLast = readingOffset == item.entry.size
       window.append(
-        Block(isFirst: isFirst, isLast: isLast, compressed: compress(bytes, isLast: isLast)))
+        Block(isFirst: isFirst, isLast: isLast, deflated: deflate(bytes, isLast: isLast)))
       if isLast { finishReading() }
     }
   }
 
-  private func compress(_ bytes: [UInt8], isLast: Bool) -> Task<DeflatedBlock, any Error> {
+  private func deflate(_ bytes: [UInt8], isLast: Bool) -> Task<DeflatedBlock, any Error> {
     Task { @concurrent [engine] in
       FileSystem.yieldToOthers()
       return try engine.deflate(bytes, isLast: isLast)

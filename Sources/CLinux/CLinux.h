@@ -1,6 +1,7 @@
 // What the Glibc module leaves out of Linux.
 #pragma once
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>

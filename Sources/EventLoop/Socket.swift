@@ -90,7 +90,7 @@ public struct Socket: ~Copyable {
   /// Whether `resetOnClose` needs bytes left unread.
   public var leavesUnread: Bool { peer.family == AF_UNIX }
 
-  /// Sends all of `parts` (at most three), one after the other; returns when the kernel has taken the last byte.
+  /// Sends all of `parts` (at most 64), one after the other; returns when the kernel has taken the last byte.
   ///
   /// The corresponding C function is `sendmsg`.
   /// - Parameter stallTimeout: how long the peer may take nothing at all.

@@ -227,11 +227,14 @@ enum SystemCalls {
     return try attempt("recv") { unsafe recv(descriptor, &buffer, capacity, flags) }
   }
 
+  /// Far fewer than `IOV_MAX`.
+  static let maximumParts = 64
+
   /// Sends what follows the first `offset` bytes of `parts` with one `sendmsg`, and answers how much went.
   ///
-  /// - Parameter parts: at most three, so that a chunk goes out with its framing (RFC 9112 §7.1).
+  /// - Parameter parts: at most ``maximumParts``, so that a chunk goes out with its framing (RFC 9112 §7.1).
   static func send(_ descriptor: CInt, _ parts: [[UInt8]], from offset: Int) throws(SystemError) -> Int? {
-    precondition(parts.count <= 3)
+    precondition(parts.count <= maximumParts)
     return try unsafe withVectors(parts[...], skipping: offset, []) { (vectors) throws(SystemError) in
       var vectors = unsafe vectors
       let count = unsafe vectors.count

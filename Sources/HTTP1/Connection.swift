@@ -189,21 +189,23 @@ internal import EventLoop
     if request.method == .head { exchange = .complete }
   }
 
-  /// Sends a piece of the content; returns when the kernel has taken all of it.
-  func write(_ bytes: [UInt8]) async throws(SystemError) {
+  /// Sends pieces of the content; returns when the kernel has taken all of them.
+  func write(_ pieces: [[UInt8]]) async throws(SystemError) {
     guard case .inContent(let framing) = exchange else { preconditionFailure("no content is being sent") }
-    guard !bytes.isEmpty else { return }
+    let count = pieces.reduce(0) { $0 + $1.count }
+    guard count > 0 else { return }
     switch framing {
     case .contentLength(let left):
-      precondition(UInt64(bytes.count) <= left, "more content than was announced")
-      exchange = .inContent(.contentLength(left: left - UInt64(bytes.count)))
-      try await socket.send([bytes], stallTimeout: limits.stallTimeout)
+      precondition(UInt64(count) <= left, "more content than was announced")
+      exchange = .inContent(.contentLength(left: left - UInt64(count)))
+      try await socket.send(pieces, stallTimeout: limits.stallTimeout)
     case .chunked:
       // RFC 9112 §7.1: chunk-size CRLF chunk-data CRLF.
-      let size = Array((String(bytes.count, radix: 16) + "\r\n").utf8)
-      try await socket.send([size, bytes, [.carriageReturn, .lineFeed]], stallTimeout: limits.stallTimeout)
+      let size = Array((String(count, radix: 16) + "\r\n").utf8)
+      try await socket.send(
+        [size] + pieces + [[.carriageReturn, .lineFeed]], stallTimeout: limits.stallTimeout)
     case .untilClose:
-      try await socket.send([bytes], stallTimeout: limits.stallTimeout)
+      try await socket.send(pieces, stallTimeout: limits.stallTimeout)
     }
   }
 

@@ -46,10 +46,12 @@ public import EventLoop
 
   init(_ connection: Connection) { self.connection = connection }
 
-  /// Sends a piece; returns when the socket has taken all of it.
+  /// Sends the bytes of all the pieces; returns when the socket has taken the last.
   ///
   /// - Throws: `SystemError` when the client takes it no further: `ETIMEDOUT` after the stall timeout.
-  public mutating func write(_ bytes: [UInt8]) async throws(SystemError) { try await connection.write(bytes) }
+  public mutating func write(_ pieces: [[UInt8]]) async throws(SystemError) {
+    try await connection.write(pieces)
+  }
 
   /// Says that the content is whole.
   ///

@@ -55,8 +55,12 @@ actor ArchiveFile {
     worker.stop()
   }
 
-  /// Writes bytes at the end.
-  func append(_ bytes: [UInt8]) throws {
+  /// Writes the bytes of all the pieces at the end.
+  func append(_ pieces: [[UInt8]]) throws {
+    for piece in pieces { try append(piece) }
+  }
+
+  private func append(_ bytes: [UInt8]) throws {
     var written = 0
     while written < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { buffer in

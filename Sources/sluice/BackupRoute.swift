@@ -44,7 +44,7 @@ extension BackupService {
       }
       while let chunk = try await backup.asking({ try await session.next() }) {
         try await body.write(chunk)
-        backup.sent(chunk.count)
+        backup.sent(chunk.reduce(0) { $0 + $1.count })
       }
       try await body.finish()
     } catch {

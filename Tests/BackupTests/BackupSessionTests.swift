@@ -12,7 +12,7 @@ struct BackupSessionTests {
 
   private func archive(_ session: BackupSession) async throws -> [UInt8] {
     var bytes: [UInt8] = []
-    while let chunk = try await session.next() { bytes += chunk }
+    while let chunk = try await session.next() { bytes += chunk.joined() }
     return bytes
   }
 
