@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "Integration"))
 
 import contestants  # noqa: E402
+import data as make  # noqa: E402
 import dataset  # noqa: E402
 import interference  # noqa: E402
 import promises  # noqa: E402
@@ -87,6 +88,7 @@ def main():
     parser.add_argument("--no-promises", action="store_true", help="leave out what has nobody to be compared with")
     options = parser.parse_args()
     slower = False
+    work_directory = {"dir": "/var/tmp", "prefix": "sluice-bench-"}
     lines = [
         "# Results", "",
         f"    /usr/bin/python3 Tests/Benchmarks/bench.py {' '.join(sys.argv[1:])}".rstrip(), "",
@@ -97,7 +99,7 @@ def main():
     ]  # fmt: skip
     writers = []
     for mebibytes in options.mebibytes:
-        with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="sluice-bench-") as work:
+        with tempfile.TemporaryDirectory(**work_directory) as work:
             work = Path(work)
             data = dataset.build(work / "data", mebibytes)
             field = list(contestants.field(data, work))
@@ -110,9 +112,14 @@ def main():
             if not writers:
                 noticed = disturb(field, data, min(options.rounds, 3), options.seconds)
                 writers = report.writers(options.output, noticed, PATIENCE)
+        with tempfile.TemporaryDirectory(**work_directory) as work:
+            work = Path(work)
+            data = dataset.build(work / "data", mebibytes, make.WAL)
+            rounds = race(list(contestants.duel(data, work)), work, options.rounds)
+            lines += report.all_wal(sum(path.stat().st_size for path in data.glob("*.db")), rounds)
     lines += writers
     if not options.no_promises:
-        with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="sluice-bench-") as work:
+        with tempfile.TemporaryDirectory(**work_directory) as work:
             lines += report.promises(list(promises.measured(Path(work))))
     (options.output / "RESULTS.md").write_text("\n".join(lines).rstrip() + "\n")
     return 1 if slower else 0

@@ -15,8 +15,8 @@ import data as make  # noqa: E402
 MEBIBYTE = 1 << 20
 
 
-def build(directory, mebibytes, seed=7):
-    """The same seed makes the same rows."""
+def build(directory, mebibytes, only=None, seed=7):
+    """The same seed makes the same rows. `only`: a journal mode for all databases."""
     directory.mkdir(parents=True)
     for name, journal_mode, rows, share in (
         ("telemetry", make.WAL, telemetry, 3 / 8),
@@ -26,7 +26,7 @@ def build(directory, mebibytes, seed=7):
         ("analytics", make.ROLLBACK, events, 1 / 8),
     ):
         chance = random.Random(f"{seed} {name}")
-        fill(directory / f"{name}.db", journal_mode, rows(chance), mebibytes * MEBIBYTE * share)
+        fill(directory / f"{name}.db", only or journal_mode, rows(chance), mebibytes * MEBIBYTE * share)
     return directory
 
 

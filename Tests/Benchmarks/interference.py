@@ -1,8 +1,8 @@
 """What the application's writers notice: the time that their commits take while a backup is made, and without.
 
-    python3 interference.py DATABASE
+    python3 interference.py DATABASE MILLISECONDS
 
-is such a writer: it commits 50 times a second with a busy timeout of 5 s until its standard input ends, then prints
+is such a writer: it commits 50 times a second with that busy timeout until its standard input ends, then prints
 when each commit began and how long it took, in seconds, or null if it failed.
 """
 
@@ -16,7 +16,10 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 PERIOD = 1 / 50
-DATABASES = {"WAL": "telemetry.db", "rollback": "events.db"}
+# Of each writer, by what its column is called: the database, and its busy timeout in milliseconds.
+DATABASES = {
+    "WAL": ("telemetry.db", 5000), "rollback": ("events.db", 5000), "rollback, no timeout": ("analytics.db", 0),
+}  # fmt: skip
 
 
 @dataclass
@@ -33,7 +36,7 @@ def measure(noticed, directory, make_backup, seconds, unfinished):
     """Lets writers run for at least so long, one backup after the other beside them."""
     windows = []
     with ExitStack() as stack:
-        writers = {mode: stack.enter_context(writing(directory / name)) for mode, name in DATABASES.items()}
+        writers = {mode: stack.enter_context(writing(directory / name, timeout)) for mode, (name, timeout) in DATABASES.items()}
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             start = time.perf_counter()
@@ -52,9 +55,9 @@ def measure(noticed, directory, make_backup, seconds, unfinished):
 
 
 @contextmanager
-def writing(path):
+def writing(path, timeout):
     process = subprocess.Popen(
-        [sys.executable, __file__, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, __file__, path, str(timeout)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout.readline() == "ready\n"
@@ -65,10 +68,10 @@ def writing(path):
             process.wait()
 
 
-def write(path):
+def write(path, timeout):
     commits = []
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute(f"PRAGMA busy_timeout={timeout}")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("CREATE TABLE IF NOT EXISTS beat(id INTEGER PRIMARY KEY, at REAL)")
         print("ready", flush=True)
@@ -85,4 +88,4 @@ def write(path):
 
 
 if __name__ == "__main__":
-    write(sys.argv[1])
+    write(sys.argv[1], int(sys.argv[2]))

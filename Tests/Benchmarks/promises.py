@@ -1,29 +1,75 @@
 """What the service promises, a row each: what, its limit, what was measured."""
 
+import os
+import resource
 import sqlite3
+import subprocess
+import threading
 import time
 from contextlib import ExitStack, closing
+from statistics import median
 
 import data as make
-from harness import TICKS_PER_SECOND, serve
+import levels
+from harness import SLUICE, TICKS_PER_SECOND, Server, serve
 from measure import checkpoint_delay, downloading, first_bytes, health_p99, swallow, wait_until_still
+
+IDLE_CONNECTIONS = 5000
 
 
 def measured(work):
-    for name, mebibytes in (("600 MB", 580), ("2 GB", 2000)):
+    databases = {"64 MB": 62, "600 MB": 580, "2 GB": 2000}
+    for name, mebibytes in databases.items():
         (work / name).mkdir()
         make.bulk(work / name / "large.db", make.WAL, mebibytes)
-        yield memory_of_one(work / name, name)
+        yield from one(work / name, name)
+    yield sparse(work / "8 GB")
+    yield memory_of_more(work / "600 MB")
     yield memory_of_many(work / "many")
-    yield from latency(work / "600 MB")
+    yield from latency(work / "2 GB")
+    yield first_byte_of_fifteen(work / "fifteen")
+    yield from health(work / "600 MB")
     yield from stopped_client(work / "600 MB")
+    yield from efficiency(work / "600 MB")
+    yield start(work / "600 MB")
 
 
-def memory_of_one(directory, name):
+def one(directory, name):
     with serve(directory) as server:
-        for level in ("fast", "store"):
-            swallow(server, f"/api/backup?compression={level}")
-        return f"peak memory, {name} WAL database", "32 MiB", f"{server.peak_resident_kib() / 1024:.1f} MiB"
+        ticks = server.cpu_ticks()
+        swallow(server)
+        seconds = (server.cpu_ticks() - ticks) / TICKS_PER_SECOND
+        swallow(server, "/api/backup?compression=store")
+        yield f"peak memory, {name} WAL database", "24 MiB", f"{server.peak_resident_kib() / 1024:.1f} MiB"
+    size = (directory / "large.db").stat().st_size
+    yield f"processor for each GB, {name}", "flat", f"{seconds * 1e9 / size:.2f} s"
+
+
+def sparse(directory):
+    """A database that SQLite takes for 8 GB, of which the file system holds little."""
+    directory.mkdir()
+    path = make.bulk(directory / "sparse.db", make.WAL, 8)
+    pages = (8 << 30) // 4096
+    with open(path, "r+b") as file:
+        file.truncate(pages * 4096)
+        file.seek(28)  # The in-header database size: fileformat2.html §1.3.7.
+        file.write(pages.to_bytes(4, "big"))
+    with serve(directory) as server:
+        swallow(server)
+        return "peak memory, 8 GB sparse", "24 MiB", f"{server.peak_resident_kib() / 1024:.1f} MiB"
+
+
+def memory_of_more(directory):
+    with serve(directory, "--max-backups", 5) as server:
+        swallow(server)
+        before = server.peak_resident_kib()
+        clients = [threading.Thread(target=swallow, args=(server,)) for _ in range(5)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        added = (server.peak_resident_kib() - before) / 4 / 1024
+    return "memory for each further backup at once", "4 MiB", f"{added:.1f} MiB"
 
 
 def memory_of_many(directory):
@@ -40,11 +86,37 @@ def memory_of_many(directory):
 def latency(directory):
     with serve(directory) as server:
         head, content = first_bytes(server, rounds=21)
-    yield "first byte of the response, 600 MB WAL database", "50 ms", f"{head * 1000:.1f} ms"
+    yield "first byte of the response, 2 GB WAL database", "5 ms", f"{head * 1000:.1f} ms"
     yield "first byte of the zip, the same", "", f"{content * 1000:.1f} ms"
+
+
+def first_byte_of_fifteen(directory):
+    directory.mkdir()
+    for number in range(15):
+        make.bulk(directory / f"{number}.db", make.WAL if number < 3 else make.ROLLBACK, 1)
+    with serve(directory) as server:
+        head, _ = first_bytes(server, rounds=21)
+    return "first byte, 15 databases of 1 MiB, 12 of them copied", "50 ms", f"{head * 1000:.1f} ms"
+
+
+def health(directory):
     with serve(directory) as server, downloading(server):
         p99 = health_p99(server, requests=5000)
     yield "`/healthz`, p99 of 5000, a backup running", "10 ms", f"{p99 * 1000:.2f} ms"
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with ExitStack() as stack:
+        server = stack.enter_context(serve(directory))
+        before = server.resident_kib()
+        for _ in range(IDLE_CONNECTIONS):
+            stack.enter_context(server.connect()).connect()
+        wait_until_still(server)
+        memory = (server.resident_kib() - before) / IDLE_CONNECTIONS
+        for _ in range(4):
+            stack.enter_context(downloading(server))
+        p99 = health_p99(server, requests=2000)
+    yield f"memory for each of {IDLE_CONNECTIONS} idle connections", "8 KiB", f"{memory:.1f} KiB"
+    yield "`/healthz`, p99 of 2000, 4 backups running beside those", "10 ms", f"{p99 * 1000:.2f} ms"
 
 
 def stopped_client(directory):
@@ -65,3 +137,32 @@ def stopped_client(directory):
         application.execute("UPDATE record SET at = 0 WHERE id = 1")
         delay = checkpoint_delay(path, client.close)
         yield "from its leaving to a `wal_checkpoint(TRUNCATE)`", "1 s", f"{delay * 1000:.0f} ms"
+
+
+def efficiency(directory):
+    """How much of what all cores could deflate, and do nothing else, becomes of the archive."""
+    path = directory / "large.db"
+    with open(path, "rb") as file:
+        sample = [file.read(levels.BLOCK) for _ in range(128)]
+    engine = "ISA-L" if "libisal" in subprocess.check_output(["ldd", SLUICE], text=True) else "zlib"
+    raw = dict(levels.engines())
+    default = "ISA-L 2" if engine == "ISA-L" else "zlib 5, memLevel 8"
+    with serve(directory) as server:
+        for level, name in (("default", default), ("best", "zlib 8, memLevel 8")):
+            speed = sum(map(len, sample)) / min(levels.seconds(raw[name], sample) for _ in range(levels.ROUNDS))
+            start = time.perf_counter()
+            swallow(server, f"/api/backup?compression={level}")
+            reached = path.stat().st_size / (time.perf_counter() - start) / (speed * os.cpu_count())
+            yield f"deflate efficiency, `{level}` ({name})", "90 %", f"{reached:.0%} of all cores' {speed / 1e6:.0f} MB/s"
+
+
+def start(directory):
+    """From exec to the line that says so; the median."""
+    times = []
+    for _ in range(21):
+        begun = time.perf_counter()
+        server = Server([SLUICE, "serve", "--data", directory, "--listen", "127.0.0.1:0"], bufsize=0)
+        server.wait_for_line("http://")
+        times.append(time.perf_counter() - begun)
+        server.kill()
+    return "start to listening", "15 ms", f"{median(times) * 1000:.1f} ms"

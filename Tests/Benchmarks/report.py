@@ -36,20 +36,28 @@ def sizes(folder, mebibytes, size, rounds):
         Panel(f"{title}, {unit}" + (" (logarithmic)" if logarithmic else ""), figures[title], f"{form} {unit}",
               logarithmic) for title, unit, _, form, logarithmic in COLUMNS
     ])  # fmt: skip
-    rows = []
-    for number, name in enumerate(rounds):
-        cells = []
-        for title, unit, _, form, _ in COLUMNS:
-            middle, least, most = (form.format(value) for value in figures[title][number][1:])
-            cells.append(f"{middle} {unit}" + (f" ({least}–{most})" if least != most else ""))
-        rows.append([name, *cells])
     return [
         f"## {size / 1e6:.0f} MB of databases", "", f"![the table below as a picture]({picture})", "",
-        *table(["", *(title for title, *_ in COLUMNS)], rows), *ratios(size, rounds),
+        *measured(size, rounds),
     ]  # fmt: skip
 
 
-def ratios(size, rounds):
+def all_wal(size, rounds):
+    return [f"## {size / 1e6:.0f} MB of databases, all in WAL mode", "", *measured(size, rounds)]
+
+
+def measured(size, rounds):
+    rows = []
+    for name, its in rounds.items():
+        cells = []
+        for _, unit, value, form, _ in COLUMNS:
+            middle, least, most = (form.format(figure) for figure in spread([value(round, size) for round in its]))
+            cells.append(f"{middle} {unit}" + (f" ({least}–{most})" if least != most else ""))
+        rows.append([name, *cells])
+    return [*table(["", *(title for title, *_ in COLUMNS)], rows), *ratios(rounds)]
+
+
+def ratios(rounds):
     """What one would otherwise work out from the table."""
     def middle(name, key):
         return median(getattr(round, key) for round in rounds[name])
