@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -13,6 +13,19 @@ from writers import CHECKPOINTS, running
 
 BACKUPS = int(os.environ.get("CONSISTENCY_BACKUPS", "200"))
 COMPRESSIONS = ("fast", "store", "default")
+
+
+def is_sqlite_to_blame(path):
+    """Ends a test as known to fail if the database itself no longer adds up.
+
+    Before 3.51.3 SQLite may lose a transaction when a checkpoint runs just while a writer starts the log anew
+    (https://www.sqlite.org/wal.html#walresetbug): here, once in some 100,000 commits beside a process that does nothing
+    but checkpoint.
+    """
+    with closing(sqlite3.connect(path, timeout=10)) as source:
+        if sqlite3.sqlite_version_info < (3, 51, 3) and not make.is_conserved(source):
+            pytest.xfail("SQLite itself has lost a transaction of the database: the WAL-reset bug")
+    return False
 
 
 @pytest.mark.parametrize(
@@ -42,7 +55,7 @@ def test_backups_under_two_writers_and_a_checkpointer_are_consistent(tmp_path, f
             for name in ("wal.db", "rollback.db"):
                 # Archive has checked the integrity.
                 with archive.database(name) as copy:
-                    assert make.is_conserved(copy)
+                    assert make.is_conserved(copy) or is_sqlite_to_blame(tmp_path / name)
             seen.add(archive.entries["wal.db"]["sha256"])
         # A writer that met any error at all has ended with another status.
         *transfers, checkpoints = [writer.finish() for writer in writers]
@@ -83,7 +96,7 @@ def test_four_clients_at_once_get_consistent_archives(tmp_path):
                 assert archive.manifest["complete"], archive.skipped
                 for name in ("wal.db", "rollback.db"):
                     with archive.database(name) as copy:
-                        assert make.is_conserved(copy)
+                        assert make.is_conserved(copy) or is_sqlite_to_blame(tmp_path / name)
 
 
 def test_a_rollback_database_is_copied_although_it_is_written_all_the_time(tmp_path):

@@ -1,3 +1,4 @@
+import CSQLite
 import Foundation
 import Testing
 
@@ -25,7 +26,15 @@ struct SnapshotStressTests {
       repeat { version = try database.number("PRAGMA data_version") } while version == last
       let snapshot = try Database(path: path, scratch.options()).snapshot()
       let bytes = try snapshot.bytes()
-      #expect(try Inspection(of: bytes, in: scratch) == .sound, "round \(round)")
+      let found = try Inspection(of: bytes, in: scratch)
+      // Before 3.51.3 SQLite itself may lose a transaction when a checkpoint runs just while a writer starts the log
+      // anew (https://www.sqlite.org/wal.html#walresetbug). Then the database does not add up either.
+      if sqlite3_libversion_number() < 3_051_003,
+        try database.number("SELECT sum(balance) FROM account") != Bank.total
+      {
+        return withKnownIssue("SQLite lost a transaction of the database itself") { #expect(found == .sound) }
+      }
+      #expect(found == .sound, "round \(round)")
       // Some are held while others come and go, and are the same when they are read again.
       if round % 5 == 0 { held.append((snapshot, bytes)) }
       if held.count == 4 {
