@@ -42,7 +42,7 @@ define install
 	fi
 endef
 
-.PHONY: help setup build run test unit integration fuzz bench bench-check install uninstall deb lint format clean
+.PHONY: help setup build run test unit integration test-asan test-tsan fuzz bench bench-check install uninstall deb lint format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -74,6 +74,26 @@ integration: build # End to end, against the real program.
 	$(call install,$(TEST_PACKAGES))
 	$(if $(shell command -v java),,$(call install,default-jdk-headless))
 	SLUICE=$(SLUICE) $(PYTHON) -m pytest -q Tests/Integration
+
+test-asan: ## Run the tests under AddressSanitizer and LeakSanitizer.
+	$(call sanitized,address)
+
+test-tsan: ## Run the tests under ThreadSanitizer.
+	$(call sanitized,thread)
+
+# What they report that is none stands in Tests/Sanitizers, with the reason. Of the end-to-end tests, those of the routes and
+# the commands: an instrumented program has another size and pace, and needs the toolchain's runtime.
+SANITIZED_TESTS := $(addprefix Tests/Integration/test_,archive.py bad_input.py cli_backup.py consistency.py drain.py \
+  http.py limits.py metrics.py output_file.py tokens.py)
+define sanitized
+	$(MAKE) setup
+	$(call install,$(TEST_PACKAGES))
+	swift build --build-tests --sanitize $(1) --scratch-path .build-$(1) $(TRAITS)
+	$(SANITIZER_OPTIONS) swift test --skip-build --sanitize $(1) --scratch-path .build-$(1) $(TRAITS) --skip LargeArchive
+	$(SANITIZER_OPTIONS) SLUICE=.build-$(1)/debug/sluice CONSISTENCY_BACKUPS=20 $(PYTHON) -m pytest -q $(SANITIZED_TESTS)
+endef
+SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \
+  TSAN_OPTIONS="exitcode=99 suppressions=$(CURDIR)/Tests/Sanitizers/thread.supp"
 
 # SwiftPM does not know of it: its flags must not reach anyone's build. New finds are kept in .build/fuzz/corpus.
 fuzz: .build/fuzz/request-parser ## Attack the request parser for FUZZ_SECONDS=600.
