@@ -269,3 +269,12 @@ def test_idle_connections_leave_descriptors_for_backups(house):
         assert Archive(answer.body).manifest["complete"]
         for connection in held:
             connection.close()
+
+
+def test_a_name_makes_no_line_of_its_own_in_the_log(house):
+    (house / "a\nINFO forged \x1b[31m.db").symlink_to("good.db")
+    with serve(house) as server:
+        assert server.get("/api/backup").status == 200
+        server.wait_for_line("forged")
+        assert not any(line.startswith("INFO forged") for line in server.log.splitlines())
+        assert "\x1b" not in server.log

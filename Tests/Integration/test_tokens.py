@@ -36,6 +36,20 @@ def test_a_wrong_token_opens_nothing(house, tokens, credential):
         assert FIRST not in server.log
 
 
+def test_a_token_stands_nowhere(house, tokens):
+    with serve(house, "--token-file", tokens) as server, server.connect() as client:
+        answers = [
+            client.answer("GET", "/api/backup", Authorization=f"Bearer {FIRST}"),
+            client.answer("GET", f"/api/backup?token={FIRST}", Authorization=f"Bearer {FIRST}"),
+            client.answer("GET", "/api/backup?db=none.db", Authorization=f"Bearer {FIRST}"),
+            client.answer("GET", "/metrics", Authorization=f"Bearer {FIRST}"),
+            client.answer("GET", "/healthz", Authorization=f"Bearer {FIRST}"),
+        ]
+        server.wait_for_line("backup")
+        assert [answer.status for answer in answers] == [200, 400, 404, 200, 200]
+        assert FIRST not in server.log + "".join(answer.body.decode("latin-1") + str(answer.headers) for answer in answers)
+
+
 def test_without_a_token_there_is_the_health_and_a_challenge(house, tokens):
     with serve(house, "--token-file", tokens) as server:
         answer = server.get("/api/backup")
