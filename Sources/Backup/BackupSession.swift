@@ -15,6 +15,8 @@ public actor BackupSession {
     public var compression: Compression?
     /// Overrides the option of the same name.
     public var strict: Bool?
+    /// Whether the digest of the whole archive is wanted, which nobody else is to pay for.
+    public var digest = false
 
     /// Makes a request for everything, with the service's own options.
     public init(databases: [String]? = nil, compression: Compression? = nil, strict: Bool? = nil) {
@@ -79,6 +81,8 @@ public actor BackupSession {
   private var hasBegun = false
   private var writtenItem = 0
   private var writer: ZipWriter? = ZipWriter()
+  /// Of the whole archive, if that is wanted.
+  private var archiveHash: SHA256?
 
   /// The session's thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -99,13 +103,14 @@ public actor BackupSession {
     var options = options
     options.compression = request.compression ?? options.compression
     options.strict = request.strict ?? options.strict
-    let session = BackupSession(worker, options)
+    let session = BackupSession(worker, options, hashesArchive: request.digest)
     return (session, try await session.begin(request.databases))
   }
 
-  private init(_ worker: WorkerThread, _ options: ArchiveOptions) {
+  private init(_ worker: WorkerThread, _ options: ArchiveOptions, hashesArchive: Bool) {
     self.worker = worker
     self.options = options
+    archiveHash = hashesArchive ? SHA256() : nil
     engine = DeflateEngine(options.compression)
     let created = FileSystem.now()
     self.created = created
@@ -226,11 +231,16 @@ public actor BackupSession {
   public func next() async throws(BackupError) -> [[UInt8]]? {
     if let failure { throw failure }
     do throws(BackupError) {
-      return try await produce()
+      let chunk = try await produce()
+      for piece in chunk ?? [] { archiveHash?.update(data: piece) }
+      return chunk
     } catch {
       throw fail(error)
     }
   }
+
+  /// The SHA-256 of all that `next` has returned, once it has returned nil; nil if nobody has asked for it.
+  public var digest: [UInt8]? { archiveHash.map { Array($0.finalize()) } }
 
   private func produce() async throws(BackupError) -> [[UInt8]]? {
     guard writer != nil else { return nil }

@@ -210,15 +210,19 @@ internal import EventLoop
   }
 
   /// Says that the content is whole. Without this, the client is shown that it is not.
-  func finish() async throws(SystemError) {
+  ///
+  /// - Parameter trailers: what follows chunked content; nowhere else is there a place for them.
+  func finish(_ trailers: [FieldLine]) async throws(SystemError) {
     guard case .inContent(let framing) = exchange else { preconditionFailure("no content is being sent") }
     switch framing {
     case .contentLength(let left):
       // Less than was announced: the exchange stays open and the connection is broken off.
       guard left == 0 else { return }
     case .chunked:
-      // RFC 9112 §7.1: last-chunk, and no trailer section.
-      try await socket.send([Array("0\r\n\r\n".utf8)], stallTimeout: limits.stallTimeout)
+      // RFC 9112 §7.1: last-chunk, trailer-section CRLF.
+      var end = Array("0\r\n".utf8)
+      ResponseHead.encode(trailers, into: &end)
+      try await socket.send([end], stallTimeout: limits.stallTimeout)
     case .untilClose:
       break
     }

@@ -22,20 +22,29 @@ public struct RequestHead: Sendable, Hashable {
   ///
   /// RFC 9112 §9.3: `close` ends it; otherwise HTTP/1.1 persists, and HTTP/1.0 only with `keep-alive`.
   public var keepsAlive: Bool {
-    var keepAlive = false
-    for field in fields where field.isNamed("Connection") {
+    if lists("close", in: "Connection") { return false }
+    return version == .http11 || lists("keep-alive", in: "Connection")
+  }
+
+  /// Whether the client takes fields after chunked content: RFC 9110 §10.1.4, `TE: trailers`.
+  public var takesTrailers: Bool { version == .http11 && lists("trailers", in: "TE") }
+
+  /// Whether a list of tokens, in however many field lines, has this one; capitals and small letters are alike in all
+  /// the lists that this is asked of.
+  ///
+  /// RFC 9110 §5.6.1.
+  private func lists(_ token: String, in name: String) -> Bool {
+    for field in fields where field.isNamed(name) {
       let list = field.value.utf8.span
       var start = 0
       while start <= list.count {
         var end = start
         while end < list.count, list[end] != UInt8(ascii: ",") { end += 1 }
-        // "Connection options are case-insensitive": RFC 9110 §7.6.1.
-        let option = list.extracting(list.trimmingOptionalWhitespace(start..<end))
-        if option.equalsIgnoringCase("close") { return false }
-        if option.equalsIgnoringCase("keep-alive") { keepAlive = true }
+        let member = list.extracting(list.trimmingOptionalWhitespace(start..<end))
+        if member.equalsIgnoringCase(token) { return true }
         start = end + 1
       }
     }
-    return version == .http11 || keepAlive
+    return false
   }
 }

@@ -55,6 +55,10 @@ public import EventLoop
 
   /// Says that the content is whole.
   ///
+  /// - Parameter trailers: fields after chunked content, to be announced in the head by `Trailer` and sent only to a
+  ///   client that takes them (`RequestHead.takesTrailers`). RFC 9110 §6.5.
   /// - Throws: `SystemError` when the client takes it no further.
-  public consuming func finish() async throws(SystemError) { try await connection.finish() }
+  public consuming func finish(trailers: [FieldLine] = []) async throws(SystemError) {
+    try await connection.finish(trailers)
+  }
 }

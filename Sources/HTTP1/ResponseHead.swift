@@ -46,15 +46,22 @@ public struct ResponseHead: Sendable, Hashable {
     bytes.append(.space)
     bytes.append(contentsOf: status.reasonPhrase.utf8)
     Self.endLine(&bytes)
+    Self.encode(fields, into: &bytes)
+  }
+
+  /// Appends a header section or a trailer section, the empty line after it included.
+  ///
+  /// RFC 9112 §5 and §7.1.2.
+  static func encode(_ fields: [FieldLine], into bytes: inout [UInt8]) {
     for field in fields {
       // field-name ":" OWS field-value OWS CRLF
       bytes.append(contentsOf: field.name.utf8)
       bytes.append(.colon)
       bytes.append(.space)
       bytes.append(contentsOf: field.value.utf8)
-      Self.endLine(&bytes)
+      endLine(&bytes)
     }
-    Self.endLine(&bytes)
+    endLine(&bytes)
   }
 
   @inline(__always)

@@ -9,11 +9,13 @@ struct BackupCommand: ParsableCommand {
     commandName: "backup",
     abstract: "Write one backup to a file or to standard output.",
     discussion: """
-      A file appears whole or not at all.
+      A file appears whole or not at all. Then its SHA-256 is printed as sha256sum(1) does: on standard output, or on
+      standard error when the archive is there.
 
       EXAMPLES
         sluice backup --data /var/lib/app
         sluice backup --data /var/lib/app -o /backups/app.zip
+        sluice backup --data /var/lib/app -o app.zip >app.zip.sha256 && sha256sum --check app.zip.sha256
         sluice backup --data /var/lib/app -o - | ssh vault 'cat > app.zip'
 
       EXIT STATUS
@@ -56,7 +58,9 @@ struct BackupCommand: ParsableCommand {
 
   /// - Returns: whether nothing was skipped.
   @Loop private func write(_ options: ArchiveOptions) async throws -> Bool {
-    let (session, preamble) = try await BackupSession.open(options)
+    var request = BackupSession.Request()
+    request.digest = true
+    let (session, preamble) = try await BackupSession.open(options, request)
     for skipped in preamble.skipped {
       printError("sluice: skipped \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
     }
@@ -74,12 +78,24 @@ struct BackupCommand: ParsableCommand {
         progress.show(await session.bytesRead)
       }
       try await opened.commit()
+      progress.clear()
+      printDigest(await session.digest ?? [], of: output ?? preamble.fileName)
     } catch {
       await file?.discard()
       throw await session.close() ?? error
     }
     return preamble.skipped.isEmpty
   }
+}
+
+/// A line of sha256sum(1), which `sha256sum --check` reads: where the archive is standard output, on standard error.
+private func printDigest(_ digest: [UInt8], of path: String) {
+  let hexadecimal = digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  // "a line is escaped if the file name contains": a name could otherwise look like two lines.
+  let escapes: [Character: String] = ["\\": "\\\\", "\n": "\\n", "\r": "\\r", "\r\n": "\\r\\n"]
+  let name = path.map { escapes[$0] ?? String($0) }.joined()
+  put(
+    "\(name == path ? "" : "\\")\(hexadecimal)  \(name)\n", path == "-" ? STDERR_FILENO : STDOUT_FILENO)
 }
 
 /// How far a backup is, on a terminal's last line; nothing anywhere else.

@@ -6,11 +6,13 @@ import Zip
 extension BackupService {
   /// `GET /api/backup`: one zip, made as fast as the client reads it.
   func backup(_ request: RequestHead, _ response: Response) async throws {
-    let wanted: BackupSession.Request
+    var wanted: BackupSession.Request
     do { wanted = try BackupSession.Request(request.target) } catch {
       metrics.rejected["bad-request", default: 0] += 1
       throw error
     }
+    // What is stored has a length instead, and no place for a trailer.
+    wanted.digest = request.takesTrailers && (wanted.compression ?? options.compression) != .store
     let backup = try begin(request, response)
     do {
       let skipped = try await stream(wanted, response, backup)
@@ -30,7 +32,9 @@ extension BackupService {
     let ended = Condition()
     defer { ended.notify() }
     do {
-      guard var body = try await response.begin(preamble.head, contentLength: preamble.archiveSize) else {
+      var head = preamble.head
+      if wanted.digest { head.add("Trailer", ReprDigest.name) }
+      guard var body = try await response.begin(head, contentLength: preamble.archiveSize) else {
         await session.close()
         return preamble.skipped
       }
@@ -46,7 +50,7 @@ extension BackupService {
         try await body.write(chunk)
         backup.sent(chunk.reduce(0) { $0 + $1.count })
       }
-      try await body.finish()
+      try await body.finish(trailers: await session.digest.map { [ReprDigest.field(sha256: $0)] } ?? [])
     } catch {
       backup.bytesRead = await session.bytesRead
       // Why the session ended says more than that the connection did.

@@ -63,6 +63,17 @@ struct ResponseTests {
     #expect(FieldLine(name: "Content-Disposition", value: value).value == value)
   }
 
+  @Test func `writes a digest as RFC 9530 §3 does`() {
+    // The digest of RFC 9530 appendix B.1's content.
+    let digest: [UInt8] = [
+      0x5f, 0x8f, 0x04, 0xf6, 0xa3, 0xa8, 0x92, 0xaa, 0xab, 0xbd, 0xdb, 0x6c, 0xf2, 0x73, 0x89, 0x44,
+      0x93, 0x77, 0x39, 0x60, 0xd4, 0xa3, 0x25, 0xb1, 0x05, 0xfe, 0xe4, 0x6e, 0xef, 0x43, 0x04, 0xf1,
+    ]
+    let field = ReprDigest.field(sha256: digest)
+    #expect(field.name == "Repr-Digest")
+    #expect(field.value == "sha-256=:\(Data(digest).base64EncodedString()):")
+  }
+
   @Test func `makes a problem of an error`() throws {
     let error = HTTPError(
       .methodNotAllowed, "Ask with \"GET\".", fields: [FieldLine(name: "Allow", value: "GET, HEAD")])

@@ -1,5 +1,6 @@
 """`sluice backup`: the same zip without a server, as a file that is whole or is not there."""
 
+import hashlib
 import os
 import pty
 import resource
@@ -17,7 +18,7 @@ from harness import run, serve, wait_until
 
 def test_it_is_the_archive_that_the_server_gives(house, tmp_path):
     result = run("backup", "--data", house, "-o", tmp_path / "file.zip", "--app-version", "9", "--name", "home")
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert (result.returncode, result.stderr) == (0, "")
     with serve(house, "--app-version", "9", "--name", "home") as server:
         served = Archive(server.get("/api/backup").body)
     file = Archive(tmp_path / "file.zip")
@@ -34,8 +35,21 @@ def test_without_a_name_it_is_named_as_the_server_names_it(house, tmp_path):
 
 def test_a_dash_is_standard_output(house):
     result = run("backup", "--data", house, "-o", "-", text=False)
-    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.returncode == 0
     assert Archive(result.stdout).manifest["complete"]
+    assert result.stderr.decode() == f"{hashlib.sha256(result.stdout).hexdigest()}  -\n"
+
+
+@pytest.mark.parametrize("name", ["file.zip", "a file.zip", "a\\b\nc\rd\r\ne.zip"])
+def test_the_digest_is_one_that_sha256sum_checks(house, tmp_path, name):
+    result = run("backup", "--data", house, "-o", name, cwd=tmp_path, text=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert len(result.stdout.splitlines()) == 1
+    ended = subprocess.run(["sha256sum", "--check", "--strict"], input=result.stdout, cwd=tmp_path, capture_output=True)
+    assert ended.returncode == 0, ended.stderr
+    (tmp_path / name).write_bytes(b"another")
+    ended = subprocess.run(["sha256sum", "--check", "--strict"], input=result.stdout, cwd=tmp_path, capture_output=True)
+    assert ended.returncode == 1
 
 
 def test_a_terminal_gets_no_archive(house):

@@ -1,5 +1,7 @@
 """HTTP as clients and proxies meet it. The parser's own vectors are in Tests/HTTP1Tests."""
 
+import base64
+import hashlib
 import subprocess
 
 import httptools
@@ -220,6 +222,33 @@ def test_more_backups_than_allowed_are_asked_to_come_back(reservoir):
             assert int(refused.headers["Retry-After"]) > 0
             refused.problem()
         wait_until(lambda: server.get("/api/backup").status == 200, "a place to be free")
+
+
+def sha256_field(content):
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+@pytest.mark.parametrize("te", ["trailers", "deflate;q=0.5, Trailers", None])
+def test_who_takes_trailers_gets_the_digest_of_the_whole(server, tmp_path, te):
+    """curl writes the trailers after the head."""
+    fields = ["-H", f"TE: {te}", "-H", "Connection: TE"] if te else []
+    file, head = tmp_path / "file.zip", tmp_path / "head"
+    subprocess.run(["curl", "-fsS", *fields, "-D", head, "-o", file, f"{server.url}/api/backup"], check=True)
+    Archive(file)
+    before, _, after = head.read_bytes().decode().partition("\r\n\r\n")
+    assert ("\r\nTrailer: Repr-Digest" in before) == bool(te)
+    assert after == (f"Repr-Digest: {sha256_field(file.read_bytes())}\r\n" if te else "")
+
+
+@pytest.mark.parametrize(
+    ("version", "query"), [("1.0", ""), ("1.1", "?compression=store")], ids=["HTTP/1.0", "of known length"]
+)
+def test_there_are_no_trailers_where_there_is_no_place_for_them(server, version, query):
+    fields = b"Host: localhost\r\nTE: trailers\r\nConnection: TE, close\r\n\r\n"
+    received = exchange(address(server), f"GET /api/backup{query} HTTP/{version}\r\n".encode() + fields)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"\r\nTrailer:" not in head
+    assert Archive(body).manifest["complete"] and body[-22:].startswith(b"PK\5\6")
 
 
 @pytest.mark.parametrize("options", [(), ("--http1.0",), ("--compressed",), ("-H", "Accept: application/zip")])
