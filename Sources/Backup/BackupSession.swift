@@ -36,6 +36,10 @@ public actor BackupSession {
     public let contentSize: UInt64
     /// What could not be taken.
     public let skipped: [Skipped]
+    /// 128 bits in hexadecimal that tell the state of all that goes in from every other: see `StateTag`.
+    public let state: String
+    /// 128 bits in hexadecimal that no other archive has, nor can anyone guess them.
+    public let id: String
   }
 
   /// Blocks being compressed beyond one for each processor: enough that none of them waits for the reading.
@@ -138,10 +142,25 @@ public actor BackupSession {
       return Preamble(
         fileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).date).zip",
         archiveSize: try archiveSize(), contentSize: items.reduce(0) { $0 + $1.entry.size },
-        skipped: inventory.skipped)
+        skipped: inventory.skipped, state: try state(of: directory), id: StateTag.unique())
     } catch {
       throw fail(error)
     }
+  }
+
+  /// All that shapes the archive but the clock: that is, when it was made and the snapshots were taken.
+  private func state(of directory: DataDirectory) throws(BackupError) -> String {
+    var state = StateTag(lookedAt: directory.lookedAt)
+    for text in [options.generator, options.name, options.appVersion, options.compression.rawValue] {
+      state.add(text)
+    }
+    // The same content in another zip's words is another archive.
+    state.add(DeflateEngine.name)
+    for item in items where item.status != nil { try state.add(item) }
+    for skipped in manifest.skipped {
+      for text in [skipped.path, skipped.reason, skipped.detail] { state.add(text) }
+    }
+    return state.text
   }
 
   /// The archive's size in bytes if it is stored; nil if it is compressed.

@@ -20,6 +20,8 @@ struct DataDirectory {
 
   /// The absolute path, without links.
   let path: String
+  /// Before the first file was looked at: nanoseconds since 1970.
+  let lookedAt = FileSystem.now()
   private(set) var databases: [Candidate] = []
   private(set) var files: [Candidate] = []
   private(set) var skipped: [Skipped] = []

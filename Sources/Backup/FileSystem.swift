@@ -24,6 +24,21 @@ enum FileSystem {
     let size: UInt64
     /// Seconds since 1970.
     let modified: Int64
+    /// The same to the nanosecond.
+    let modifiedAt: Time
+    /// When anything of it was changed: every write moves this, and nobody can set it.
+    let changedAt: Time
+  }
+
+  /// As `stat` gives it: a file may claim times that nanoseconds in 64 bits have no room for.
+  struct Time {
+    let seconds: Int64
+    let nanoseconds: Int64
+
+    init(_ time: timespec) {
+      seconds = Int64(time.tv_sec)
+      nanoseconds = Int64(time.tv_nsec)
+    }
   }
 
   /// What makes a file itself, whatever its name.
@@ -47,7 +62,8 @@ enum FileSystem {
       kind: kind, identity: Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)),
       linkCount: UInt64(status.st_nlink), permissions: UInt16(status.st_mode & 0o777),
       size: UInt64(status.st_size),
-      modified: Int64(status.st_mtim.tv_sec))
+      modified: Int64(status.st_mtim.tv_sec), modifiedAt: Time(status.st_mtim),
+      changedAt: Time(status.st_ctim))
   }
 
   /// The absolute path without links. The corresponding C function is `realpath`.

@@ -11,12 +11,15 @@ struct Item {
   }
 
   let entry: ZipEntry
+  /// Of the file that it is read from, as it was before it was opened; nil for an entry of our own making.
+  let status: FileSystem.Status?
   private var source: Source
   /// What else the manifest is to say of it.
   private let note: String?
 
-  init(_ entry: ZipEntry, _ source: Source, note: String? = nil) {
+  init(_ entry: ZipEntry, _ source: Source, status: FileSystem.Status? = nil, note: String? = nil) {
     self.entry = entry
+    self.status = status
     self.source = source
     self.note = note
   }
@@ -53,6 +56,12 @@ struct Item {
     }
     guard growth <= limit else { throw .logGrewTooMuch(path: entry.name, limit: limit) }
     return growth
+  }
+
+  /// What SQLite keeps of a database that changes whenever its content does; nothing for what is no database.
+  func snapshotState() throws(BackupError) -> [UInt8] {
+    guard case .snapshot(let snapshot) = source else { return [] }
+    do throws(SQLiteError) { return try snapshot.state() } catch { throw .reading(path: entry.name, error) }
   }
 
   /// The `count` bytes from `offset` on.

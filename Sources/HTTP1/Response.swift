@@ -27,6 +27,13 @@ public import EventLoop
     try await connection.send(head, content, isHeadRequest: request.method == .head)
   }
 
+  /// Sends an answer whose status leaves no place for content: 304.
+  ///
+  /// - Throws: `SystemError` when the client takes it no further.
+  public func send(_ head: ResponseHead) async throws(SystemError) {
+    try await connection.send(head, [], isHeadRequest: true)
+  }
+
   /// Sends the head of an answer whose content follows.
   ///
   /// - Parameter contentLength: in bytes, if it is known; else the content is chunked (RFC 9112 §7.1), or ends

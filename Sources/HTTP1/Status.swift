@@ -14,6 +14,8 @@ public struct Status: Sendable, Hashable {
 
   /// RFC 9110 §15.3.1.
   public static let ok = Status(200, "OK")
+  /// RFC 9110 §15.4.5. Has no content.
+  public static let notModified = Status(304, "Not Modified")
   /// RFC 9110 §15.5.1.
   public static let badRequest = Status(400, "Bad Request")
   /// RFC 9110 §15.5.2. Needs a `WWW-Authenticate` field.

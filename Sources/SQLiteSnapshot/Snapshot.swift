@@ -59,6 +59,8 @@ public final class Snapshot {
   private let file: OpenFile
   private let logFile: OpenFile?
   private let logSizeWhenPinned: UInt64
+  /// Of the log as it was scanned.
+  private let logState: [UInt32]
   /// What of the log lies over the database file; nil once the file alone is the snapshot.
   private var overlay: WriteAheadLog?
   /// The database file is never shorter than this, unless somebody cuts it.
@@ -99,6 +101,7 @@ public final class Snapshot {
     self.logFile = logFile
     logSizeWhenPinned = try logFile.size()
     overlay = log
+    logState = log.state
     self.pageSize = pageSize
     // An index that was made for an empty log does not know the database's size; nor can it change then.
     pageCount = log.pageCount > 0 ? log.pageCount : UInt32(try connection.number("PRAGMA page_count"))
@@ -144,6 +147,7 @@ public final class Snapshot {
     logFile = nil
     logSizeWhenPinned = 0
     overlay = nil
+    logState = []
     fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
     connection = copy
     self.source = consume source
@@ -203,6 +207,23 @@ public final class Snapshot {
     clearLockPage(in: &bytes, at: offset)
     return bytes
   }
+
+  /// What changes when the content does, as far as SQLite tells by itself: the header with its change counter, which
+  /// every commit to a database with a rollback journal raises, and for one in WAL mode what tells its log from every
+  /// other. Pages that a checkpoint has moved, only the file's times tell of.
+  ///
+  /// fileformat2.html §1.3.7 and §4.1.
+  /// - Throws: what `read` throws.
+  public func state() throws(SQLiteError) -> [UInt8] {
+    var state = pageCount > 0 ? Array(try read(pageSize, at: 0).prefix(Self.headerSize)) : []
+    for number in [UInt32(pageSize), pageCount] + logState {
+      for shift in stride(from: 0, to: 32, by: 8) { state.append(UInt8(truncatingIfNeeded: number >> shift)) }
+    }
+    return state
+  }
+
+  /// Of the database header: fileformat2.html §1.3.
+  private static let headerSize = 100
 
   /// The log was started anew, which no writer can do unless the database file holds all that is pinned.
   ///

@@ -17,6 +17,9 @@ struct WriteAheadLog {
   let frames: [UInt64]
   /// The database's size in pages after that commit.
   let pageCount: UInt32
+  /// What tells this log up to that commit from every other: its salts, the number of its frames, and the checksum of
+  /// the last one, which runs over all before it. Nothing for a log without frames.
+  let state: [UInt32]
 
   /// Reads the header. What is past the end of the file is zeros, which are nobody's salts.
   static func readHeader(_ file: OpenFile) throws(SQLiteError) -> [UInt32] {
@@ -34,6 +37,7 @@ struct WriteAheadLog {
     header = try Self.readHeader(file)
     guard index.frameCount > 0 else {
       frames = []
+      state = []
       return
     }
     var checksum = Checksum(isBigEndian: header[0].bigEndian & 1 == 1)
@@ -61,6 +65,7 @@ struct WriteAheadLog {
     }
     Self.keepLastOfEachPage(&frames)
     self.frames = frames
+    state = [header[4], header[5], UInt32(index.frameCount), checksum.first, checksum.second]
   }
 
   /// Sorts the frames by page, and keeps of each page the last: in place, since a log may have millions.
@@ -100,8 +105,8 @@ struct WriteAheadLog {
 /// The running checksum of a log's header and frames: fileformat2.html §4.2.
 private struct Checksum {
   let isBigEndian: Bool
-  private var first: UInt32 = 0
-  private var second: UInt32 = 0
+  private(set) var first: UInt32 = 0
+  private(set) var second: UInt32 = 0
 
   init(isBigEndian: Bool) { self.isBigEndian = isBigEndian }
 

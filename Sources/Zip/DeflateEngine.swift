@@ -5,6 +5,15 @@ public struct DeflateEngine: Sendable {
   /// Large enough that starting afresh costs little (0.5 % of size), and small enough that a window of them does.
   public static let blockSize = 256 * 1024
 
+  /// Who makes the blocks of most levels: a program is built with one of two.
+  public static var name: String {
+    #if ISAL
+      "isal"
+    #else
+      "zlib"
+    #endif
+  }
+
   private let method: DeflateMethod
 
   /// Makes an engine. It holds no state, so any number of tasks may use one at once.

@@ -7,7 +7,11 @@ extension BackupService {
   /// `GET /api/backup`: one zip, made as fast as the client reads it.
   func backup(_ request: RequestHead, _ response: Response) async throws {
     var wanted: BackupSession.Request
-    do { wanted = try BackupSession.Request(request.target) } catch {
+    let known: EntityTags?
+    do {
+      wanted = try BackupSession.Request(request.target)
+      known = try EntityTags("If-None-Match", of: request)
+    } catch {
       metrics.rejected["bad-request", default: 0] += 1
       throw error
     }
@@ -15,7 +19,9 @@ extension BackupService {
     wanted.digest = request.takesTrailers && (wanted.compression ?? options.compression) != .store
     let backup = try begin(request, response)
     do {
-      let skipped = try await stream(wanted, response, backup)
+      guard let skipped = try await stream(wanted, unless: known, response, backup) else {
+        return endUnchanged(backup)
+      }
       end(backup, skipped.isEmpty ? .complete : .incomplete)
     } catch {
       end(backup, .failed, error)
@@ -23,10 +29,16 @@ extension BackupService {
     }
   }
 
+  /// - Returns: what was skipped; nil if nothing was sent, since the client has it.
   private func stream(
-    _ wanted: BackupSession.Request, _ response: Response, _ backup: RunningBackup
-  ) async throws -> [Skipped] {
+    _ wanted: BackupSession.Request, unless known: EntityTags?, _ response: Response, _ backup: RunningBackup
+  ) async throws -> [Skipped]? {
     let (session, preamble) = try await backup.asking { try await BackupSession.open(options, wanted) }
+    if let tag = known.flatMap(preamble.tag(among:)) {
+      await session.close()
+      try await response.send(ResponseHead(.notModified, fields: [FieldLine(name: "ETag", value: tag.text)]))
+      return nil
+    }
     countStart(backup)
     backup.logSkipped(preamble.skipped)
     let ended = Condition()
@@ -89,8 +101,28 @@ extension BackupSession.Request {
 }
 
 extension BackupSession.Preamble {
+  /// The state, and which of the archives of that state this one is: they differ in when they were made, and a
+  /// strong tag names bytes (RFC 9110 §8.8.1).
+  private var tag: EntityTag { EntityTag(strong: "\(state)-\(id)") }
+
+  /// The tag of an archive that is still as good as a new one would be: any of this state. Which of them is the one
+  /// that this resource stands for is ours to say, and what the client has, we need not send.
+  ///
+  /// RFC 9110 §13.1.2: compared weakly, since a proxy may have made the tag weak.
+  fileprivate func tag(among known: EntityTags) -> EntityTag? {
+    switch known {
+    case .any: tag
+    case .list(let tags):
+      // In our own characters, and so fit to be sent back.
+      tags.first { tag in
+        tag.opaque.hasPrefix(state + "-") && tag.opaque.utf8.allSatisfy("0123456789abcdef-".utf8.contains)
+      }.map { EntityTag(strong: $0.opaque) }
+    }
+  }
+
   fileprivate var head: ResponseHead {
     var head = ResponseHead(.ok)
+    head.add("ETag", tag.text)
     head.add("Content-Type", "application/zip")
     head.add("Content-Disposition", ContentDisposition.attachment(filename: fileName))
     head.add("Cache-Control", "no-store")

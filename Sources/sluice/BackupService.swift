@@ -81,6 +81,14 @@ import Logging
     }
   }
 
+  /// Counts a backup out of which the client needed nothing.
+  func endUnchanged(_ backup: RunningBackup) {
+    running[ObjectIdentifier(backup)] = nil
+    changed.notify()
+    metrics.unchanged += 1
+    backup.logUnchanged()
+  }
+
   /// Whether a session has been at one thing for longer than any may take: a file system that hangs, for one.
   var isStuck: Bool {
     let limit = options.maximumSnapshotAge + Self.stuckGrace

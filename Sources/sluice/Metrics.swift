@@ -12,6 +12,8 @@ import HTTP1
   var aborted: [String: Int] = ["client-left": 0, "client-stalled": 0]
   /// Requests for a backup that were refused before one was begun.
   var rejected: [String: Int] = ["bad-request": 0, "too-many-backups": 0, "unauthorized": 0]
+  /// Requests whose client has an archive of the same state.
+  var unchanged = 0
   /// Uncompressed, and as sent.
   var bytesRead: UInt64 = 0
   var bytesSent: UInt64 = 0
@@ -49,6 +51,9 @@ extension BackupService {
       family(
         "requests_rejected_total", "counter", "Requests for a backup that none was begun for.",
         metrics.rejected.map { (#"{reason="\#($0.key)"}"#, "\($0.value)") }),
+      family(
+        "requests_unchanged_total", "counter", "Requests whose client had the same already.",
+        [("", "\(metrics.unchanged)")]),
       family("backups_running", "gauge", "Backups under way.", [("", "\(runningBackups.count)")]),
       family("read_bytes_total", "counter", "Bytes that went into archives.", [("", "\(metrics.bytesRead)")]),
       family(

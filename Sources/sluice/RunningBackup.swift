@@ -57,6 +57,12 @@ import Systemd
     }
   }
 
+  /// Logs that the client has it.
+  func logUnchanged() {
+    log[metadataKey: "duration_us"] = "\((ContinuousClock.now - begun).microseconds)"
+    log.info("backup unchanged")
+  }
+
   /// Logs how it ended.
   func logEnd(_ failure: BackupFailure?) {
     log[metadataKey: "bytes"] = "\(byteCount)"

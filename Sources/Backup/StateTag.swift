@@ -1,0 +1,78 @@
+internal import Crypto
+internal import Zip
+
+/// What tells the state of all that goes into an archive from every other: it may change when nothing did, and never
+/// stays the same when something did.
+///
+/// Of each file it has device, inode, size and times; of each database, what SQLite itself keeps. They are of the moment
+/// before the content is read. So a file that is changed later, be it while it is read, has other times from then on,
+/// unless the clock that they are taken from has not moved meanwhile. Where it may not have, nothing can be promised,
+/// and the tag is one of its own. (Git calls such a file racily clean.)
+///
+/// One thing moves no time of a file: a second write to a page of it that is mapped into memory and dirty already.
+/// SQLite writes no database so.
+struct StateTag {
+  /// How far the time of a change may lie behind the clock: Linux stamps files with that of the last tick, which
+  /// is 1 to 10 ms old.
+  private static let tick: Int64 = 20_000_000
+  /// The same where times are kept in whole seconds, or, in FAT, in pairs of them.
+  private static let coarseTick: Int64 = 2_100_000_000
+
+  private let lookedAt: Int64
+  private var hash = SHA256()
+  private var isCertain = true
+
+  /// - Parameter lookedAt: a moment before any of the files was looked at, in nanoseconds since 1970.
+  init(lookedAt: Int64) { self.lookedAt = lookedAt }
+
+  /// Adds a text, so that no two sequences of texts are one.
+  mutating func add(_ text: String) { add(Array(text.utf8)) }
+
+  mutating func add(_ item: Item) throws(BackupError) {
+    add(item.entry.name)
+    add(numbers: [item.entry.modified, Int64(item.entry.permissions), Int64(bitPattern: item.entry.size)])
+    add(try item.snapshotState())
+    guard let status = item.status else { return }
+    add(numbers: [
+      Int64(bitPattern: status.identity.device), Int64(bitPattern: status.identity.inode),
+      Int64(bitPattern: status.size), status.modifiedAt.seconds, status.modifiedAt.nanoseconds,
+      status.changedAt.seconds, status.changedAt.nanoseconds,
+    ])
+    if mayChangeUnnoticed(status.changedAt) { isCertain = false }
+  }
+
+  private func mayChangeUnnoticed(_ time: FileSystem.Time) -> Bool {
+    let margin = time.nanoseconds == 0 ? Self.coarseTick : Self.tick
+    let latest = lookedAt - margin
+    return (time.seconds, time.nanoseconds) >= (latest / 1_000_000_000, latest % 1_000_000_000)
+  }
+
+  private mutating func add(numbers: [Int64]) {
+    for number in numbers {
+      for shift in stride(from: 0, to: 64, by: 8) {
+        hash.update(data: [UInt8(truncatingIfNeeded: number >> Int64(shift))])
+      }
+    }
+  }
+
+  private mutating func add(_ bytes: [UInt8]) {
+    add(numbers: [Int64(bytes.count)])
+    hash.update(data: bytes)
+  }
+
+  /// 128 bits in hexadecimal.
+  var text: String {
+    guard isCertain else { return Self.unique() }
+    return hash.finalize().prefix(16).map(Self.hexadecimal).joined()
+  }
+
+  /// 128 bits that nobody else has, nor can guess.
+  static func unique() -> String {
+    var random = SystemRandomNumberGenerator()
+    return (0..<16).map { _ in hexadecimal(random.next()) }.joined()
+  }
+
+  private static func hexadecimal(_ byte: UInt8) -> String {
+    (byte < 16 ? "0" : "") + String(byte, radix: 16)
+  }
+}
