@@ -28,6 +28,29 @@ enum FileSystem {
     let modifiedAt: Time
     /// When anything of it was changed: every write moves this, and nobody can set it.
     let changedAt: Time
+    /// The numbers of its user and its group.
+    let owner: UInt32
+    let group: UInt32
+
+    /// The corresponding C type is `struct stat`.
+    init(_ status: stat) {
+      kind =
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: .regular
+        case S_IFDIR: .directory
+        case S_IFLNK: .symbolicLink
+        default: .other
+        }
+      identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+      linkCount = UInt64(status.st_nlink)
+      permissions = UInt16(status.st_mode & 0o777)
+      size = UInt64(status.st_size)
+      modified = Int64(status.st_mtim.tv_sec)
+      modifiedAt = Time(status.st_mtim)
+      changedAt = Time(status.st_ctim)
+      owner = status.st_uid
+      group = status.st_gid
+    }
   }
 
   /// As `stat` gives it: a file may claim times that nanoseconds in 64 bits have no room for.
@@ -51,19 +74,13 @@ enum FileSystem {
   static func status(_ path: String) throws(SystemError) -> Status {
     var status = stat()
     guard unsafe lstat(path, &status) == 0 else { throw SystemError(call: "lstat", errno: errno) }
-    let kind: Status.Kind =
-      switch status.st_mode & S_IFMT {
-      case S_IFREG: .regular
-      case S_IFDIR: .directory
-      case S_IFLNK: .symbolicLink
-      default: .other
-      }
-    return Status(
-      kind: kind, identity: Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)),
-      linkCount: UInt64(status.st_nlink), permissions: UInt16(status.st_mode & 0o777),
-      size: UInt64(status.st_size),
-      modified: Int64(status.st_mtim.tv_sec), modifiedAt: Time(status.st_mtim),
-      changedAt: Time(status.st_ctim))
+    return Status(status)
+  }
+
+  /// Which file a link leads to. The corresponding C function is `stat`.
+  static func target(_ link: String) -> Identity? {
+    var status = stat()
+    return unsafe stat(link, &status) == 0 ? Status(status).identity : nil
   }
 
   /// The absolute path without links. The corresponding C function is `realpath`.
@@ -117,6 +134,16 @@ enum FileSystem {
     )
   }
 
+  /// Opens a file that is no data of anybody's: an archive.
+  static func open(_ path: String) throws(SystemError) -> Descriptor {
+    let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SystemError(call: "open", errno: errno) }
+    return Descriptor(owning: descriptor)
+  }
+
+  /// As whom this process runs. The corresponding C function is `geteuid`.
+  static func user() -> UInt32 { geteuid() }
+
   /// The number of processors that this process may use.
   static func processorCount() -> Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
 
@@ -142,4 +169,11 @@ extension SystemError {
   var isMissing: Bool { errno == ENOENT || errno == ENOTDIR }
   /// Whether something is there that this process may not see.
   var isForbidden: Bool { errno == EACCES || errno == EPERM }
+}
+
+extension SystemError {
+  /// A link stands where a directory is wanted: open(2), `O_NOFOLLOW` with `O_DIRECTORY`.
+  var isLink: Bool { errno == ELOOP || errno == ENOTDIR }
+  static let noRegularFile = SystemError(call: "open", errno: EISDIR)
+  static let otherFileSystem = SystemError(call: "rename", errno: EXDEV)
 }

@@ -26,6 +26,9 @@ public struct Timestamp {
   /// To the millisecond: `2026-01-31T23:59:59.250Z`.
   public var milliseconds: String { "\(date)T\(time).\(pad(Int(remainder / 1_000_000), 3))Z" }
 
+  /// For names of files: `20260131T235959Z`.
+  var compact: String { "\(date)T\(time)Z".filter { $0 != "-" && $0 != ":" } }
+
   /// The day alone: `2026-01-31`.
   var date: String { "\(pad(parts.year, 4))-\(pad(parts.month, 2))-\(pad(parts.day, 2))" }
 

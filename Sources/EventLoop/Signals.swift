@@ -17,6 +17,9 @@ public struct Signals: ~Copyable {
     signals.filter { !SystemCalls.isIgnored($0) }
   }
 
+  /// Whether one of them, blocked, has come.
+  public static func isPending(_ signals: [CInt]) -> Bool { SystemCalls.isPending(signals) }
+
   /// Receives signals that `block` has blocked.
   @Loop public init(_ signals: [CInt]) throws(SystemError) {
     let descriptor = try SystemCalls.signalDescriptor(signals)

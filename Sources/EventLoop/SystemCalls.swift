@@ -118,6 +118,13 @@ enum SystemCalls {
     unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
+  /// The corresponding C function is `sigpending`.
+  static func isPending(_ signals: [CInt]) -> Bool {
+    var set = sigset_t()
+    unsafe sigpending(&set)
+    return signals.contains { unsafe sigismember(&set, $0) == 1 }
+  }
+
   /// The corresponding C function is `sigaction`.
   static func isIgnored(_ signal: CInt) -> Bool {
     var action = sigaction()

@@ -21,6 +21,20 @@ internal import Glibc
     return connection
   }
 
+  /// Opens a database file from outside that nobody uses, to look at it: https://www.sqlite.org/security.html.
+  static func untrusted(_ path: String) throws(SQLiteError) -> Connection {
+    var name = "file:"
+    for scalar in path.unicodeScalars {
+      name += "%?#".unicodeScalars.contains(scalar) ? "%" + String(scalar.value, radix: 16) : String(scalar)
+    }
+    let connection = try open(
+      name + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW, busyTimeout: .zero)
+    try unsafe connection.check(csqlite_distrust(connection.handle))
+    // A check of constraints would evaluate what somebody else has written.
+    try connection.execute("PRAGMA ignore_check_constraints=ON; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0")
+    return connection
+  }
+
   /// Opens an empty database that a copy is written into; nobody else will know of it.
   ///
   /// - Parameter name: a path, or a URI of the `memdb` VFS.

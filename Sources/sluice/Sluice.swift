@@ -22,10 +22,11 @@ struct Sluice: ParsableCommand {
             Let systemd start the server whenever somebody asks for a backup.
 
       EXIT STATUS
-        0 done; 1 failed; 3 done, but something was skipped (backup); 64 the command line is wrong.
+        0 done; 1 failed; 2 not an archive of ours (restore); 3 done, but something was skipped (backup, restore); 64 the
+        command line is wrong.
       """,
     version: "sluice \(version)",
-    subcommands: [Serve.self, BackupCommand.self, Health.self, SetupCommand.self])
+    subcommands: [Serve.self, BackupCommand.self, RestoreCommand.self, Health.self, SetupCommand.self])
 
   static func main() {
     // The library below Swift's pool may not raise the priority of a thread of its own, unless it is root's, and

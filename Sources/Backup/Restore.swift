@@ -1,0 +1,233 @@
+internal import Crypto
+internal import EventLoop
+internal import FoundationEssentials
+internal import SQLiteSnapshot
+internal import Zip
+
+/// One restore: an archive whose entries are put into a directory, all of them or none.
+///
+///     let target = try RestoreTarget(path:)            // what a killed restore has left is finished first
+///     let plan = try RestorePlan(…)                    // nothing is changed
+///     staged, synced, verified                         // in a directory of its own
+///     try staging.write(journal)                       // from here on it goes on, whatever happens
+///     try RestoreTransaction(…).commit()
+public struct Restore {
+  /// What a caller asks for.
+  public struct Options: Sendable {
+    public var archive: String
+    public var directory: String
+    /// Files and folders of the archive; none for everything.
+    public var only: [String]
+    /// Whether what is there may be replaced.
+    public var force: Bool
+
+    /// Makes options of all of them.
+    public init(archive: String, directory: String, only: [String], force: Bool) {
+      self.archive = archive
+      self.directory = directory
+      self.only = only
+      self.force = force
+    }
+  }
+
+  /// The plan, a line for each file.
+  public let lines: [String]
+  /// What would have been chosen and is not in the archive.
+  public let skipped: [Skipped]
+  /// Uncompressed, in bytes.
+  public let size: UInt64
+
+  private let options: Options
+  private let target: RestoreTarget
+  private let archive: ZipArchive
+  private let file: ArchiveDescriptor
+  private var plan: RestorePlan
+  private let members: [String: ZipMember]
+  private let entries: [String: Manifest.Entry]
+
+  /// A manifest of 10,000 entries has 4 MB.
+  private static let maximumManifestSize: UInt64 = 8 << 20
+
+  private final class ArchiveDescriptor {
+    let descriptor: Descriptor
+    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+  }
+
+  /// Finishes or undoes what a restore that was killed has left in a directory.
+  ///
+  /// - Parameter looksOnly: whether nothing is to be changed.
+  /// - Returns: what there was, in words.
+  public static func recover(_ directory: String, looksOnly: Bool) throws(RestoreError) -> [String] {
+    let target = try RestoreTarget(path: directory)
+    var found: [String] = []
+    for name in try RestoreStaging.names(in: target) {
+      let staging = try RestoreStaging(leftAs: name, in: target, looksOnly: looksOnly)
+      let what =
+        switch try staging.journal() {
+        case nil: "had changed nothing: its files are removed"
+        case (let journal, true)?: "was being undone: that is finished (\(journal.items.count) files)"
+        case (let journal, false)?: "was putting \(journal.items.count) files in place: that is finished"
+        }
+      if !looksOnly { try staging.recover() }
+      found.append("a restore that was killed (\(name)) \(what)")
+    }
+    return found
+  }
+
+  /// Opens the archive and makes the plan.
+  public init(_ options: Options) throws(RestoreError) {
+    self.options = options
+    target = try RestoreTarget(path: options.directory)
+    do {
+      file = ArchiveDescriptor(try FileSystem.open(options.archive))
+    } catch {
+      throw .notAnArchive("\(options.archive) cannot be read: \(error)")
+    }
+    do { archive = try ZipArchive(file.descriptor.rawValue) } catch {
+      throw .notAnArchive("\(options.archive) is no zip that is whole: \(error)")
+    }
+    var members: [String: ZipMember] = [:]
+    for member in archive.members { members[member.name] = member }
+    self.members = members
+    guard let manifest = try Self.manifest(archive, members["MANIFEST.json"]) else {
+      throw .notAnArchive(
+        "\(options.archive) has no MANIFEST.json of ours, without which nothing in it can be verified: unzip it into an "
+          + "empty directory, and look at it there")
+    }
+    var entries: [String: Manifest.Entry] = [:]
+    for entry in manifest.entries { entries[entry.path] = entry }
+    self.entries = entries
+    for member in archive.members where member.name != "MANIFEST.json" {
+      guard entries[member.name]?.size == member.size else {
+        throw .damaged("\(printable(member.name)) is not what the manifest says")
+      }
+    }
+    guard archive.members.count == entries.count + 1, manifest.entries.count == entries.count else {
+      throw .damaged("the manifest lists files that the archive does not have")
+    }
+    let all = archive.members.map(\.name)
+    let chosen = try RestorePlan.selection(of: all, only: options.only)
+    let databases = Set(manifest.entries.filter { $0.kind == .database || $0.path.hasSuffix(".db") }.map(\.path))
+    plan = try RestorePlan(
+      chosen, of: Set(all), databases: databases, in: target,
+      timestamp: Timestamp(nanoseconds: FileSystem.now()).compact)
+    size = chosen.reduce(0) { $0 + (members[$1]?.size ?? 0) }
+    skipped = manifest.skipped.filter { skipped in
+      options.only.isEmpty || options.only.contains { skipped.path == $0 || skipped.path.hasPrefix($0 + "/") }
+    }
+    let kept = Dictionary(plan.kept.map { ($0.path, $0.as) }) { first, _ in first }
+    lines =
+      plan.journal.newFolders.map { "new folder  \(printable($0))" }
+      + plan.journal.items.flatMap { item in
+        let name = printable(item.path)
+        let first = kept[item.path].map { "replaces    \(name), kept as \(printable($0))" } ?? "new         \(name)"
+        return [first]
+          + item.companions.compactMap { suffix in
+            kept[item.path + suffix].map { "moves       \(name)\(suffix) to \(printable($0))" }
+          }
+      }
+  }
+
+  private static func manifest(
+    _ archive: ZipArchive, _ member: ZipMember?
+  ) throws(RestoreError) -> Manifest? {
+    guard let member, member.size <= maximumManifestSize else { return nil }
+    var text: [UInt8] = []
+    do { try archive.read(member) { text += $0 } } catch { throw .damaged("\(error)") }
+    guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)), manifest.format == 1 else {
+      return nil
+    }
+    return manifest
+  }
+
+  /// Who uses what would be replaced.
+  public func checkUse() throws(RestoreError) { _ = try DatabaseUse(of: plan.journal, in: target) }
+
+  /// Reads everything that was chosen and keeps nothing.
+  public func verify(_ isInterrupted: () -> Bool) throws(RestoreError) {
+    for item in plan.journal.items {
+      try read(item.path, isInterrupted) { _ in }
+    }
+  }
+
+  /// Does it.
+  ///
+  /// - Parameters:
+  ///   - progress: is told how many bytes were staged.
+  ///   - isInterrupted: whether to leave everything as it is; is asked until the first step.
+  public mutating func run(progress: (UInt64) -> Void, _ isInterrupted: () -> Bool) throws(RestoreError) {
+    guard options.force || plan.kept.isEmpty else { throw .wouldReplace(plan.kept.map(\.path)) }
+    try checkUse()
+    let staging = try RestoreStaging(in: target)
+    defer { staging.remove() }
+    try staging.checkIsOnly()
+    var done: UInt64 = 0
+    for (index, item) in plan.journal.items.enumerated() {
+      try stage(item.path, index, in: staging, isInterrupted) {
+        done += UInt64($0)
+        progress(done)
+      }
+    }
+    if isInterrupted() { throw .interrupted }
+    let use = try DatabaseUse(of: plan.journal, in: target)
+    do { try staging.write(plan.journal) } catch {
+      throw .staging(path: staging.name, detail: "\(error)")
+    }
+    try RestoreTransaction(
+      target: target, staging: staging.directory, stagingName: staging.name, journal: plan.journal
+    ).commit { () throws(RestoreError) in try use.checkNobody() }
+  }
+
+  private mutating func stage(
+    _ path: String, _ index: Int, in staging: RestoreStaging, _ isInterrupted: () -> Bool, _ progress: (Int) -> Void
+  ) throws(RestoreError) {
+    let permissions = (members[path]?.permissions ?? 0o644) & target.status.permissions
+    do {
+      let file = try staging.directory.makeFile("\(index)")
+      let raw = file.rawValue
+      try read(path, isInterrupted) { piece in
+        try Directory.write(piece, to: raw)
+        progress(piece.count)
+      }
+      try Directory.own(file, as: target.status, permissions: permissions)
+      Directory.setModified(file, members[path]?.modified ?? 0)
+      try Directory.sync(file)
+      plan.stage(index, inode: try Directory.status(of: file).identity.inode)
+    } catch let error as RestoreError {
+      throw error
+    } catch {
+      throw .staging(path: path, detail: "\(error)")
+    }
+    if entries[path]?.kind == .database, entries[path]?.size != 0 {
+      let fault: String?
+      do { fault = try DatabaseCheck.quick("\(target.path)/\(staging.name)/\(index)") } catch { fault = "\(error)" }
+      if let fault { throw .damaged("\(printable(path)): \(fault)") }
+    }
+  }
+
+  /// Inflates one member, and compares it with the manifest.
+  private func read(
+    _ path: String, _ isInterrupted: () -> Bool, _ body: ([UInt8]) throws -> Void
+  ) throws(RestoreError) {
+    guard let member = members[path] else { throw .unknownPath(path) }
+    var hash = SHA256()
+    do {
+      try archive.read(member) { piece in
+        if isInterrupted() { throw RestoreError.interrupted }
+        hash.update(data: piece)
+        try body(piece)
+      }
+    } catch let error as RestoreError {
+      throw error
+    } catch let error as SystemError {
+      throw .staging(path: path, detail: "\(error)")
+    } catch {
+      throw .damaged("\(error)")
+    }
+    let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    // The manifest does not tell its own digest.
+    guard path == "MANIFEST.json" || digest == entries[path]?.sha256 else {
+      throw .damaged("\(printable(path)): its SHA-256 is not what the manifest says")
+    }
+  }
+}

@@ -1,0 +1,120 @@
+internal import EventLoop
+
+/// What a restore would do, before anything is done: which entries, what they replace, what is kept as what.
+struct RestorePlan {
+  /// What the journal will say, but for the inodes of files that are not staged yet.
+  private(set) var journal: RestoreJournal
+  /// Kept files: the name of each, and the one that it would get.
+  private(set) var kept: [(path: String, as: String)] = []
+
+  /// Chooses entries of an archive. `VERSION` and `MANIFEST.json` are the archive's own and were never in the
+  /// directory: they are chosen by name alone.
+  ///
+  /// - Parameter only: files and folders; none for everything.
+  /// - Throws: `unknownPath`, `unsafeEntry`.
+  static func selection(of paths: [String], only: [String]) throws(RestoreError) -> [String] {
+    guard !only.isEmpty else { return paths.filter { !["VERSION", "MANIFEST.json"].contains($0) } }
+    var chosen: Set<String> = []
+    for wanted in only {
+      let wanted = RestoreTarget.parts(wanted).joined(separator: "/")
+      let found = paths.filter { $0 == wanted || $0.utf8.starts(with: (wanted + "/").utf8) }
+      guard !found.isEmpty, !wanted.isEmpty else { throw .unknownPath(wanted) }
+      chosen.formUnion(found)
+    }
+    return paths.filter(chosen.contains)
+  }
+
+  /// Looks at what is in the directory by the names of the chosen entries. Nothing is changed.
+  ///
+  /// - Parameters:
+  ///   - paths: the chosen entries.
+  ///   - all: every file of the archive.
+  ///   - databases: those of all that are databases.
+  ///   - timestamp: for the names of what is kept.
+  /// - Throws: `unsafeEntry`, `obstacle`.
+  init(
+    _ paths: [String], of all: Set<String>, databases: Set<String>, in target: RestoreTarget, timestamp: String
+  ) throws(RestoreError) {
+    journal = RestoreJournal(suffix: RestoreJournal.keptMark + timestamp, newFolders: [], items: [])
+    var names: Set<String> = []
+    for path in paths {
+      guard RestoreJournal.isSafe(path) else { throw .unsafeEntry(path: path, detail: "its name leads elsewhere") }
+      // A String is equal to another by what is shown, and so it is to some file systems.
+      guard names.insert(path.lowercased()).inserted else {
+        throw .unsafeEntry(
+          path: path, detail: "another entry has the same name, save for upper and lower case; choose with --only")
+      }
+      try add(path, all, databases, target)
+    }
+    for path in paths {
+      let parts = RestoreTarget.parts(path)
+      for count in 1..<max(1, parts.count) where names.contains(parts[..<count].joined(separator: "/").lowercased()) {
+        throw .unsafeEntry(path: path, detail: "another entry has the name of its folder")
+      }
+    }
+  }
+
+  private mutating func add(
+    _ path: String, _ all: Set<String>, _ databases: Set<String>, _ target: RestoreTarget
+  ) throws(RestoreError) {
+    for suffix in RestoreJournal.companionSuffixes where path.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
+      let database = String(decoding: path.utf8.dropLast(suffix.utf8.count), as: UTF8.self)
+      guard !databases.contains(database), all.contains(database) || !isThere(database, target) else {
+        throw .unsafeEntry(path: path, detail: "it would become the log, the index or the journal of \(database)")
+      }
+    }
+    var item = RestoreJournal.Item(
+      path: path,
+      companions: RestoreJournal.companionSuffixes.filter { !all.contains(path + $0) })
+    do throws(SystemError) {
+      guard let folder = try target.folder(item.folder) else {
+        addFolders(item.folder, target)
+        journal.items.append(item)
+        return
+      }
+      guard try folder.status().identity.device == target.status.identity.device else {
+        throw SystemError.otherFileSystem
+      }
+      for suffix in [""] + item.companions {
+        guard let status = try folder.status(item.name + suffix) else { continue }
+        guard status.kind == .regular else {
+          throw SystemError.noRegularFile
+        }
+        if suffix.isEmpty { item.replaced = status.identity.inode }
+        kept.append((path + suffix, path + journal.suffix + suffix))
+      }
+    } catch {
+      throw .obstacle(path: path, detail: Self.detail(error))
+    }
+    journal.items.append(item)
+  }
+
+  private func isThere(_ path: String, _ target: RestoreTarget) -> Bool {
+    let parts = RestoreTarget.parts(path)
+    guard let name = parts.last,
+      let folder = try? target.folder(parts.dropLast().joined(separator: "/"))
+    else { return false }
+    return (try? folder.status(name)) != nil
+  }
+
+  private mutating func addFolders(_ path: String, _ target: RestoreTarget) {
+    let parts = RestoreTarget.parts(path)
+    for count in 1...parts.count {
+      let folder = parts[..<count].joined(separator: "/")
+      guard !journal.newFolders.contains(folder), (try? target.folder(folder)) == nil else { continue }
+      journal.newFolders.append(folder)
+    }
+  }
+
+  private static func detail(_ error: SystemError) -> String {
+    if error == .noRegularFile { return "it, or what is called as its log or journal, is no regular file" }
+    if error == .otherFileSystem {
+      return "its folder is on another file system, where no rename leads; restore it into that by itself"
+    }
+    if error.isLink { return "a folder on the way to it is a link, which is not followed, or no folder" }
+    return "\(error)"
+  }
+
+  /// Takes down which staged file is which.
+  mutating func stage(_ index: Int, inode: UInt64) { journal.items[index].inode = inode }
+}

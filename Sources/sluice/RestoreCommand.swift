@@ -1,0 +1,83 @@
+import ArgumentParser
+import Backup
+import EventLoop
+import Glibc
+
+/// `sluice restore`: an archive's files back into a directory, all of them or none.
+struct RestoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "restore",
+    abstract: "Put the files of a backup into a directory: all of them, or none.",
+    discussion: """
+      Every file is verified while it is staged inside DIR; then all are put in place. DIR must exist: what is restored
+      gets its owner and group, and no more permissions than it gives. Stop the application first. VERSION and
+      MANIFEST.json are restored only if --only names them. If it was killed, run it again: any run into DIR first
+      finishes what another began.
+
+      EXAMPLES
+        sluice restore app.zip --into /var/lib/app --dry-run
+        sluice restore app.zip --into /var/lib/app --force
+        sluice restore app.zip --into /tmp/look --only events.db --only floor_plan
+
+      EXIT STATUS
+        0 restored; 1 failed, and nothing was changed unless the line says so; 2 not an archive of ours; 3 restored, but
+        something was skipped when the archive was made; 64 the command line is wrong.
+      """)
+
+  @Argument(help: ArgumentHelp("The archive, a file.", valueName: "archive"), completion: .file())
+  var archive: String
+
+  @Option(help: ArgumentHelp("The directory to restore into.", valueName: "dir"), completion: .directory)
+  var into: String
+
+  @Option(help: ArgumentHelp("Only this file or folder of the archive; may be repeated.", valueName: "path"))
+  var only: [String] = []
+
+  @Flag(help: "Show what would be done, verify the archive, and change nothing.")
+  var dryRun = false
+
+  @Flag(help: "Replace what is there; it is kept as NAME.before-restore-TIME.")
+  var force = false
+
+  func validate() throws {
+    guard archive != "-" else {
+      throw ValidationError("-: a pipe cannot be restored from, since it is read twice; save it to a file first")
+    }
+    guard !into.isEmpty else { throw ValidationError("--into: give a directory") }
+  }
+
+  func run() throws {
+    let ends = Signals.notIgnored([SIGTERM, SIGINT, SIGHUP])
+    // Looked for between two pieces, so that no step of the commit is ever broken off.
+    Signals.block(ends)
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    raiseDescriptorLimit()
+    let isInterrupted = { Signals.isPending(ends) }
+    do {
+      let left = try Restore.recover(into, looksOnly: dryRun)
+      for line in left { printError("sluice: \(line)") }
+      if dryRun, !left.isEmpty {
+        throw Failure(description: "a run without --dry-run does that first; there is no plan before")
+      }
+      var restore = try Restore(
+        Restore.Options(archive: archive, directory: into, only: only, force: force))
+      if dryRun {
+        put(restore.lines.map { $0 + "\n" }.joined(), STDOUT_FILENO)
+        try restore.checkUse()
+        try restore.verify(isInterrupted)
+      } else {
+        try restore.run(progress: { _ in }, isInterrupted)
+      }
+      for skipped in restore.skipped {
+        printError("sluice: not in the archive: \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
+      }
+      if !restore.skipped.isEmpty { throw ExitCode(3) }
+    } catch RestoreError.notAnArchive(let detail) {
+      printError("sluice: \(printable(detail))")
+      throw ExitCode(2)
+    } catch let error as RestoreError {
+      throw Failure(description: "\(error)")
+    }
+  }
+}
