@@ -93,7 +93,8 @@ final class Directory {
   /// Makes a file that nobody else may read yet.
   func makeFile(_ name: String) throws(SystemError) -> Descriptor {
     let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-    return Descriptor(owning: try Self.check("openat", unsafe openat(descriptor.rawValue, name, flags, 0o600)))
+    return Descriptor(
+      owning: try Self.check("openat", unsafe openat(descriptor.rawValue, name, flags, 0o600)))
   }
 
   /// Opens a file. It does not wait for the other end of a pipe.

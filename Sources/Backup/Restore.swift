@@ -107,20 +107,22 @@ public struct Restore {
     }
     let all = archive.members.map(\.name)
     let chosen = try RestorePlan.selection(of: all, only: options.only)
-    let databases = Set(manifest.entries.filter { $0.kind == .database || $0.path.hasSuffix(".db") }.map(\.path))
+    let databases = Set(
+      manifest.entries.filter { $0.kind == .database || $0.path.hasSuffix(".db") }.map(\.path))
     plan = try RestorePlan(
       chosen, of: Set(all), databases: databases, in: target,
       timestamp: Timestamp(nanoseconds: FileSystem.now()).compact)
     size = chosen.reduce(0) { $0 + (members[$1]?.size ?? 0) }
-    skipped = manifest.skipped.filter { skipped in
-      options.only.isEmpty || options.only.contains { skipped.path == $0 || skipped.path.hasPrefix($0 + "/") }
-    }
+    skipped =
+      options.only.isEmpty
+      ? manifest.skipped : manifest.skipped.filter { RestorePlan.matches($0.path, options.only) }
     let kept = Dictionary(plan.kept.map { ($0.path, $0.as) }) { first, _ in first }
     lines =
       plan.journal.newFolders.map { "new folder  \(printable($0))" }
       + plan.journal.items.flatMap { item in
         let name = printable(item.path)
-        let first = kept[item.path].map { "replaces    \(name), kept as \(printable($0))" } ?? "new         \(name)"
+        let first =
+          kept[item.path].map { "replaces    \(name), kept as \(printable($0))" } ?? "new         \(name)"
         return [first]
           + item.companions.compactMap { suffix in
             kept[item.path + suffix].map { "moves       \(name)\(suffix) to \(printable($0))" }
@@ -134,7 +136,8 @@ public struct Restore {
     guard let member, member.size <= maximumManifestSize else { return nil }
     var text: [UInt8] = []
     do { try archive.read(member) { text += $0 } } catch { throw .damaged("\(error)") }
-    guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)), manifest.format == 1 else {
+    guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)), manifest.format == 1
+    else {
       return nil
     }
     return manifest
@@ -179,7 +182,8 @@ public struct Restore {
   }
 
   private mutating func stage(
-    _ path: String, _ index: Int, in staging: RestoreStaging, _ isInterrupted: () -> Bool, _ progress: (Int) -> Void
+    _ path: String, _ index: Int, in staging: RestoreStaging, _ isInterrupted: () -> Bool,
+    _ progress: (Int) -> Void
   ) throws(RestoreError) {
     let permissions = (members[path]?.permissions ?? 0o644) & target.status.permissions
     do {
@@ -200,7 +204,9 @@ public struct Restore {
     }
     if entries[path]?.kind == .database, entries[path]?.size != 0 {
       let fault: String?
-      do { fault = try DatabaseCheck.quick("\(target.path)/\(staging.name)/\(index)") } catch { fault = "\(error)" }
+      do { fault = try DatabaseCheck.quick("\(target.path)/\(staging.name)/\(index)") } catch {
+        fault = "\(error)"
+      }
       if let fault { throw .damaged("\(printable(path)): \(fault)") }
     }
   }

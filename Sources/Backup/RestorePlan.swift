@@ -14,14 +14,19 @@ struct RestorePlan {
   /// - Throws: `unknownPath`, `unsafeEntry`.
   static func selection(of paths: [String], only: [String]) throws(RestoreError) -> [String] {
     guard !only.isEmpty else { return paths.filter { !["VERSION", "MANIFEST.json"].contains($0) } }
-    var chosen: Set<String> = []
-    for wanted in only {
-      let wanted = RestoreTarget.parts(wanted).joined(separator: "/")
-      let found = paths.filter { $0 == wanted || $0.utf8.starts(with: (wanted + "/").utf8) }
-      guard !found.isEmpty, !wanted.isEmpty else { throw .unknownPath(wanted) }
-      chosen.formUnion(found)
+    for wanted in only where !paths.contains(where: { matches($0, [wanted]) }) {
+      throw .unknownPath(wanted)
     }
-    return paths.filter(chosen.contains)
+    return paths.filter { matches($0, only) }
+  }
+
+  /// Whether a path is one of these, or in one of them.
+  static func matches(_ path: String, _ only: [String]) -> Bool {
+    let parts = RestoreTarget.parts(path)
+    return only.contains { wanted in
+      let wanted = RestoreTarget.parts(wanted)
+      return !wanted.isEmpty && parts.starts(with: wanted)
+    }
   }
 
   /// Looks at what is in the directory by the names of the chosen entries. Nothing is changed.
@@ -33,22 +38,27 @@ struct RestorePlan {
   ///   - timestamp: for the names of what is kept.
   /// - Throws: `unsafeEntry`, `obstacle`.
   init(
-    _ paths: [String], of all: Set<String>, databases: Set<String>, in target: RestoreTarget, timestamp: String
+    _ paths: [String], of all: Set<String>, databases: Set<String>, in target: RestoreTarget,
+    timestamp: String
   ) throws(RestoreError) {
     journal = RestoreJournal(suffix: RestoreJournal.keptMark + timestamp, newFolders: [], items: [])
     var names: Set<String> = []
     for path in paths {
-      guard RestoreJournal.isSafe(path) else { throw .unsafeEntry(path: path, detail: "its name leads elsewhere") }
+      guard RestoreJournal.isSafe(path) else {
+        throw .unsafeEntry(path: path, detail: "its name leads elsewhere")
+      }
       // A String is equal to another by what is shown, and so it is to some file systems.
       guard names.insert(path.lowercased()).inserted else {
         throw .unsafeEntry(
-          path: path, detail: "another entry has the same name, save for upper and lower case; choose with --only")
+          path: path,
+          detail: "another entry has the same name, save for upper and lower case; choose with --only")
       }
       try add(path, all, databases, target)
     }
     for path in paths {
       let parts = RestoreTarget.parts(path)
-      for count in 1..<max(1, parts.count) where names.contains(parts[..<count].joined(separator: "/").lowercased()) {
+      for count in 1..<max(1, parts.count)
+      where names.contains(parts[..<count].joined(separator: "/").lowercased()) {
         throw .unsafeEntry(path: path, detail: "another entry has the name of its folder")
       }
     }
@@ -57,10 +67,12 @@ struct RestorePlan {
   private mutating func add(
     _ path: String, _ all: Set<String>, _ databases: Set<String>, _ target: RestoreTarget
   ) throws(RestoreError) {
-    for suffix in RestoreJournal.companionSuffixes where path.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
+    for suffix in RestoreJournal.companionSuffixes
+    where path.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
       let database = String(decoding: path.utf8.dropLast(suffix.utf8.count), as: UTF8.self)
       guard !databases.contains(database), all.contains(database) || !isThere(database, target) else {
-        throw .unsafeEntry(path: path, detail: "it would become the log, the index or the journal of \(database)")
+        throw .unsafeEntry(
+          path: path, detail: "it would become the log, the index or the journal of \(database)")
       }
     }
     var item = RestoreJournal.Item(

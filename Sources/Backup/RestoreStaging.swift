@@ -47,7 +47,8 @@ final class RestoreStaging {
       let owner = try directory.status().owner
       guard owner == FileSystem.user() || owner == target.status.owner else {
         throw RestoreError.directory(
-          path: target.path, detail: "\(name) belongs to user \(owner): look at it, and remove it if nobody needs it")
+          path: target.path,
+          detail: "\(name) belongs to user \(owner): look at it, and remove it if nobody needs it")
       }
       // It was killed before it had one.
       if try directory.status(Self.lockName) == nil {
@@ -62,7 +63,8 @@ final class RestoreStaging {
       throw error
     } catch {
       throw .directory(
-        path: target.path, detail: "\(name), left by a restore that was killed, cannot be looked at: \(error)")
+        path: target.path, detail: "\(name), left by a restore that was killed, cannot be looked at: \(error)"
+      )
     }
     guard isFree else {
       throw .directory(path: target.path, detail: "another restore is under way: \(name) is in use")
@@ -87,7 +89,7 @@ final class RestoreStaging {
     }
   }
 
-  /// Writes the journal down: from now on, whoever comes goes on.
+  /// Writes the journal down: from now on, whoever comes goes on. If that fails, there is none.
   func write(_ journal: RestoreJournal) throws(SystemError) {
     let file = try directory.makeFile(RestoreJournal.unfinished)
     try Directory.write(journal.encoded(), to: file.rawValue)
@@ -95,7 +97,10 @@ final class RestoreStaging {
     try directory.sync()
     try target.directory.sync()
     try directory.rename(RestoreJournal.unfinished, to: directory, RestoreJournal.forward)
-    try directory.sync()
+    do { try directory.sync() } catch {
+      try directory.remove(RestoreJournal.forward)
+      throw error
+    }
   }
 
   /// The journal of a restore that was killed, and whether it was on its way back; nil if it had not begun.

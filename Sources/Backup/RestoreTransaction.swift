@@ -51,7 +51,8 @@ struct RestoreTransaction {
     try forEach { item, _, folder in try clear(item, in: folder) }
     try forEach { item, index, folder in try place(item, index, in: folder) }
     try staging.remove(RestoreJournal.forward)
-    try staging.sync()
+    // If this is lost with the power, the next run finds that all is done.
+    try? staging.sync()
   }
 
   /// Undoes all rounds. The way back is written down first, so that whoever finds it goes back, too.
@@ -70,7 +71,7 @@ struct RestoreTransaction {
       try forEach { item, _, folder in try forget(item, in: folder) }
       target.removeFolders(journal.newFolders)
       try staging.remove(RestoreJournal.backward)
-      try staging.sync()
+      try? staging.sync()
     } catch {
       throw .unfinished(detail: "\(reason); and the way back failed: \(error)")
     }

@@ -28,10 +28,12 @@ internal import Glibc
       name += "%?#".unicodeScalars.contains(scalar) ? "%" + String(scalar.value, radix: 16) : String(scalar)
     }
     let connection = try open(
-      name + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW, busyTimeout: .zero)
+      name + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW, busyTimeout: .zero
+    )
     try unsafe connection.check(csqlite_distrust(connection.handle))
     // A check of constraints would evaluate what somebody else has written.
-    try connection.execute("PRAGMA ignore_check_constraints=ON; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0")
+    try connection.execute(
+      "PRAGMA ignore_check_constraints=ON; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0")
     return connection
   }
 

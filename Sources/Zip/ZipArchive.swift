@@ -19,7 +19,9 @@ public final class ZipArchive: Sendable {
     guard unsafe pread(fd, &b, n, off_t(at)) == n else { throw ZipReadError(what: "truncated") }
     return b
   }
-  static func le(_ b: [UInt8], _ at: Int, _ n: Int) -> Int { (0..<n).reduce(0) { $0 | Int(b[at + $1]) << (8 * $1) } }
+  static func le(_ b: [UInt8], _ at: Int, _ n: Int) -> Int {
+    (0..<n).reduce(0) { $0 | Int(b[at + $1]) << (8 * $1) }
+  }
   public init(_ fd: CInt) throws(ZipReadError) {
     self.fd = fd
     let end = lseek(fd, 0, SEEK_END)
@@ -31,9 +33,13 @@ public final class ZipArchive: Sendable {
     var p = 0
     for _ in 0..<Self.le(e, 10, 2) {
       let n = Self.le(d, p + 28, 2)
-      m.append(ZipMember(name: String(decoding: d[p + 46..<p + 46 + n], as: UTF8.self),
-        size: UInt64(Self.le(d, p + 24, 4)), compressedSize: UInt64(Self.le(d, p + 20, 4)), crc32: UInt32(Self.le(d, p + 16, 4)),
-        modified: 1_700_000_000, permissions: UInt16(Self.le(d, p + 40, 2) & 0o777), header: UInt64(Self.le(d, p + 42, 4)), method: Self.le(d, p + 10, 2)))
+      m.append(
+        ZipMember(
+          name: String(decoding: d[p + 46..<p + 46 + n], as: UTF8.self),
+          size: UInt64(Self.le(d, p + 24, 4)), compressedSize: UInt64(Self.le(d, p + 20, 4)),
+          crc32: UInt32(Self.le(d, p + 16, 4)),
+          modified: 1_700_000_000, permissions: UInt16(Self.le(d, p + 40, 2) & 0o777),
+          header: UInt64(Self.le(d, p + 42, 4)), method: Self.le(d, p + 10, 2)))
       p += 46 + n + Self.le(d, p + 30, 2) + Self.le(d, p + 32, 2)
     }
     members = m
@@ -65,8 +71,13 @@ public final class ZipArchive: Sendable {
           }
           c = made
         }
-        guard code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR else { throw ZipReadError(what: "inflate") }
-        if made > 0 { crc = Zlib.crc32(crc, joinedTo: Zlib.crc32(full), ofCount: made); total += UInt64(made); try body(full) }
+        guard code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR else {
+          throw ZipReadError(what: "inflate")
+        }
+        if made > 0 {
+          crc = Zlib.crc32(crc, joinedTo: Zlib.crc32(full), ofCount: made); total += UInt64(made);
+          try body(full)
+        }
         if made < 1 << 18 { break }
       } while code == Z_OK
     }

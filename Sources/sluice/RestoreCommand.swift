@@ -41,7 +41,8 @@ struct RestoreCommand: ParsableCommand {
 
   func validate() throws {
     guard archive != "-" else {
-      throw ValidationError("-: a pipe cannot be restored from, since it is read twice; save it to a file first")
+      throw ValidationError(
+        "-: a pipe cannot be restored from, since it is read twice; save it to a file first")
     }
     guard !into.isEmpty else { throw ValidationError("--into: give a directory") }
   }
@@ -70,7 +71,8 @@ struct RestoreCommand: ParsableCommand {
         try restore.run(progress: { _ in }, isInterrupted)
       }
       for skipped in restore.skipped {
-        printError("sluice: not in the archive: \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
+        printError(
+          "sluice: not in the archive: \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
       }
       if !restore.skipped.isEmpty { throw ExitCode(3) }
     } catch RestoreError.notAnArchive(let detail) {
