@@ -72,6 +72,45 @@ struct Manifest: Codable {
   }
 }
 
+extension Manifest {
+  /// The longest text that is read, in bytes: that of 10,000 entries has 4 MB.
+  static let maximumSize = 8 << 20
+  /// A decoder needs some 100 bytes for each value: `[0,0,0…` of the greatest size would take 200 MB. 10,000 entries
+  /// that all are databases have 140,000.
+  private static let maximumValues = 200_000
+
+  /// Reads a text that may be hostile.
+  ///
+  /// - Returns: nil if it is no manifest that we have written, or of a later format.
+  init?(_ text: [UInt8]) {
+    guard text.count <= Self.maximumSize, Self.countValues(text) <= Self.maximumValues,
+      let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)), manifest.format == 1
+    else { return nil }
+    self = manifest
+  }
+
+  /// At least as many as there are: each follows a comma or begins something.
+  private static func countValues(_ text: [UInt8]) -> Int {
+    var count = 0
+    var isInString = false
+    var isEscaped = false
+    for byte in text {
+      if isEscaped {
+        isEscaped = false
+      } else if byte == UInt8(ascii: "\\") {
+        isEscaped = true
+      } else if byte == UInt8(ascii: "\"") {
+        isInString.toggle()
+      } else if !isInString,
+        byte == UInt8(ascii: ",") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "{")
+      {
+        count += 1
+      }
+    }
+    return count
+  }
+}
+
 /// Something that should have been in the archive and is not.
 public struct Skipped: Codable, Equatable, Sendable {
   /// Its path in the archive.

@@ -1,6 +1,5 @@
 internal import Crypto
 internal import EventLoop
-internal import FoundationEssentials
 internal import SQLiteSnapshot
 internal import Zip
 
@@ -44,9 +43,6 @@ public struct Restore {
   private var plan: RestorePlan
   private let members: [String: ZipMember]
   private let entries: [String: Manifest.Entry]
-
-  /// A manifest of 10,000 entries has 4 MB.
-  private static let maximumManifestSize: UInt64 = 8 << 20
 
   private final class ArchiveDescriptor {
     let descriptor: Descriptor
@@ -133,14 +129,10 @@ public struct Restore {
   private static func manifest(
     _ archive: ZipArchive, _ member: ZipMember?
   ) throws(RestoreError) -> Manifest? {
-    guard let member, member.size <= maximumManifestSize else { return nil }
+    guard let member, member.size <= Manifest.maximumSize else { return nil }
     var text: [UInt8] = []
     do { try archive.read(member) { text += $0 } } catch { throw .damaged("\(error)") }
-    guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)), manifest.format == 1
-    else {
-      return nil
-    }
-    return manifest
+    return Manifest(text)
   }
 
   /// Who uses what would be replaced.

@@ -7,6 +7,13 @@ struct RestorePlan {
   /// Kept files: the name of each, and the one that it would get.
   private(set) var kept: [(path: String, as: String)] = []
 
+  /// By bytes: to a String, two ways to write an accent are the same.
+  private var newFolders: Set<[UInt8]> = []
+  private var namesSize = 0
+  /// Of all files and new folders, in bytes: the journal stays far below what is read of it, and a few long names with a
+  /// folder at every other byte cannot fill the memory.
+  private static let maximumNamesSize = 6 << 20
+
   /// Chooses entries of an archive. `VERSION` and `MANIFEST.json` are the archive's own and were never in the
   /// directory: they are chosen by name alone.
   ///
@@ -78,27 +85,31 @@ struct RestorePlan {
     var item = RestoreJournal.Item(
       path: path,
       companions: RestoreJournal.companionSuffixes.filter { !all.contains(path + $0) })
+    let isFolderNew: Bool
     do throws(SystemError) {
-      guard let folder = try target.folder(item.folder) else {
-        addFolders(item.folder, target)
-        journal.items.append(item)
-        return
-      }
-      guard try folder.status().identity.device == target.status.identity.device else {
-        throw SystemError.otherFileSystem
-      }
-      for suffix in [""] + item.companions {
-        guard let status = try folder.status(item.name + suffix) else { continue }
-        guard status.kind == .regular else {
-          throw SystemError.noRegularFile
-        }
-        if suffix.isEmpty { item.replaced = status.identity.inode }
-        kept.append((path + suffix, path + journal.suffix + suffix))
-      }
+      let folder = try target.folder(item.folder)
+      isFolderNew = folder == nil
+      if let folder { try look(in: folder, for: &item, target) }
     } catch {
       throw .obstacle(path: path, detail: Self.detail(error))
     }
+    if isFolderNew { try addFolders(item.folder, target) }
     journal.items.append(item)
+  }
+
+  /// Looks what stands under an entry's name, and beside it.
+  private mutating func look(
+    in folder: Directory, for item: inout RestoreJournal.Item, _ target: RestoreTarget
+  ) throws(SystemError) {
+    guard try folder.status().identity.device == target.status.identity.device else {
+      throw .otherFileSystem
+    }
+    for suffix in [""] + item.companions {
+      guard let status = try folder.status(item.name + suffix) else { continue }
+      guard status.kind == .regular else { throw .noRegularFile }
+      if suffix.isEmpty { item.replaced = status.identity.inode }
+      kept.append((item.path + suffix, item.path + journal.suffix + suffix))
+    }
   }
 
   private func isThere(_ path: String, _ target: RestoreTarget) -> Bool {
@@ -109,12 +120,22 @@ struct RestorePlan {
     return (try? folder.status(name)) != nil
   }
 
-  private mutating func addFolders(_ path: String, _ target: RestoreTarget) {
+  private mutating func addFolders(_ path: String, _ target: RestoreTarget) throws(RestoreError) {
     let parts = RestoreTarget.parts(path)
-    for count in 1...parts.count {
-      let folder = parts[..<count].joined(separator: "/")
-      guard !journal.newFolders.contains(folder), (try? target.folder(folder)) == nil else { continue }
+    for depth in 1...parts.count {
+      let folder = parts[..<depth].joined(separator: "/")
+      guard !newFolders.contains(Array(folder.utf8)), (try? target.folder(folder)) == nil else { continue }
+      try count(folder)
+      newFolders.insert(Array(folder.utf8))
       journal.newFolders.append(folder)
+    }
+  }
+
+  private mutating func count(_ path: String) throws(RestoreError) {
+    namesSize += path.utf8.count
+    guard namesSize <= Self.maximumNamesSize else {
+      throw .unsafeEntry(
+        path: path, detail: "the names come to more than \(Self.maximumNamesSize) bytes; choose with --only")
     }
   }
 

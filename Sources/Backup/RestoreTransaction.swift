@@ -66,9 +66,9 @@ struct RestoreTransaction {
       }
       // A full disk has room again.
       for index in journal.items.indices { try staging.remove("\(index)") }
-      try forEach { item, _, folder in try takeAway(item, in: folder) }
-      try forEach { item, _, folder in try giveBack(item, in: folder) }
-      try forEach { item, _, folder in try forget(item, in: folder) }
+      try forEach(canLackFolder: true) { item, _, folder in try takeAway(item, in: folder) }
+      try forEach(canLackFolder: true) { item, _, folder in try giveBack(item, in: folder) }
+      try forEach(canLackFolder: true) { item, _, folder in try forget(item, in: folder) }
       target.removeFolders(journal.newFolders)
       try staging.remove(RestoreJournal.backward)
       try? staging.sync()
@@ -77,15 +77,27 @@ struct RestoreTransaction {
     }
   }
 
-  /// Does something for every file, and makes it last. A folder that is not there yet has nothing in it.
-  private func forEach(_ body: (RestoreJournal.Item, Int, Directory) throws -> Void) throws {
-    var folders: [String: Directory] = [:]
+  /// Does something for every file, and makes it last.
+  ///
+  /// - Parameter canLackFolder: whether a file may be left out whose folder is not there: on the way back.
+  private func forEach(
+    canLackFolder: Bool = false, _ body: (RestoreJournal.Item, Int, Directory) throws -> Void
+  ) throws {
+    // One at a time: an archive may have more folders than a process may have descriptors.
+    var current: (path: String, folder: Directory)?
     for (index, item) in journal.items.enumerated() {
-      if folders[item.folder] == nil { folders[item.folder] = try target.folder(item.folder) }
-      guard let folder = folders[item.folder] else { continue }
+      // By bytes: to a String, two ways to write an accent are the same.
+      if current == nil || !item.folder.utf8.elementsEqual(current?.path.utf8 ?? "".utf8) {
+        try current?.folder.sync()
+        current = try target.folder(item.folder).map { (item.folder, $0) }
+      }
+      guard let folder = current?.folder else {
+        guard canLackFolder else { throw Obstacle(path: item.folder) }
+        continue
+      }
       try body(item, index, folder)
     }
-    for folder in folders.values { try folder.sync() }
+    try current?.folder.sync()
   }
 
   // MARK: what stands under a name
