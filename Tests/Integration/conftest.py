@@ -56,6 +56,14 @@ def large(tmp_path_factory):
     return directory
 
 
+@pytest.fixture(scope="session")
+def large_archive(large, tmp_path_factory):
+    """A backup of it."""
+    path = tmp_path_factory.mktemp("archive") / "large.zip"
+    assert harness.run("backup", "--data", large, "-o", path).returncode == 0
+    return path
+
+
 @pytest.fixture
 def figure(record_property, capsys):
     """Prints a measured figure and keeps it in the report."""

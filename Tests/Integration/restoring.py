@@ -1,0 +1,108 @@
+"""What the tests of `sluice restore` share: small directories, and what can be read in them."""
+
+import os
+import sqlite3
+import subprocess
+
+import data as make
+from harness import run
+
+SLOW = os.environ.get("RUN_SLOW") == "1"
+
+# A small process between, since a child's peak begins with what its parent has.
+MEASURE = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)
+sys.exit(status)
+"""
+
+
+def rows(path):
+    """Everything in a database, in its own words; it must be whole."""
+    connection = sqlite3.connect(path, timeout=0)
+    try:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return list(connection.iterdump())
+    finally:
+        connection.close()
+
+
+def small(directory, word, names=("a.db", "b.db", "c.db")):
+    """Databases of both kinds and a file, which all say the same word."""
+    directory.mkdir(exist_ok=True)
+    for index, name in enumerate(names):
+        connection = make.create(directory / name, (make.WAL, make.ROLLBACK)[index % 2])
+        connection.execute("CREATE TABLE t(word)")
+        connection.executemany("INSERT INTO t VALUES (?)", [(word,)] * 200)
+        connection.close()
+    (directory / "floor_plan").mkdir(exist_ok=True)
+    (directory / "floor_plan/plan.json").write_text(word)
+    return directory
+
+
+def backup(directory, archive):
+    assert run("backup", "--data", directory, "-o", archive).returncode == 0
+    return archive
+
+
+def restore(archive, directory, *arguments, **options):
+    return run("restore", archive, "--into", directory, *arguments, **options)
+
+
+def word(path):
+    """What a database or a file says; None if nobody can open it."""
+    if path.suffix == ".json":
+        return path.read_text() if path.exists() else None
+    if not os.path.lexists(path):
+        return None
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=0)
+        try:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            [(said,)] = connection.execute("SELECT DISTINCT word FROM t")
+            assert connection.execute("SELECT count(*) FROM t").fetchone() == (200,)
+            return said
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:
+        assert "unable to open database file" in str(error)
+        return None
+
+
+def words(directory):
+    return {name: word(directory / name) for name in ("a.db", "b.db", "c.db", "floor_plan/plan.json")}
+
+
+def tree(directory):
+    """Every name, what it is, and its bytes."""
+    return {
+        str(path.relative_to(directory)): (path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
+        for path in sorted(directory.rglob("*"))
+    }
+
+
+def leave_log(path, word):
+    """Writes as an application that is killed: the content is in the log alone."""
+    script = f"""
+import os, sqlite3
+connection = sqlite3.connect({str(path)!r}, isolation_level=None)
+connection.execute("PRAGMA wal_autocheckpoint=0")
+connection.execute("UPDATE t SET word = {word!r}")
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run(["/usr/bin/python3", "-c", script])
+    assert path.with_name(path.name + "-wal").stat().st_size > 0
+
+
+def replaced(directory):
+    """A directory with older databases, one of which a crashed application has left with its log."""
+    directory = small(directory, "older")
+    leave_log(directory / "a.db", "old")
+    for name in ("b.db", "c.db"):
+        connection = sqlite3.connect(directory / name)
+        connection.execute("UPDATE t SET word = 'old'")
+        connection.commit()
+        connection.close()
+    (directory / "floor_plan/plan.json").write_text("old")
+    return directory

@@ -1,0 +1,145 @@
+"""`sluice restore` that is killed, or fails, at every step: the old state or the new."""
+
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+import harness
+from harness import wait_until
+from restoring import SLOW, backup, replaced, restore, small, tree, word, words
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return backup(small(tmp_path / "source", "new"), tmp_path / "archive.zip")
+
+
+@pytest.fixture
+def target(tmp_path):
+    return replaced(tmp_path / "target")
+
+
+def test_a_full_disk_changes_nothing(archive, target):
+    def limit_file_size():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+
+    before = tree(target)
+    result = restore(archive, target, "--force", preexec_fn=limit_file_size)
+    assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
+    assert tree(target) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_commit_changes_nothing(large_archive, tmp_path, number):
+    target = tmp_path / "target"
+    target.mkdir()
+    process = subprocess.Popen([harness.SLUICE, "restore", large_archive, "--into", target], stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: any(path.stat().st_size for path in target.glob(".sluice-restore-*/0")), "a staged file")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1 and "interrupted" in errors
+    assert not list(target.iterdir())
+
+
+def check_after_a_kill(archive, target):
+    """What a restore that was killed has left, and what the next one makes of it."""
+    said = set(words(target).values()) - {None}
+    databases = {word(target / name) for name in ("a.db", "b.db", "c.db")} - {None}
+    assert said <= {"old", "new"} and databases != {"old", "new"}
+    # The next one finishes it, whatever it then does itself.
+    restore(archive, target, "--only", "VERSION")
+    (target / "VERSION").unlink()
+    assert not list(target.glob(".sluice*"))
+    [state] = set(words(target).values())
+    assert state in ("old", "new")
+    kept = [path for path in target.glob("?.db.before-restore-*") if path.name.endswith("Z")]
+    assert len(kept) == (3 if state == "new" else 0)
+    assert {word(path) for path in kept} <= {"old"}
+    return state
+
+
+def traced(archive, target, call, injection, count):
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{injection}:when={count}"]
+    return restore(archive, target, "--force", prefix=command, text=True)
+
+
+@pytest.mark.parametrize("call", ["mkdirat", "linkat", "renameat", "unlinkat", "symlinkat", "fsync", "fchmod"])
+def test_a_kill_at_every_call(archive, target, tmp_path, call):
+    """In CI, at every third."""
+    states = []
+    for count in range(1, 200, 1 if SLOW else 3):
+        copy = tmp_path / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(target, copy)
+        result = traced(archive, copy, call, "signal=KILL", count)
+        if result.returncode == 0:
+            break
+        states.append(check_after_a_kill(archive, copy))
+    assert states and states == sorted(states, reverse=True), "old first, then new"
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [("write", "ENOSPC"), ("mkdirat", "ENOSPC"), ("linkat", "ENOSPC"), ("symlinkat", "ENOSPC"), ("fsync", "EIO"), ("renameat", "EIO")],
+)
+def test_a_call_that_fails_leaves_everything_as_it_was(archive, target, tmp_path, call, error):
+    before = tree(target)
+    for count in range(1, 200, 1 if SLOW else 3):
+        copy = tmp_path / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(target, copy)
+        result = traced(archive, copy, call, f"error={error}", count)
+        if result.returncode == 0:
+            break
+        assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
+        assert tree(copy) == before, result.stderr
+    assert count > 1
+    assert set(words(copy).values()) == {"new"}
+
+
+def test_a_kill_on_the_way_back(archive, target, tmp_path):
+    """The second rename onto a first name fails; then the way back is killed at every call."""
+    for call in ("linkat", "unlinkat", "symlinkat", "fsync") if SLOW else ("unlinkat",):
+        for count in range(1, 200, 1 if SLOW else 4):
+            copy = tmp_path / "copy"
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(target, copy)
+            command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace=renameat,{call}", "-e",
+                       "inject=renameat:error=EIO:when=7", "-e", f"inject={call}:signal=KILL:when={count}"]  # fmt: skip
+            result = restore(archive, copy, "--force", prefix=command)
+            if result.returncode >= 0 and result.returncode != 137:
+                assert result.returncode == 1 and set(words(copy).values()) == {"old"}
+                break
+            check_after_a_kill(archive, copy)
+
+
+def test_kills_at_random_moments(archive, target, tmp_path):
+    start = time.perf_counter()
+    copy = tmp_path / "copy"
+    shutil.copytree(target, copy)
+    assert restore(archive, copy, "--force").returncode == 0
+    duration = time.perf_counter() - start
+    for seed in range(200 if SLOW else 20):
+        shutil.rmtree(copy)
+        shutil.copytree(target, copy)
+        process = subprocess.Popen(
+            [harness.SLUICE, "restore", archive, "--into", copy, "--force"], stderr=subprocess.DEVNULL
+        )
+        time.sleep(random.Random(seed).uniform(0, duration))
+        process.kill()
+        process.wait()
+        check_after_a_kill(archive, copy)
+
+
+def test_what_is_unfinished_is_told_by_a_dry_run(archive, target):
+    before = traced(archive, target, "symlinkat", "signal=KILL", 2)
+    assert before.returncode != 0
+    now = {path: path.lstat().st_ino for path in target.rglob("*")}
+    result = restore(archive, target, "--dry-run")
+    assert result.returncode == 1 and "killed" in result.stderr
+    assert {path: path.lstat().st_ino for path in target.rglob("*")} == now
