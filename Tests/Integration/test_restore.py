@@ -94,6 +94,22 @@ def test_a_database_that_is_open_is_not_replaced(archive, target, name, state):
     connection.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a namespace")
+@pytest.mark.parametrize(("name", "reads"), [("a.db", False), ("a.db", True), ("b.db", True)])
+def test_a_database_that_an_unseen_process_has_locked_is_not_replaced(archive, target, name, reads):
+    connection = sqlite3.connect(target / name, isolation_level=None)
+    connection.execute("SELECT * FROM t").fetchone()
+    if reads:
+        connection.execute("BEGIN")
+        connection.execute("SELECT * FROM t").fetchall()
+    # To read the files here would let go of this process's locks.
+    before = {path: path.lstat().st_ino for path in target.rglob("*")}
+    result = restore(archive, target, "--force", prefix=["unshare", "--pid", "--fork", "--mount-proc"])
+    assert result.returncode == 1 and f"{name} is locked by a process that cannot be seen" in result.stderr
+    assert {path: path.lstat().st_ino for path in target.rglob("*")} == before
+    connection.close()
+
+
 def test_folders_that_only_look_the_same_stay_apart(tmp_path):
     source, target = small(tmp_path / "source", "new"), tmp_path / "target"
     for folder in ("\u00e9", "e\u0301"):

@@ -114,7 +114,7 @@ def test_a_name_with_a_folder_at_every_other_byte(archive, tmp_path):
 
 @pytest.mark.parametrize("field", ["sha256", "size"])
 def test_what_the_manifest_does_not_confirm_is_not_restored(archive, target, tmp_path, field):
-    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(tmp_path / "x.zip", "w") as copy:
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as copy:
         for name in source.namelist():
             content = source.read(name)
             if name == "MANIFEST.json":
@@ -123,7 +123,8 @@ def test_what_the_manifest_does_not_confirm_is_not_restored(archive, target, tmp
                 content = json.dumps(manifest)
             copy.writestr(name, content)
     before = tree(target)
-    assert restore(tmp_path / "x.zip", target, "--force").returncode == 1
+    result = restore(tmp_path / "x.zip", target, "--force")
+    assert result.returncode == 1 and "what the manifest says" in result.stderr
     assert tree(target) == before
 
 
