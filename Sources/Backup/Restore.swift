@@ -13,7 +13,9 @@ internal import Zip
 public struct Restore {
   /// What a caller asks for.
   public struct Options: Sendable {
+    /// The path of the archive, a file.
     public var archive: String
+    /// The path of the directory to restore into.
     public var directory: String
     /// Files and folders of the archive; none for everything.
     public var only: [String]
