@@ -15,38 +15,42 @@ public final class ZipArchive: Sendable {
   public let members: [ZipMember]
   private let fd: CInt
   static func get(_ fd: CInt, _ n: Int, _ at: UInt64) throws(ZipReadError) -> [UInt8] {
+    guard n <= 32 << 20 else { throw ZipReadError(what: "too large") }
     var b = [UInt8](repeating: 0, count: n)
     guard unsafe pread(fd, &b, n, off_t(at)) == n else { throw ZipReadError(what: "truncated") }
     return b
   }
-  static func le(_ b: [UInt8], _ at: Int, _ n: Int) -> Int {
-    (0..<n).reduce(0) { $0 | Int(b[at + $1]) << (8 * $1) }
+  static func le(_ b: [UInt8], _ at: Int, _ n: Int) throws(ZipReadError) -> Int {
+    guard at + n <= b.count else { throw ZipReadError(what: "cut off") }
+    return (0..<n).reduce(0) { $0 | Int(b[at + $1]) << (8 * $1) }
   }
   public init(_ fd: CInt) throws(ZipReadError) {
     self.fd = fd
     let end = lseek(fd, 0, SEEK_END)
     guard end > 22 else { throw ZipReadError(what: "short") }
     let e = try Self.get(fd, 22, UInt64(end - 22))
-    guard Self.le(e, 0, 4) == 0x0605_4b50 else { throw ZipReadError(what: "no end") }
-    let d = try Self.get(fd, Self.le(e, 12, 4), UInt64(Self.le(e, 16, 4)))
+    guard try Self.le(e, 0, 4) == 0x0605_4b50 else { throw ZipReadError(what: "no end") }
+    let d = try Self.get(fd, try Self.le(e, 12, 4), UInt64(try Self.le(e, 16, 4)))
     var m: [ZipMember] = []
     var p = 0
-    for _ in 0..<Self.le(e, 10, 2) {
-      let n = Self.le(d, p + 28, 2)
+    let members = try Self.le(e, 10, 2)
+    for _ in 0..<members {
+      let n = try Self.le(d, p + 28, 2)
+      guard p + 46 + n <= d.count else { throw ZipReadError(what: "cut off") }
       m.append(
         ZipMember(
           name: String(decoding: d[p + 46..<p + 46 + n], as: UTF8.self),
-          size: UInt64(Self.le(d, p + 24, 4)), compressedSize: UInt64(Self.le(d, p + 20, 4)),
-          crc32: UInt32(Self.le(d, p + 16, 4)),
-          modified: 1_700_000_000, permissions: UInt16(Self.le(d, p + 40, 2) & 0o777),
-          header: UInt64(Self.le(d, p + 42, 4)), method: Self.le(d, p + 10, 2)))
-      p += 46 + n + Self.le(d, p + 30, 2) + Self.le(d, p + 32, 2)
+          size: UInt64(try Self.le(d, p + 24, 4)), compressedSize: UInt64(try Self.le(d, p + 20, 4)),
+          crc32: UInt32(try Self.le(d, p + 16, 4)),
+          modified: 1_700_000_000, permissions: UInt16(try Self.le(d, p + 40, 2) & 0o777),
+          header: UInt64(try Self.le(d, p + 42, 4)), method: try Self.le(d, p + 10, 2)))
+      p += try 46 + n + Self.le(d, p + 30, 2) + Self.le(d, p + 32, 2)
     }
-    members = m
+    self.members = m
   }
   public func read(_ m: ZipMember, _ body: ([UInt8]) throws -> Void) throws {
     let h = try Self.get(fd, 30, m.header)
-    var at = m.header + 30 + UInt64(Self.le(h, 26, 2) + Self.le(h, 28, 2)), left = m.compressedSize
+    var at = m.header + 30 + UInt64(try Self.le(h, 26, 2) + Self.le(h, 28, 2)), left = m.compressedSize
     var z = unsafe z_stream()
     _ = unsafe inflateInit2_(&z, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
     defer { unsafe _ = inflateEnd(&z) }
@@ -75,7 +79,8 @@ public final class ZipArchive: Sendable {
           throw ZipReadError(what: "inflate")
         }
         if made > 0 {
-          crc = Zlib.crc32(crc, joinedTo: Zlib.crc32(full), ofCount: made); total += UInt64(made);
+          crc = Zlib.crc32(crc, joinedTo: Zlib.crc32(full), ofCount: made); total += UInt64(made)
+          guard total <= m.size else { throw ZipReadError(what: "size") };
           try body(full)
         }
         if made < 1 << 18 { break }

@@ -132,9 +132,12 @@ NAMES = ["../x", "/x", "x/../../x", "A.DB", "a.db-wal", "b.db/x", ".", "x/", "x/
          ".sluice-restore-0/journal", "x" * 300, "a/" * 200 + "a", "MANIFEST.json", "floor_plan"]  # fmt: skip
 VALUES = [None, True, -1, 0, 1 << 40, 1e300, 0.5, "", "x" * 10_000, [], {}, [[]] * 100, "\ud800", *NAMES]
 
+# Local header, descriptor, central header, end: APPNOTE 4.3.
+RECORDS = [b"PK\x03\x04", b"PK\x07\x08", b"PK\x01\x02", b"PK\x05\x06"]
+
 
 def lying(source, path, seed):
-    """A copy of an archive whose records are sound and say something else: names, kinds, manifest, databases."""
+    """A copy of an archive that says something else: names, kinds, manifest, databases; every fourth in its records, too."""
     chance = random.Random(seed)
     with zipfile.ZipFile(source) as file:
         members = [[name, file.read(name), 0o100644] for name in file.namelist()]
@@ -178,6 +181,15 @@ def lying(source, path, seed):
             information.external_attr = mode << 16
             information.compress_type = chance.choice([zipfile.ZIP_DEFLATED] * 9 + [zipfile.ZIP_STORED])
             copy.writestr(information, content)
+    if seed % 4 == 0:
+        content = bytearray(path.read_bytes())
+        records = [start for start in range(len(content) - 4) if content[start : start + 4] in RECORDS]
+        for _ in range(chance.randint(1, 4)):
+            at = chance.choice(records) + chance.randrange(46)
+            value = chance.choice([0, 1, 0x7FFF, 0xFFFF, 0xFFFFFFFF, chance.randrange(1 << 32)])
+            content[at : at + 4] = value.to_bytes(4, "little")[: chance.choice([1, 2, 4])]
+        path.write_bytes(content[: chance.choice([None, None, None, chance.randrange(len(content))])])
+
 
 
 ALL_OF_THEM = """
