@@ -32,4 +32,19 @@ struct DOSDateTime: Equatable {
     let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
     return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, day)
   }
+
+  /// The fields of a record that was read.
+  init(time: UInt16, date: UInt16) {
+    self.time = time
+    self.date = date
+  }
+
+  /// The time that it tells. A month or a day that there is not runs into the next.
+  var secondsSince1970: Int64 {
+    let month = Int64(date >> 5 & 15)
+    let year = 1980 + Int64(date >> 9) - (month <= 2 ? 1 : 0)
+    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + Int64(date & 31) - 1
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + dayOfYear - 719_468
+    return 86_400 * days + 3600 * Int64(time >> 11) + 60 * Int64(time >> 5 & 63) + 2 * Int64(time & 31)
+  }
 }

@@ -1,91 +1,118 @@
-internal import CZlib
-internal import Glibc
-public struct ZipReadError: Error { let what: String }
-public struct ZipMember: Sendable {
-  public let name: String
-  public let size: UInt64
-  public let compressedSize: UInt64
-  public let crc32: UInt32
-  public let modified: Int64
-  public let permissions: UInt16
-  let header: UInt64
-  let method: Int
-}
+/// An archive in a file, read by its central directory, which every member's own records must confirm.
+///
+/// The input is taken for hostile. Nothing may stand in the archive twice, or belong to nothing: members, directory and
+/// end follow one another without a gap, so that no two readers can find two different archives in it.
 public final class ZipArchive: Sendable {
+  /// The members in the order in which their data stands in the archive.
   public let members: [ZipMember]
-  private let fd: CInt
-  static func get(_ fd: CInt, _ n: Int, _ at: UInt64) throws(ZipReadError) -> [UInt8] {
-    guard n <= 32 << 20 else { throw ZipReadError(what: "too large") }
-    var b = [UInt8](repeating: 0, count: n)
-    guard unsafe pread(fd, &b, n, off_t(at)) == n else { throw ZipReadError(what: "truncated") }
-    return b
+  /// In bytes.
+  public let byteCount: UInt64
+
+  private let descriptor: CInt
+
+  /// Reads and checks every record: the end, the central directory, local headers, data descriptors. No data is read.
+  ///
+  /// - Parameter descriptor: a file open for reading, which its owner keeps open for as long as this object is used. Its
+  ///   position does not matter and is not changed.
+  /// - Throws: ``ZipReadError``, of every fault but those of data.
+  public init(_ descriptor: CInt, limits: ZipReadLimits = .standard) throws(ZipReadError) {
+    self.descriptor = descriptor
+    byteCount = try SystemInput.size(descriptor)
+    members = try Self.members(descriptor, byteCount, limits)
   }
-  static func le(_ b: [UInt8], _ at: Int, _ n: Int) throws(ZipReadError) -> Int {
-    guard at + n <= b.count else { throw ZipReadError(what: "cut off") }
-    return (0..<n).reduce(0) { $0 | Int(b[at + $1]) << (8 * $1) }
-  }
-  public init(_ fd: CInt) throws(ZipReadError) {
-    self.fd = fd
-    let end = lseek(fd, 0, SEEK_END)
-    guard end > 22 else { throw ZipReadError(what: "short") }
-    let e = try Self.get(fd, 22, UInt64(end - 22))
-    guard try Self.le(e, 0, 4) == 0x0605_4b50 else { throw ZipReadError(what: "no end") }
-    let d = try Self.get(fd, try Self.le(e, 12, 4), UInt64(try Self.le(e, 16, 4)))
-    var m: [ZipMember] = []
-    var p = 0
-    let members = try Self.le(e, 10, 2)
-    for _ in 0..<members {
-      let n = try Self.le(d, p + 28, 2)
-      guard p + 46 + n <= d.count else { throw ZipReadError(what: "cut off") }
-      m.append(
-        ZipMember(
-          name: String(decoding: d[p + 46..<p + 46 + n], as: UTF8.self),
-          size: UInt64(try Self.le(d, p + 24, 4)), compressedSize: UInt64(try Self.le(d, p + 20, 4)),
-          crc32: UInt32(try Self.le(d, p + 16, 4)),
-          modified: 1_700_000_000, permissions: UInt16(try Self.le(d, p + 40, 2) & 0o777),
-          header: UInt64(try Self.le(d, p + 42, 4)), method: try Self.le(d, p + 10, 2)))
-      p += try 46 + n + Self.le(d, p + 30, 2) + Self.le(d, p + 32, 2)
+
+  /// Most records fit, and what is read in vain is little: a member's data comes between two of its records.
+  private static let recordBufferSize = 4096
+
+  /// Inflates one member and hands its data on in pieces of at most 256 KiB; then its size and CRC-32 have been checked.
+  ///
+  /// - Throws: ``ZipReadError`` when the data is not what the records say, at the latest after the last piece; what
+  ///   `body` throws.
+  public func read(_ member: ZipMember, _ body: ([UInt8]) throws -> Void) throws {
+    let range = member.dataOffset..<member.dataOffset + member.compressedSize
+    var input = ArchiveInput(file: descriptor, range: range, bufferSize: MemberData.pieceSize)
+    var data = try MemberData(
+      method: member.method, name: member.name, offset: range.lowerBound,
+      sizeLimit: member.size, storedSize: member.size)
+    while let piece = try data.next(from: &input) { try body(piece) }
+    guard input.offset == range.upperBound else {
+      throw ZipReadError(
+        .extraBytes(range.upperBound - input.offset), member: member.name, at: input.offset)
     }
-    self.members = m
+    try data.check(size: member.size, crc32: member.crc32)
   }
-  public func read(_ m: ZipMember, _ body: ([UInt8]) throws -> Void) throws {
-    let h = try Self.get(fd, 30, m.header)
-    var at = m.header + 30 + UInt64(try Self.le(h, 26, 2) + Self.le(h, 28, 2)), left = m.compressedSize
-    var z = unsafe z_stream()
-    _ = unsafe inflateInit2_(&z, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
-    defer { unsafe _ = inflateEnd(&z) }
-    var crc: UInt32 = 0, total: UInt64 = 0
-    while left > 0 {
-      let n = Int(min(left, 1 << 18))
-      var input = try Self.get(fd, n, at)
-      at += UInt64(n); left -= UInt64(n)
-      var used = 0
-      var code = Z_OK
-      repeat {
-        var made = 0
-        let full = unsafe [UInt8](unsafeUninitializedCapacity: 1 << 18) { o, c in
-          unsafe input.withUnsafeMutableBufferPointer { i in
-            unsafe z.next_in = i.baseAddress! + used
-            unsafe z.avail_in = UInt32(n - used)
-            unsafe z.next_out = o.baseAddress
-            unsafe z.avail_out = UInt32(o.count)
-            code = unsafe inflate(&z, Z_NO_FLUSH)
-            unsafe used = n - Int(z.avail_in)
-            unsafe made = o.count - Int(z.avail_out)
-          }
-          c = made
-        }
-        guard code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR else {
-          throw ZipReadError(what: "inflate")
-        }
-        if made > 0 {
-          crc = Zlib.crc32(crc, joinedTo: Zlib.crc32(full), ofCount: made); total += UInt64(made)
-          guard total <= m.size else { throw ZipReadError(what: "size") };
-          try body(full)
-        }
-        if made < 1 << 18 { break }
-      } while code == Z_OK
+
+  /// Reads the directory, and every member's records in the order in which they stand.
+  private static func members(
+    _ descriptor: CInt, _ byteCount: UInt64, _ limits: ZipReadLimits
+  ) throws(ZipReadError) -> [ZipMember] {
+    let directoryOffset = try DirectoryEnd.directoryOffset(descriptor, byteCount: byteCount)
+    guard directoryOffset < byteCount else { throw ZipReadError(.overlap, at: byteCount) }
+    guard byteCount - directoryOffset <= limits.directorySize else {
+      throw ZipReadError(.directoryTooLarge(limit: limits.directorySize), at: directoryOffset)
     }
-    guard crc == m.crc32, total == m.size else { throw ZipReadError(what: "crc") }
+    var input = ArchiveInput(
+      file: descriptor, range: directoryOffset..<byteCount, bufferSize: MemberData.pieceSize)
+    var headers: [CentralRecord] = []
+    while try input.peekSignature() == CentralRecord.signature {
+      guard headers.count < limits.memberCount else {
+        throw ZipReadError(.tooManyMembers(limit: limits.memberCount), at: input.offset)
+      }
+      headers.append(try CentralRecord(&input))
+    }
+    let place = DirectoryPlace(
+      count: UInt64(headers.count), offset: directoryOffset, size: input.offset - directoryOffset)
+    try DirectoryEnd(&input).check(place)
+    try input.expectEnd()
+
+    headers.sort { $0.localHeaderOffset < $1.localHeaderOffset }
+    var members: [ZipMember] = []
+    var names = MemberNames()
+    var end: UInt64 = 0
+    var totalSize: UInt64 = 0
+    for header in headers {
+      guard header.localHeaderOffset == end else {
+        let fault =
+          header.localHeaderOffset < end
+          ? ZipReadError.Fault.overlap : .extraBytes(header.localHeaderOffset - end)
+        throw ZipReadError(fault, member: header.name, at: end)
+      }
+      members.append(try member(header, descriptor, until: directoryOffset, end: &end))
+      try names.insert(header.name, at: header.offset)
+      totalSize += header.sizes.uncompressed
+      guard totalSize <= limits.totalSize else {
+        throw ZipReadError(.tooLarge(limit: limits.totalSize), at: header.offset)
+      }
+    }
+    guard end == directoryOffset else {
+      throw ZipReadError(.extraBytes(directoryOffset - end), at: end)
+    }
+    return members
+  }
+
+  /// Reads the records around one member's data.
+  ///
+  /// - Parameter end: where they begin; is moved to where they end.
+  private static func member(
+    _ header: CentralRecord, _ descriptor: CInt, until directoryOffset: UInt64, end: inout UInt64
+  ) throws(ZipReadError) -> ZipMember {
+    var input = ArchiveInput(file: descriptor, range: end..<directoryOffset, bufferSize: recordBufferSize)
+    let local = try LocalRecord(&input)
+    try header.check(local)
+    let dataOffset = input.offset
+    guard header.sizes.compressed <= directoryOffset - dataOffset else {
+      throw ZipReadError(.overlap, member: header.name, at: dataOffset)
+    }
+    end = dataOffset + header.sizes.compressed
+    if local.fields.hasDescriptor {
+      input = ArchiveInput(file: descriptor, range: end..<directoryOffset, bufferSize: 24)
+      try header.check(
+        try DataDescriptor.read(&input, isZip64: local.extra.zip64 != nil, member: header.name))
+      end = input.offset
+    }
+    return ZipMember(
+      name: local.path, isDirectory: local.isDirectory, size: header.sizes.uncompressed,
+      compressedSize: header.sizes.compressed, crc32: header.sizes.crc32, modified: local.modified,
+      permissions: header.permissions, method: local.fields.method, dataOffset: dataOffset)
   }
 }

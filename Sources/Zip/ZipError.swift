@@ -59,7 +59,7 @@ extension ZipError: CustomStringConvertible {
   }
 
   /// A name as one line of a log can bear it: control characters escaped, and not endless.
-  private static func quoted(_ name: String) -> String {
+  static func quoted(_ name: String) -> String {
     let shown = name.unicodeScalars.prefix(200).map { $0.escaped(asASCII: false) }.joined()
     return "\"\(shown)\(name.unicodeScalars.count > 200 ? "…" : "")\""
   }

@@ -1,0 +1,86 @@
+/// A central directory header that was read. See ``CentralDirectoryHeader``.
+struct CentralRecord {
+  static let signature: UInt32 = 0x0201_4b50
+  private static let fixedCount = 46
+  private static let unix: UInt16 = 3
+
+  /// Where it stands.
+  let offset: UInt64
+  let name: String
+  let sizes: MemberSizes
+  let localHeaderOffset: UInt64
+  /// Unix permission bits; `0o644` when it says nothing of them.
+  let permissions: UInt16
+
+  private let fields: MemberFields
+  private let fileName: [UInt8]
+  private let extra: ExtraFieldReader
+
+  init(_ input: inout ArchiveInput) throws(ZipReadError) {
+    offset = input.offset
+    guard try input.peekSignature() == Self.signature else {
+      throw ZipReadError(.missing("central directory header"), at: offset)
+    }
+    let bytes = try input.bytes(Self.fixedCount)
+    fields = try MemberFields(bytes, at: 6, offset: offset)
+    fileName = try input.bytes(Int(bytes.littleEndian(at: 28) as UInt16))
+    name = try fields.name(fileName, at: offset)
+    extra = try ExtraFieldReader(
+      try input.bytes(Int(bytes.littleEndian(at: 30) as UInt16)), member: name, at: offset)
+    guard bytes.littleEndian(at: 32) as UInt16 == 0 else {
+      throw ZipReadError(.unsupported("a comment"), member: name, at: offset)
+    }
+    guard bytes.littleEndian(at: 34) as UInt16 == 0 else {
+      throw ZipReadError(.unsupported("an archive in several parts"), member: name, at: offset)
+    }
+    let isUnix = (bytes.littleEndian(at: 4) as UInt16) >> 8 == Self.unix
+    let mode: UInt16 = isUnix ? bytes.littleEndian(at: 40) : 0
+    permissions = mode & 0o777 == 0 ? 0o644 : mode & 0o777
+    let isDirectory = fileName.last == UInt8(ascii: "/")
+    let expected = isDirectory ? 0o040_000 : CentralDirectoryHeader.regularFile
+    guard [0, expected].contains(mode & 0o170_000) else {
+      throw ZipReadError(.notARegularFile(mode: mode), member: name, at: offset)
+    }
+
+    // APPNOTE 4.5.3: the values whose fields have the mark, in this order, and no others.
+    var zip64 = extra.zip64?[...]
+    let number = { (field: UInt32) throws(ZipReadError) -> UInt64 in
+      guard field == .max else { return UInt64(field) }
+      guard let value = zip64?.popFirst() else {
+        throw ZipReadError(.invalid("zip64 values are announced and are not there"), member: nil, at: 0)
+      }
+      return value
+    }
+    do {
+      let uncompressed = try number(fields.uncompressedSize)
+      sizes = MemberSizes(
+        crc32: fields.crc32, compressed: try number(fields.compressedSize), uncompressed: uncompressed)
+      localHeaderOffset = try number(bytes.littleEndian(at: 42))
+    } catch {
+      throw ZipReadError(error.fault, member: name, at: offset)
+    }
+    guard zip64?.isEmpty ?? true else {
+      throw ZipReadError(.invalid("zip64 values where none are announced"), member: name, at: offset)
+    }
+  }
+
+  /// Compares it with the local header that it speaks of.
+  func check(_ local: LocalRecord) throws(ZipReadError) {
+    for (agrees, field) in [
+      (fileName == local.fileName, "name"), (fields.flags == local.fields.flags, "flags"),
+      (fields.method == local.fields.method, "compression method"),
+      (fields.time == local.fields.time && fields.date == local.fields.date, "time"),
+      (extra.modified == local.extra.modified, "extended time"),
+    ] where !agrees {
+      throw ZipReadError(.disagreement(field), member: local.name, at: offset)
+    }
+    try local.check(sizes)
+  }
+
+  /// Compares it with what was found.
+  func check(_ found: MemberSizes) throws(ZipReadError) {
+    guard sizes == found else {
+      throw ZipReadError(.disagreement("CRC-32 or sizes"), member: name, at: offset)
+    }
+  }
+}

@@ -1,0 +1,58 @@
+internal import CZlib
+
+/// One raw deflate stream, inflated piece by piece.
+///
+/// The corresponding C type is `z_stream`, which zlib's own state points back to: it must not move.
+@safe final class Inflater {
+  /// No stream says more than this many bytes in one: zlib's `doc/algorithm.txt` has 1032, with a little for what is short.
+  static let highestRatio: UInt64 = 1040
+
+  /// Whether the stream has ended.
+  private(set) var isFinished = false
+  private let stream: UnsafeMutablePointer<z_stream>
+
+  /// - Throws: ``ZipError/zlib(code:)``.
+  init() throws(ZipError) {
+    unsafe stream = .allocate(capacity: 1)
+    unsafe stream.initialize(to: z_stream())
+    // windowBits below zero: raw deflate, with a window of 2^15 bytes.
+    let code = unsafe inflateInit2_(stream, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
+    guard code == Z_OK else {
+      unsafe stream.deallocate()
+      throw .zlib(code: code)
+    }
+  }
+
+  deinit {
+    unsafe _ = inflateEnd(stream)
+    unsafe stream.deallocate()
+  }
+
+  /// Inflates some of the input.
+  ///
+  /// - Parameter capacity: the most bytes wanted.
+  /// - Returns: the bytes, of which there may be none yet, and how much of the input they came from; nil if it is no deflate
+  ///   stream.
+  ///
+  /// The corresponding C function is `inflate`.
+  func inflate(_ input: ArraySlice<UInt8>, capacity: Int) -> (output: [UInt8], used: Int)? {
+    var code = Z_OK
+    var used = 0
+    let output = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { output, count in
+      unsafe input.withUnsafeBufferPointer { input in
+        // zlib reads through this pointer and never writes.
+        unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
+        unsafe stream.pointee.avail_in = UInt32(input.count)
+        unsafe stream.pointee.next_out = output.baseAddress
+        unsafe stream.pointee.avail_out = UInt32(output.count)
+        code = unsafe CZlib.inflate(stream, Z_NO_FLUSH)
+        unsafe used = input.count - Int(stream.pointee.avail_in)
+        unsafe count = output.count - Int(stream.pointee.avail_out)
+      }
+    }
+    isFinished = code == Z_STREAM_END
+    // Z_BUF_ERROR: nothing could be done with what there was. It is no fault of the stream's.
+    guard isFinished || code == Z_OK || code == Z_BUF_ERROR else { return nil }
+    return (output, used)
+  }
+}

@@ -1,0 +1,121 @@
+/// An archive from a pipe, read by its members' local headers; the central directory, when it comes, must confirm what
+/// has been seen.
+///
+/// Call ``next()`` and ``read(_:)`` in turn.
+public struct ZipStream: ~Copyable {
+  /// How many bytes of the archive have been read.
+  public var byteCount: UInt64 { input.offset }
+
+  private var input: ArchiveInput
+  private let limits: ZipReadLimits
+  private var names = MemberNames()
+  /// What has been read, in order.
+  private var seen: [Seen] = []
+  private var current: LocalRecord?
+  private var totalSize: UInt64 = 0
+  private var totalNameCount: UInt64 = 0
+
+  /// A member that has been read, as its own records have it.
+  private struct Seen {
+    let record: LocalRecord
+    let sizes: MemberSizes
+  }
+
+  /// - Parameter descriptor: a pipe or a file, which is read from where it stands; its owner keeps it open for as long
+  ///   as this value is used.
+  public init(_ descriptor: CInt, limits: ZipReadLimits = .standard) {
+    input = ArchiveInput(pipe: descriptor, bufferSize: MemberData.pieceSize)
+    self.limits = limits
+  }
+
+  /// The next member's name, with its slash if it is a directory's; `nil` after the last, when the central directory
+  /// has been read to the archive's end and confirms everything.
+  ///
+  /// - Throws: ``ZipReadError``, of every fault but those of data.
+  public mutating func next() throws(ZipReadError) -> String? {
+    precondition(current == nil, "a member's data must be read before the next member")
+    guard try input.peekSignature() == LocalRecord.signature else {
+      try readDirectory()
+      return nil
+    }
+    guard seen.count < limits.memberCount else {
+      throw ZipReadError(.tooManyMembers(limit: limits.memberCount), at: input.offset)
+    }
+    let record = try LocalRecord(&input)
+    totalNameCount += UInt64(record.fileName.count)
+    guard totalNameCount <= limits.directorySize else {
+      throw ZipReadError(.directoryTooLarge(limit: limits.directorySize), at: record.offset)
+    }
+    try names.insert(record.name, at: record.offset)
+    current = record
+    return record.name
+  }
+
+  /// Inflates the member that ``next()`` has named and hands its data on in pieces of at most 256 KiB.
+  ///
+  /// - Returns: what its own records say of it; its permissions come with the central directory.
+  /// - Throws: ``ZipReadError`` when the data is not what the records say, at the latest after the last piece; what
+  ///   `body` throws.
+  public mutating func read(_ body: ([UInt8]) throws -> Void) throws -> ZipMember {
+    guard let record = current else { preconditionFailure("there is no member to read") }
+    let begin = input.offset
+    let promised = try record.promisedSizes()
+    if promised == nil, record.fields.method == MemberFields.stored {
+      throw ZipReadError(
+        .unsupported("stored data whose length is told only after it, in a pipe"), member: record.name,
+        at: record.offset)
+    }
+    var data = try MemberData(
+      method: record.fields.method, name: record.name, offset: begin,
+      sizeLimit: min(promised?.uncompressed ?? .max, limits.totalSize - totalSize),
+      storedSize: promised?.uncompressed ?? 0)
+    while let piece = try data.next(from: &input) { try body(piece) }
+    let found = MemberSizes(
+      crc32: data.crc32, compressed: input.offset - begin, uncompressed: data.count)
+    let sizes: MemberSizes
+    if record.fields.hasDescriptor {
+      sizes = try DataDescriptor.read(&input, isZip64: record.extra.zip64 != nil, member: record.name)
+      try record.check(sizes)
+    } else {
+      sizes = promised ?? found
+    }
+    try data.check(size: sizes.uncompressed, crc32: sizes.crc32)
+    guard sizes.compressed == found.compressed else {
+      throw ZipReadError(
+        .wrongSize(expected: sizes.compressed, found: found.compressed), member: record.name, at: begin)
+    }
+    totalSize += found.uncompressed
+    seen.append(Seen(record: record, sizes: sizes))
+    current = nil
+    return ZipMember(
+      name: record.path, isDirectory: record.isDirectory, size: sizes.uncompressed,
+      compressedSize: sizes.compressed, crc32: sizes.crc32, modified: record.modified, permissions: 0o644,
+      method: record.fields.method, dataOffset: begin)
+  }
+
+  /// Reads what comes after the last member, to the end of the pipe.
+  private mutating func readDirectory() throws(ZipReadError) {
+    let directoryOffset = input.offset
+    var byOffset: [UInt64: Int] = [:]
+    for index in seen.indices { byOffset[seen[index].record.offset] = index }
+    while try input.peekSignature() == CentralRecord.signature {
+      let header = try CentralRecord(&input)
+      guard let index = byOffset.removeValue(forKey: header.localHeaderOffset) else {
+        throw ZipReadError(.missing("local file header"), member: header.name, at: header.offset)
+      }
+      try header.check(seen[index].record)
+      try header.check(seen[index].sizes)
+      guard input.offset - directoryOffset <= limits.directorySize else {
+        throw ZipReadError(.directoryTooLarge(limit: limits.directorySize), at: directoryOffset)
+      }
+    }
+    if let index = byOffset.values.min() {
+      throw ZipReadError(
+        .missing("central directory header"), member: seen[index].record.name, at: input.offset)
+    }
+    let directory = DirectoryPlace(
+      count: UInt64(seen.count), offset: directoryOffset, size: input.offset - directoryOffset)
+    try DirectoryEnd(&input).check(directory)
+    try input.expectEnd()
+  }
+}
