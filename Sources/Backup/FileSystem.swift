@@ -141,6 +141,8 @@ enum FileSystem {
     return Descriptor(owning: descriptor)
   }
 
+  static let standardInput = STDIN_FILENO
+
   /// As whom this process runs. The corresponding C function is `geteuid`.
   static func user() -> UInt32 { geteuid() }
 

@@ -46,11 +46,6 @@ public struct Restore {
   private let members: [String: ZipMember]
   private let entries: [String: Manifest.Entry]
 
-  private final class ArchiveDescriptor {
-    let descriptor: Descriptor
-    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
-  }
-
   /// Finishes or undoes what a restore that was killed has left in a directory.
   ///
   /// - Parameter looksOnly: whether nothing is to be changed.
@@ -82,7 +77,8 @@ public struct Restore {
       throw .notAnArchive("\(options.archive) cannot be read: \(error)")
     }
     do { archive = try ZipArchive(file.descriptor.rawValue) } catch {
-      throw .notAnArchive("\(options.archive) is no zip that is whole: \(error)")
+      if error.isNoZip { throw .notAnArchive("\(options.archive) is no zip") }
+      throw .damaged("\(error)")
     }
     var members: [String: ZipMember] = [:]
     for member in archive.members { members[member.name] = member }

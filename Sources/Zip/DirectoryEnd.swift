@@ -10,7 +10,7 @@ struct DirectoryEnd {
   static let count = 22
   static let locatorCount = 20
   static let zip64Count = 56
-  private static let signature: UInt32 = 0x0605_4b50
+  static let signature: UInt32 = 0x0605_4b50
   private static let locatorSignature: UInt32 = 0x0706_4b50
   private static let zip64Signature: UInt32 = 0x0606_4b50
 

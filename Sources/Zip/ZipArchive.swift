@@ -18,8 +18,16 @@ public final class ZipArchive: Sendable {
   public init(_ descriptor: CInt, limits: ZipReadLimits = .standard) throws(ZipReadError) {
     self.descriptor = descriptor
     byteCount = try SystemInput.size(descriptor)
+    var start = ArchiveInput(file: descriptor, range: 0..<byteCount, bufferSize: 4)
+    // An empty archive is nothing but its end.
+    guard [LocalRecord.signature, DirectoryEnd.signature].contains(try start.peekSignature()) else {
+      throw ZipReadError(.missing("local file header"), at: 0)
+    }
     members = try Self.members(descriptor, byteCount, limits)
   }
+
+  /// Whether it is a file that can be read from its end, and not a pipe.
+  public static func isFile(_ descriptor: CInt) -> Bool { (try? SystemInput.size(descriptor)) != nil }
 
   /// Most records fit, and what is read in vain is little: a member's data comes between two of its records.
   private static let recordBufferSize = 4096

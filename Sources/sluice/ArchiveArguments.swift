@@ -6,6 +6,8 @@ public import Zip
 
 /// The options that say what goes into an archive: the same for every command that makes one.
 struct ArchiveArguments: ParsableArguments {
+  static let defaultSpoolDirectory = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/var/tmp"
+
   @Option(
     help: ArgumentHelp("The directory with the databases.", valueName: "dir"), completion: .directory)
   var data: String
@@ -39,7 +41,7 @@ struct ArchiveArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp("Where copies go that memory has no room for.", valueName: "dir"),
     completion: .directory)
-  var spoolDirectory = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/var/tmp"
+  var spoolDirectory = defaultSpoolDirectory
 
   @Option(
     help: ArgumentHelp("How long to wait for a locked database before it is skipped.", valueName: "time"))

@@ -64,7 +64,7 @@ struct BackupCommand: ParsableCommand {
     for skipped in preamble.skipped {
       printError("sluice: skipped \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
     }
-    let progress = Progress(total: preamble.contentSize)
+    let progress = Progress()
     defer { progress.clear() }
     let ended = Condition()
     defer { ended.notify() }
@@ -75,7 +75,7 @@ struct BackupCommand: ParsableCommand {
       Loop.start { try await session.watchLimits(until: ended) }
       while let chunk = try await session.next() {
         try await opened.append(chunk)
-        progress.show(await session.bytesRead)
+        progress.show(await session.bytesRead, of: preamble.contentSize)
       }
       try await opened.commit()
       progress.clear()
@@ -96,28 +96,4 @@ private func printDigest(_ digest: [UInt8], of path: String) {
   let name = path.map { escapes[$0] ?? String($0) }.joined()
   put(
     "\(name == path ? "" : "\\")\(hexadecimal)  \(name)\n", path == "-" ? STDERR_FILENO : STDOUT_FILENO)
-}
-
-/// How far a backup is, on a terminal's last line; nothing anywhere else.
-@Loop private final class Progress {
-  private let total: UInt64
-  private let isTerminal = isatty(STDERR_FILENO) == 1
-  private var shownAt: ContinuousClock.Instant?
-
-  init(total: UInt64) { self.total = total }
-
-  func show(_ done: UInt64) {
-    let now = ContinuousClock.now
-    if let shownAt, now - shownAt < .milliseconds(100) { return }
-    guard isTerminal else { return }
-    shownAt = now
-    let percent = total == 0 ? 100 : min(100, done * 100 / total)
-    put("\r\(percent) %, \(done >> 20) of \(total >> 20) MiB", STDERR_FILENO)
-  }
-
-  /// Leaves the line empty.
-  func clear() {
-    if shownAt != nil { put("\r\u{1b}[K", STDERR_FILENO) }
-    shownAt = nil
-  }
 }

@@ -68,7 +68,9 @@ struct RestoreCommand: ParsableCommand {
         try restore.checkUse()
         try restore.verify(isInterrupted)
       } else {
-        try restore.run(progress: { _ in }, isInterrupted)
+        let progress = Progress()
+        defer { progress.clear() }
+        try restore.run(progress: { [size = restore.size] in progress.show($0, of: size) }, isInterrupted)
       }
       for skipped in restore.skipped {
         printError(

@@ -18,15 +18,19 @@ struct Sluice: ParsableCommand {
             Fetch one: a zip with a consistent copy of every database.
         sluice backup --data /var/lib/app -o app.zip
             The same zip without a server.
+        sluice verify app.zip
+            Read it all, and let SQLite look at every database in it.
         sudo sluice setup --data /var/lib/app --enable
             Let systemd start the server whenever somebody asks for a backup.
 
       EXIT STATUS
-        0 done; 1 failed; 2 not an archive of ours (restore); 3 done, but something was skipped (backup, restore); 64 the
-        command line is wrong.
+        0 done; 1 failed; 2 not an archive of ours (verify, restore); 3 done, but something was skipped (backup, verify,
+        restore); 64 the command line is wrong.
       """,
     version: "sluice \(version)",
-    subcommands: [Serve.self, BackupCommand.self, RestoreCommand.self, Health.self, SetupCommand.self])
+    subcommands: [
+      Serve.self, BackupCommand.self, VerifyCommand.self, RestoreCommand.self, Health.self, SetupCommand.self,
+    ])
 
   static func main() {
     // The library below Swift's pool may not raise the priority of a thread of its own, unless it is root's, and
