@@ -194,7 +194,7 @@ public struct Restore {
     }
     if entries[path]?.kind == .database, entries[path]?.size != 0 {
       let fault: String?
-      do { fault = try DatabaseCheck.quick("\(target.path)/\(staging.name)/\(index)") } catch {
+      do { fault = try DatabaseCheck("\(target.path)/\(staging.name)/\(index)").quick() } catch {
         fault = "\(error)"
       }
       if let fault { throw .damaged("\(printable(path)): \(fault)") }

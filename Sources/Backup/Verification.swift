@@ -56,16 +56,18 @@ public struct Verification: Sendable {
   }
 
   /// The word for it all.
-  public private(set) var verdict = Verdict.whole
+  public internal(set) var verdict = Verdict.whole
   /// In their order; those that were read before a fault ended the reading.
-  public private(set) var entries: [Entry] = []
+  public internal(set) var entries: [Entry] = []
   /// What is wrong with the archive as such.
-  public private(set) var faults: [String] = []
+  public internal(set) var faults: [String] = []
   /// What the manifest says was skipped.
-  public private(set) var skipped: [Skipped] = []
+  public internal(set) var skipped: [Skipped] = []
 
-  private var crcs: [String: UInt32] = [:]
-  private var contents: [String: [UInt8]] = [:]
+  /// The CRC-32 of each entry that could be read.
+  var crcs: [String: UInt32] = [:]
+  /// What is in MANIFEST.json and VERSION.
+  var contents: [String: [UInt8]] = [:]
 
   /// Entries whose content is looked at, and the most that is kept of it.
   private static let keptSizes = ["MANIFEST.json": Manifest.maximumSize, "VERSION": 1 << 16]
@@ -74,7 +76,7 @@ public struct Verification: Sendable {
   /// Reads an archive.
   ///
   /// - Parameters:
-  ///   - progress: is told how many bytes were read of how many, if that is known.
+  ///   - progress: is told how many bytes of data were read, and of how many, if that is known.
   ///   - isInterrupted: whether to leave it at that.
   /// - Throws: `RestoreError.interrupted`; `SystemError` if it cannot be opened; what keeps a database from being looked at.
   public init(
@@ -101,8 +103,6 @@ public struct Verification: Sendable {
     judge()
   }
 
-  // MARK: reading
-
   private mutating func readFile(
     _ descriptor: CInt, _ options: Options, _ progress: (UInt64, UInt64?) -> Void, _ isInterrupted: () -> Bool
   ) throws {
@@ -118,6 +118,7 @@ public struct Verification: Sendable {
         Dictionary(manifest.entries.map { ($0.path, $0.size) }) { first, _ in first }
       }
     }
+    let total = archive.members.reduce(0) { $0 + $1.size }
     var done: UInt64 = 0
     for member in archive.members where !member.isDirectory {
       if let promised, member.name != "MANIFEST.json", promised[member.name] != member.size {
@@ -127,13 +128,12 @@ public struct Verification: Sendable {
           Entry(path: member.name, size: member.size, sha256: "", isDatabase: false, fault: fault))
         continue
       }
-      let before = done
-      done += member.compressedSize
       _ = try look(at: member.name, options) { body in
         try archive.read(member) { piece in
           if isInterrupted() { throw RestoreError.interrupted }
           try body(piece)
-          progress(before, archive.byteCount)
+          done += UInt64(piece.count)
+          progress(done, total)
         }
         return member.crc32
       }
@@ -144,14 +144,16 @@ public struct Verification: Sendable {
     _ descriptor: CInt, _ options: Options, _ progress: (UInt64, UInt64?) -> Void, _ isInterrupted: () -> Bool
   ) throws {
     var stream = ZipStream(descriptor)
+    var done: UInt64 = 0
     while let name = try stream.next() {
       let fault = try look(at: name, options) { body in
         try stream.read { piece in
           if isInterrupted() { throw RestoreError.interrupted }
           try body(piece)
+          done += UInt64(piece.count)
+          progress(done, nil)
         }.crc32
       }
-      progress(stream.byteCount, nil)
       // Nobody knows where the next one begins.
       if let fault { throw fault }
     }
@@ -172,17 +174,17 @@ public struct Verification: Sendable {
     var size: UInt64 = 0
     var kept: [UInt8] = []
     let keptSize = Self.keptSizes[path] ?? 0
-    var file: CheckedFile?
+    var spool: DatabaseSpool?
     // Until there is enough to know a database by.
     var start: [UInt8] = []
     var unreadable: ZipReadError?
     do {
       crcs[path] = try read { piece in
         hash.update(data: piece)
-        if size < Self.databaseHeader.count { start += piece } else { try file?.append(piece) }
+        if size < Self.databaseHeader.count { start += piece } else { try spool?.append(piece) }
         if size < Self.databaseHeader.count, start.starts(with: Self.databaseHeader) {
-          file = try CheckedFile(in: options.spoolDirectory)
-          try file?.append(start)
+          spool = DatabaseSpool(in: options.spoolDirectory)
+          try spool?.append(start)
         }
         if kept.count + piece.count <= keptSize { kept += piece }
         size += UInt64(piece.count)
@@ -193,92 +195,22 @@ public struct Verification: Sendable {
     }
     var fault = unreadable.map { "\($0)" }
     var strayKey: String?
-    if fault == nil, let file {
+    let isDatabase = spool != nil
+    if fault == nil, isDatabase {
       do {
-        if options.quick {
-          fault = try DatabaseCheck.quick(file.path)
-        } else {
-          (fault, strayKey) = try DatabaseCheck.thorough(file.path)
+        let look = { (check: borrowing DatabaseCheck) throws(SQLiteError) in
+          options.quick ? (fault: try check.quick(), strayKey: nil) : try check.thorough()
         }
+        if let found = try spool?.check(look) { (fault, strayKey) = found }
       } catch { fault = "\(error)" }
     }
     let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     if keptSize > 0, kept.count == size { contents[path] = kept }
     entries.append(
       Entry(
-        path: path, size: size, sha256: digest, isDatabase: file != nil, fault: fault,
+        path: path, size: size, sha256: digest, isDatabase: isDatabase, fault: fault,
         note: strayKey.map { "a foreign key in table \(printable($0)) leads nowhere" }))
     return unreadable
-  }
-
-  // MARK: comparing
-
-  /// Compares everything with the manifest, and finds the verdict.
-  private mutating func judge() {
-    guard let text = contents["MANIFEST.json"], let manifest = Manifest(text) else {
-      if !entries.contains(where: { $0.path == "MANIFEST.json" }) {
-        let isDamaged = !faults.isEmpty || entries.contains { $0.fault != nil }
-        verdict = isDamaged ? .damaged : .foreign
-        if !isDamaged {
-          faults.append("it is a zip without a MANIFEST.json: nothing tells what should be in it")
-        }
-      } else {
-        faults.append("MANIFEST.json is none that this version can read")
-        verdict = .damaged
-      }
-      return
-    }
-    skipped = manifest.skipped
-    var promised: [String: Manifest.Entry] = [:]
-    for entry in manifest.entries {
-      if promised.updateValue(entry, forKey: entry.path) != nil {
-        faults.append("the manifest has \(printable(entry.path)) twice")
-      }
-    }
-    for index in entries.indices where entries[index].path != "MANIFEST.json" {
-      guard let entry = promised.removeValue(forKey: entries[index].path) else {
-        entries[index].fault = entries[index].fault ?? "the manifest has no such entry"
-        continue
-      }
-      compare(&entries[index], with: entry)
-    }
-    for path in promised.keys.sorted() { faults.append("\(printable(path)): is missing") }
-    if let version = contents["VERSION"], version != Array((manifest.appVersion + "\n").utf8) {
-      faults.append("VERSION is not the manifest's app_version")
-    }
-    if manifest.complete != manifest.skipped.isEmpty {
-      faults.append(
-        "the manifest contradicts itself: it is \(manifest.complete ? "" : "not ")complete, and skipped \(manifest.skipped.count)"
-      )
-    }
-    let isSound = faults.isEmpty && entries.allSatisfy { $0.fault == nil }
-    verdict = isSound ? (manifest.complete ? .whole : .incomplete) : .damaged
-  }
-
-  private func compare(_ found: inout Entry, with promised: Manifest.Entry) {
-    // A file that is no database to the manifest was taken as it lay there: SQLite's opinion is no more than that.
-    if promised.kind == .file, let fault = found.fault, found.sha256 == promised.sha256 {
-      found.note = "taken as a plain file; as a database it has a fault: \(fault)"
-      found.fault = nil
-    }
-    guard found.fault == nil else { return }
-    let digits = String(crcs[found.path] ?? 0, radix: 16)
-    let crc32 = String(repeating: "0", count: 8 - digits.count) + digits
-    if found.size != promised.size {
-      found.fault = "has \(found.size) bytes, and \(promised.size) in the manifest"
-    } else if found.sha256 != promised.sha256 {
-      found.fault = "its SHA-256 is not the manifest's"
-    } else if crc32 != promised.crc32 {
-      found.fault = "its CRC-32 is not the manifest's"
-    } else if promised.kind == .database, found.size > 0, !found.isDatabase {
-      found.fault = "is a database in the manifest, and none to SQLite"
-    } else if let database = promised.database,
-      UInt64(max(0, database.pageSize)).multipliedReportingOverflow(by: UInt64(database.pageCount)) != (
-        found.size, false
-      )
-    {
-      found.fault = "has not the manifest's number of pages"
-    }
   }
 }
 

@@ -21,7 +21,22 @@ internal import Glibc
     return connection
   }
 
-  /// Opens a database file from outside that nobody uses, to look at it: https://www.sqlite.org/security.html.
+  /// Opens a database from outside that is in memory, to look at it. The corresponding C function is
+  /// `sqlite3_deserialize`.
+  ///
+  /// - Parameter bytes: stay where they are until the connection is closed.
+  static func untrusted(_ bytes: UnsafeMutableBufferPointer<UInt8>) throws(SQLiteError) -> Connection {
+    let connection = try open(":memory:", SQLITE_OPEN_READWRITE, busyTimeout: .zero)
+    let count = Int64(bytes.count)
+    try unsafe connection.check(
+      sqlite3_deserialize(
+        connection.handle, "main", bytes.baseAddress, count, count,
+        UInt32(SQLITE_DESERIALIZE_READONLY)))
+    try connection.distrust()
+    return connection
+  }
+
+  /// Opens a database file from outside that nobody uses, to look at it.
   static func untrusted(_ path: String) throws(SQLiteError) -> Connection {
     var name = "file:"
     for scalar in path.unicodeScalars {
@@ -30,11 +45,15 @@ internal import Glibc
     let connection = try open(
       name + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW, busyTimeout: .zero
     )
-    try unsafe connection.check(csqlite_distrust(connection.handle))
-    // A check of constraints would evaluate what somebody else has written.
-    try connection.execute(
-      "PRAGMA ignore_check_constraints=ON; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0")
+    try connection.distrust()
     return connection
+  }
+
+  /// What https://www.sqlite.org/security.html advises for a database from outside.
+  private func distrust() throws(SQLiteError) {
+    try unsafe check(csqlite_distrust(handle))
+    // A check of constraints would evaluate what somebody else has written.
+    try execute("PRAGMA ignore_check_constraints=ON; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0")
   }
 
   /// Opens an empty database that a copy is written into; nobody else will know of it.

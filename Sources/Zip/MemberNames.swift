@@ -1,22 +1,21 @@
 /// The names of an archive's members: none twice, and none that makes a file of another's directory.
-///
-/// By bytes: two strings may be equal and yet name two files.
-struct MemberNames {
-  private var files: Set<[UInt8]> = []
-  private var directories: Set<[UInt8]> = []
-
-  mutating func insert(_ name: String, at offset: UInt64) throws(ZipReadError) {
-    var path = Array(name.utf8)
-    let isDirectory = path.last == UInt8(ascii: "/")
-    if isDirectory { path.removeLast() }
-    guard !files.contains(path), isDirectory || !directories.contains(path) else {
-      throw ZipReadError(files.contains(path) ? .duplicateName : .fileAsDirectory, member: name, at: offset)
+enum MemberNames {
+  /// Compares every name with every other, by bytes: two strings may be equal and yet name two files.
+  ///
+  /// - Parameter members: a directory's name ends with a slash.
+  static func check(_ members: [(name: String, offset: UInt64)]) throws(ZipReadError) {
+    // In an order in which what is inside a directory follows it at once.
+    let rank = { (byte: UInt8) in byte == UInt8(ascii: "/") ? 0 : byte }
+    let sorted = members.sorted {
+      $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) { rank($0) < rank($1) }
     }
-    for end in path.indices where path[end] == UInt8(ascii: "/") {
-      let parent = Array(path[..<end])
-      guard !files.contains(parent) else { throw ZipReadError(.fileAsDirectory, member: name, at: offset) }
-      directories.insert(parent)
+    for (first, second) in zip(sorted, sorted.dropFirst()) {
+      guard second.name.utf8.starts(with: first.name.utf8) else { continue }
+      let rest = second.name.utf8.dropFirst(first.name.utf8.count)
+      if rest.isEmpty { throw ZipReadError(.duplicateName, member: second.name, at: second.offset) }
+      if rest.first == UInt8(ascii: "/") {
+        throw ZipReadError(.fileAsDirectory, member: second.name, at: second.offset)
+      }
     }
-    if isDirectory { directories.insert(path) } else { files.insert(path) }
   }
 }

@@ -73,9 +73,9 @@ public final class ZipArchive: Sendable {
     try DirectoryEnd(&input).check(place)
     try input.expectEnd()
 
+    try MemberNames.check(headers.map { ($0.name, $0.offset) })
     headers.sort { $0.localHeaderOffset < $1.localHeaderOffset }
     var members: [ZipMember] = []
-    var names = MemberNames()
     var end: UInt64 = 0
     var totalSize: UInt64 = 0
     for header in headers {
@@ -86,7 +86,6 @@ public final class ZipArchive: Sendable {
         throw ZipReadError(fault, member: header.name, at: end)
       }
       members.append(try member(header, descriptor, until: directoryOffset, end: &end))
-      try names.insert(header.name, at: header.offset)
       totalSize += header.sizes.uncompressed
       guard totalSize <= limits.totalSize else {
         throw ZipReadError(.tooLarge(limit: limits.totalSize), at: header.offset)

@@ -9,7 +9,7 @@ public struct ZipReadLimits: Sendable {
 
   /// Enough for every archive that is meant honestly.
   public static let standard = ZipReadLimits(
-    memberCount: 20_000, directorySize: 32 << 20, totalSize: ZipEntry.maximumSize)
+    memberCount: 20_000, directorySize: 8 << 20, totalSize: ZipEntry.maximumSize)
 
   /// Makes limits of all three.
   public init(memberCount: Int, directorySize: UInt64, totalSize: UInt64) {

@@ -8,7 +8,6 @@ public struct ZipStream: ~Copyable {
 
   private var input: ArchiveInput
   private let limits: ZipReadLimits
-  private var names = MemberNames()
   /// What has been read, in order.
   private var seen: [Seen] = []
   private var current: LocalRecord?
@@ -46,7 +45,6 @@ public struct ZipStream: ~Copyable {
     guard totalNameCount <= limits.directorySize else {
       throw ZipReadError(.directoryTooLarge(limit: limits.directorySize), at: record.offset)
     }
-    try names.insert(record.name, at: record.offset)
     current = record
     return record.name
   }
@@ -96,6 +94,7 @@ public struct ZipStream: ~Copyable {
   /// Reads what comes after the last member, to the end of the pipe.
   private mutating func readDirectory() throws(ZipReadError) {
     let directoryOffset = input.offset
+    try MemberNames.check(seen.map { ($0.record.name, $0.record.offset) })
     var byOffset: [UInt64: Int] = [:]
     for index in seen.indices { byOffset[seen[index].record.offset] = index }
     while try input.peekSignature() == CentralRecord.signature {

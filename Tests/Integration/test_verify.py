@@ -1,0 +1,302 @@
+"""`sluice verify`: what is whole, incomplete, damaged or none of ours, from a file and from a pipe."""
+
+import hashlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import data as make
+from archive import Archive
+from harness import SLUICE, run, wait_until
+from restoring import MEASURE, SLOW, backup, small
+
+WHOLE, DAMAGED, FOREIGN, INCOMPLETE = 0, 1, 2, 3
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return backup(small(tmp_path / "source", "new"), tmp_path / "archive.zip")
+
+
+@pytest.fixture(params=["file", "pipe"])
+def verify(request):
+    def verify(archive, *arguments, **options):
+        if request.param == "file":
+            return run("verify", archive, *arguments, **options)
+        cat = subprocess.Popen(["cat", archive], stdout=subprocess.PIPE)
+        with cat.stdout:
+            result = run("verify", "-", *arguments, stdin=cat.stdout, **options)
+        cat.wait()
+        return result
+
+    return verify
+
+
+def retold(archive, path, change):
+    """A copy of an archive after `change(contents, manifest)`, in which every CRC-32 is right."""
+    with zipfile.ZipFile(archive) as source:
+        contents = {name: source.read(name) for name in source.namelist()}
+    manifest = json.loads(contents.pop("MANIFEST.json"))
+    change(contents, manifest)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as copy:
+        for name, content in [*contents.items(), ("MANIFEST.json", json.dumps(manifest))]:
+            copy.writestr(name, content)
+    return path
+
+
+def confirm(manifest, name, content):
+    """Makes the manifest tell other content."""
+    [entry] = (entry for entry in manifest["entries"] if entry["path"] == name)
+    entry |= {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "crc32": f"{zlib.crc32(content):08x}"}
+    return entry
+
+
+def test_whole(house, tmp_path, verify):
+    archive = backup(house, tmp_path / "house.zip")
+    result = verify(archive)
+    assert (result.returncode, result.stderr) == (WHOLE, "")
+    *lines, verdict = result.stdout.splitlines()
+    names = Archive(archive).names
+    assert [line.split(", ")[0] for line in lines] == names and all(": ok" in line for line in lines)
+    assert verdict.endswith(f": whole: {len(names)} entries, all as the manifest says")
+
+
+def test_json(archive, verify):
+    answer = json.loads(verify(archive, "--json").stdout)
+    whole = Archive(archive)
+    assert (answer["verdict"], answer["faults"], answer["skipped"]) == ("whole", [], [])
+    assert [entry["path"] for entry in answer["entries"]] == whole.names
+    for entry in answer["entries"]:
+        assert entry["sha256"] == hashlib.sha256(whole.read(entry["path"])).hexdigest()
+        assert entry["size"] == len(whole.read(entry["path"]))
+        assert entry["database"] is entry["path"].endswith(".db")
+
+
+@pytest.mark.parametrize("compression", ["store", "fast", "best"])
+def test_every_compression(tmp_path, verify, compression):
+    source = small(tmp_path / "source", "new")
+    assert run("backup", "--data", source, "-o", tmp_path / "x.zip", "--compression", compression).returncode == 0
+    assert verify(tmp_path / "x.zip").returncode == WHOLE
+
+
+def test_incomplete(tmp_path, verify):
+    source = small(tmp_path / "source", "new")
+    (source / "link.db").symlink_to("a.db")
+    assert run("backup", "--data", source, "-o", tmp_path / "x.zip").returncode == 3
+    result = verify(tmp_path / "x.zip")
+    assert result.returncode == INCOMPLETE and "not in the archive: link.db" in result.stdout
+    [skipped] = json.loads(verify(tmp_path / "x.zip", "--json").stdout)["skipped"]
+    assert skipped["path"] == "link.db"
+
+
+def verdicts(folder, archives):
+    """The exit status of each."""
+
+    def verdict(number_and_bytes):
+        number, content = number_and_bytes
+        path = folder / f"{number}.zip"
+        path.write_bytes(content)
+        result = run("verify", path)
+        path.unlink()
+        assert "atal error" not in result.stderr
+        return result.returncode
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(verdict, enumerate(archives)))
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """An archive of one small database, stored, so that few of its bytes carry no meaning."""
+    (tmp_path / "tiny").mkdir()
+    connection = make.create(tmp_path / "tiny/t.db", make.ROLLBACK, page_size=512)
+    connection.execute("CREATE TABLE t(x)")
+    connection.close()
+    assert run("backup", "--data", tmp_path / "tiny", "-o", tmp_path / "tiny.zip", "--compression", "store").returncode == 0
+    return (tmp_path / "tiny.zip").read_bytes()
+
+
+def test_every_byte_counts(tiny, tmp_path):
+    """Save those that say nothing of names or data: who made it, what it needs, attributes, flags of absent times."""
+    meaningless = set()
+    for start in range(len(tiny)):
+        match tiny[start : start + 4]:
+            case b"PK\x03\x04":
+                meaningless |= {start + 4, start + 5}
+            case b"PK\x01\x02":
+                meaningless |= {*range(start + 4, start + 8), *range(start + 36, start + 42)}
+            case b"UT\x05\x00":
+                meaningless.add(start + 4)
+    places = range(0, len(tiny), 1 if SLOW else 7)
+    changed = (tiny[:place] + bytes([tiny[place] ^ 0xFF]) + tiny[place + 1 :] for place in places)
+    passed = {place for place, status in zip(places, verdicts(tmp_path, changed)) if status != DAMAGED}
+    # What does not even begin as a zip does is none.
+    assert passed - set(range(4)) <= meaningless
+
+
+def test_cut_off_at_every_length(tiny, tmp_path):
+    lengths = range(0, len(tiny), 1 if SLOW else 7)
+    for length, status in zip(lengths, verdicts(tmp_path, (tiny[:length] for length in lengths))):
+        assert status == (FOREIGN if length < 4 else DAMAGED), length
+
+
+def test_a_pipe_that_ends_early(tiny, tmp_path, verify):
+    for length in (5, 100, len(tiny) // 2, len(tiny) - 1):
+        (tmp_path / "x.zip").write_bytes(tiny[:length])
+        assert verify(tmp_path / "x.zip").returncode == DAMAGED
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all\n" * 100, b"SQLite format 3\0" + b"\0" * 4080])
+def test_no_zip(tmp_path, verify, content):
+    (tmp_path / "x").write_bytes(content)
+    result = verify(tmp_path / "x")
+    assert result.returncode == FOREIGN and "it is no zip" in result.stdout
+
+
+def test_a_plain_zip_is_checked_as_far_as_possible(archive, tmp_path, verify):
+    """As the replaced method made it: databases and no manifest."""
+    plain = tmp_path / "plain.zip"
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(plain, "w", zipfile.ZIP_DEFLATED) as copy:
+        copy.writestr("a.db", source.read("a.db"))
+    result = verify(plain)
+    assert result.returncode == FOREIGN and "a.db" in result.stdout and "without a MANIFEST.json" in result.stdout
+    with zipfile.ZipFile(plain, "a") as copy:
+        copy.writestr("torn.db", b"SQLite format 3\0" + b"\xff" * 4080)
+    result = verify(plain)
+    assert result.returncode == DAMAGED and "torn.db, 4096 bytes: DAMAGED" in result.stdout
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    result = run("verify", tmp_path / "missing.zip")
+    assert result.returncode == 1 and len(result.stderr.splitlines()) == 1 and "missing.zip" in result.stderr
+
+
+def lie(field, value, path="b.db"):
+    def change(contents, manifest):
+        next(entry for entry in manifest["entries"] if entry["path"] == path)[field] = value
+
+    return change
+
+
+LIES = {
+    "sha256": lie("sha256", "0" * 64),
+    "crc32": lie("crc32", "00000000"),
+    "size": lie("size", 1),
+    "kind": lie("kind", "database", "floor_plan/plan.json"),
+    "an entry less": lambda contents, manifest: manifest["entries"].pop(),
+    "an entry more": lambda contents, manifest: contents.pop("a.db"),
+    "twice": lambda contents, manifest: manifest["entries"].append(manifest["entries"][0]),
+    "pages": lambda contents, manifest: next(
+        entry for entry in manifest["entries"] if entry["path"] == "b.db"
+    )["database"].update(page_count=1),
+    "complete": lambda contents, manifest: manifest.update(complete=False),
+    "skipped": lambda contents, manifest: manifest["skipped"].append({"path": "x", "reason": "locked", "detail": ""}),
+    "version": lambda contents, manifest: manifest.update(app_version="other"),
+    "format": lambda contents, manifest: manifest.update(format=2),
+    "no entries": lambda contents, manifest: manifest.pop("entries"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_manifest_that_lies(archive, tmp_path, verify, lie):
+    assert verify(retold(archive, tmp_path / "same.zip", lambda *_: None)).returncode == WHOLE
+    assert verify(retold(archive, tmp_path / "x.zip", lie)).returncode == DAMAGED
+
+
+def indexed(tmp_path, size=1):
+    """An archive with a database in which an index lacks what its table has; only the thorough check compares them."""
+    (tmp_path / "source").mkdir()
+    path = tmp_path / "source/i.db"
+    connection = make.create(path, make.ROLLBACK)
+    connection.execute("CREATE TABLE t(word)")
+    connection.executemany("INSERT INTO t VALUES (?)", [("x" * 1000,)] * size)
+    connection.execute("CREATE INDEX of_it ON t(word) WHERE word <> 'late'")
+    connection.execute("INSERT INTO t VALUES ('late')")
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute("UPDATE sqlite_schema SET sql = 'CREATE INDEX of_it ON t(word)' WHERE name = 'of_it'")
+    connection.close()
+    return backup(tmp_path / "source", tmp_path / "i.zip")
+
+
+@pytest.mark.parametrize("size", [1, 9000], ids=["in memory", "in the spool"])
+def test_a_database_that_is_not_whole(tmp_path, verify, size):
+    archive = indexed(tmp_path, size)
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    result = verify(archive, "--spool-directory", spool)
+    assert result.returncode == DAMAGED and "i.db" in result.stdout and "index of_it" in result.stdout
+    assert verify(archive, "--quick", "--spool-directory", spool).returncode == WHOLE
+    assert not list(spool.iterdir())
+
+
+def test_a_foreign_key_that_leads_nowhere_is_told(tmp_path, verify):
+    (tmp_path / "source").mkdir()
+    connection = make.create(tmp_path / "source/f.db", make.WAL)
+    connection.executescript("CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE child(p REFERENCES p(id)); INSERT INTO child VALUES (7)")
+    connection.close()
+    result = verify(backup(tmp_path / "source", tmp_path / "f.zip"))
+    assert result.returncode == WHOLE and "a foreign key in table child leads nowhere" in result.stdout
+
+
+def test_a_hostile_schema_runs_nothing(archive, tmp_path, verify):
+    """A check constraint, a view and a generated column that would load code, were they evaluated."""
+    path = tmp_path / "evil.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE t(x, y AS (hex(x)), CHECK (x <> 1))")
+    connection.execute("INSERT INTO t VALUES (2)")
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'x <> 1', 'load_extension(x) <> 1')")
+    connection.commit()
+    connection.close()
+
+    def change(contents, manifest):
+        contents["a.db"] = path.read_bytes()
+        confirm(manifest, "a.db", contents["a.db"])["database"]["page_count"] = path.stat().st_size // 4096
+
+    result = verify(retold(archive, tmp_path / "x.zip", change))
+    assert result.returncode in (WHOLE, DAMAGED) and "not authorized" not in result.stdout
+    assert "extension" not in result.stdout + result.stderr
+
+
+def test_no_room_to_check_is_no_verdict(tmp_path):
+    archive = indexed(tmp_path, 9000)
+    result = run("verify", archive, "--spool-directory", tmp_path / "missing")
+    assert result.returncode == 1 and result.stdout == "" and "--spool-directory" in result.stderr
+    limited = ["prlimit", f"--fsize={1 << 20}"]
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    result = run("verify", archive, "--spool-directory", spool, prefix=limited)
+    assert result.returncode == 1 and result.stdout == "" and "no room" in result.stderr
+    assert not list(spool.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_end_leaves_nothing_in_the_spool(large_archive, tmp_path, number):
+    command = [SLUICE, "verify", large_archive, "--spool-directory", tmp_path]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: any(file.stat().st_size for file in tmp_path.glob("*/*")), "a database in the spool")
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 1 and output == "" and "interrupted" in errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_memory_and_speed(large_archive, tmp_path, figure):
+    start = time.perf_counter()
+    subprocess.run(["unzip", "-tq", large_archive], check=True, stdout=subprocess.DEVNULL)
+    unzip = time.perf_counter() - start
+    start = time.perf_counter()
+    result = run("verify", large_archive, "--quick", "--spool-directory", tmp_path, prefix=["/usr/bin/python3", "-c", MEASURE])
+    seconds = time.perf_counter() - start
+    peak = int(result.stdout.split()[-1])
+    figure("verify --quick of 600 MB", f"{seconds:.1f} s (unzip -t {unzip:.1f} s), {peak} MiB")
+    assert result.returncode == 0 and peak <= 48
+    assert os.listdir(tmp_path) == []
