@@ -99,16 +99,14 @@ private final class SpoolFile {
 
   /// The corresponding C function is `write`.
   func append(_ bytes: [UInt8]) throws(SQLiteError) {
-    var written = 0
-    while written < bytes.count {
-      let count = unsafe bytes.withUnsafeBufferPointer { bytes in
-        unsafe write(descriptor, bytes.baseAddress! + written, bytes.count - written)
-      }
+    var bytes = bytes[...]
+    while !bytes.isEmpty {
+      let count = unsafe bytes.withUnsafeBufferPointer { unsafe write(descriptor, $0.baseAddress, $0.count) }
       guard count > 0 || errno == EINTR else {
         throw SQLiteError(
           code: SQLITE_FULL, message: "no room to check it in: \(describe(errno)); see --spool-directory")
       }
-      written += max(count, 0)
+      bytes = bytes.dropFirst(max(count, 0))
     }
   }
 

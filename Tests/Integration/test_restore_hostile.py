@@ -233,6 +233,6 @@ def test_archives_that_lie(archive, tmp_path):
             if status in (1, 2):
                 assert len(errors.splitlines()) == 1 and not left, (path, errors)
             assert not any(stat.S_ISLNK(mode) or ".sluice" in name for name, (mode, _) in left.items())
-        assert len({*statuses}) >= 3 and len({*verdicts}) >= 3
+        assert len({*statuses}) >= 3 and len({*verdicts}) >= 2
         assert not {each.name for each in folder.iterdir()} - {f"{n}.zip{end}" for n in range(100) for end in ENDS}
         shutil.rmtree(folder)
