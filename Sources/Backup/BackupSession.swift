@@ -273,7 +273,6 @@ public actor BackupSession {
     }
     var read = 0
     while read < Self.chunkSize, chunk.count < Self.chunkSize {
-      guard !Task.isCancelled else { throw .cancelled }
       try fillWindow()
       guard !window.isEmpty else {
         chunk.append(try finish())

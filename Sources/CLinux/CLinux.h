@@ -1,6 +1,7 @@
 // What the Glibc module leaves out of Linux.
 #pragma once
 
+#include <asm/ioctls.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,3 +16,10 @@
 // would give the types that both modules share two definitions.
 int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int pthread_setname_np(pthread_t thread, const char *name);
+
+// ioctl() is variadic, which Swift cannot call. SIOCOUTQ: tcp(7), unix(7).
+int ioctl(int fd, unsigned long request, ...);
+static inline int clinux_unacknowledged(int fd) {
+  int count = 0;
+  return ioctl(fd, TIOCOUTQ, &count) == 0 ? count : 0;
+}

@@ -108,6 +108,12 @@ public struct Socket: ~Copyable {
     }
   }
 
+  /// How many bytes that were sent the peer has not confirmed: over TCP those that its kernel has not, over a Unix
+  /// socket, counted generously, those that nobody has received.
+  ///
+  /// The corresponding C function is `ioctl` with `SIOCOUTQ`.
+  @Loop public var unacknowledged: Int { Int(clinux_unacknowledged(descriptor.rawValue)) }
+
   /// Tells the peer that nothing more will be sent. The corresponding C function is `shutdown`.
   @Loop public func finishSending() {
     SystemCalls.shutdownWrite(descriptor.rawValue)

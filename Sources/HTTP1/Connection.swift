@@ -40,6 +40,8 @@ internal import EventLoop
   /// Where the client is.
   var peer: SocketAddress { socket.peer }
 
+  var unacknowledged: Int { socket.unacknowledged }
+
   func onLost(_ body: @escaping @Loop () -> Void) { socket.onLost(body) }
 
   /// Ends the connection once it has nothing under way. One that is new still gets the answer to its first request,

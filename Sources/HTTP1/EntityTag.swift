@@ -23,7 +23,8 @@ public struct EntityTag: Sendable, Hashable {
   public var text: String { "\(isWeak ? "W/" : "")\"\(opaque)\"" }
 }
 
-/// What `If-Match` and `If-None-Match` name: RFC 9110 §13.1.1 and §13.1.2.
+/// What `If-Match`, `If-None-Match` and `If-Range` name: RFC 9110 §13.1.1, §13.1.2 and §13.1.5. The last may be a date
+/// instead, of which it is for the caller to find that it is no tag.
 public enum EntityTags: Sendable, Hashable {
   /// `*`: whichever there is.
   case any
@@ -42,6 +43,12 @@ public enum EntityTags: Sendable, Hashable {
     } else {
       throw HTTPError(.badRequest, "\(name) is to be * or a list of entity tags, each in double quotes.")
     }
+  }
+
+  /// Whether a tag is among those named, byte for byte: the strong comparison of RFC 9110 §8.8.3.2.
+  public func names(_ tag: EntityTag) -> Bool {
+    guard case .list(let tags) = self else { return true }
+    return !tag.isWeak && tags.contains(tag)
   }
 
   /// `#entity-tag`: RFC 9110 §5.6.1 and §8.8.3. A comma may stand within a tag.

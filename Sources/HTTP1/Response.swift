@@ -13,6 +13,9 @@ public import EventLoop
   /// Where the client is.
   public var peer: SocketAddress { connection.peer }
 
+  /// How many bytes of the answer the other end has not confirmed.
+  public var unacknowledged: Int { connection.unacknowledged }
+
   /// Ends every operation on the connection: the client sees it reset.
   public func breakOff() { connection.cancel() }
 

@@ -81,12 +81,16 @@ public protocol RequestHandler: Sendable {
 
   /// Accepts no more once no connection has been open for `duration`, and returns then.
   ///
+  /// - Parameter atLeastUntil: asked for a time before which somebody is expected back.
+  ///
   /// Nobody is turned away: whoever comes later waits in the listening sockets' queues for the next process that
   /// has them.
-  public func stopWhenQuiet(for duration: Duration) async {
+  public func stopWhenQuiet(
+    for duration: Duration, atLeastUntil: () -> ContinuousClock.Instant? = { nil }
+  ) async {
     while true {
       if connections.isEmpty {
-        let deadline = quietSince + duration
+        let deadline = max(quietSince + duration, atLeastUntil() ?? quietSince)
         guard ContinuousClock.now < deadline else { break }
         await Loop.sleep(for: ContinuousClock.now.duration(to: deadline))
       } else {

@@ -14,6 +14,8 @@ public struct Status: Sendable, Hashable {
 
   /// RFC 9110 §15.3.1.
   public static let ok = Status(200, "OK")
+  /// RFC 9110 §15.3.7. Needs a `Content-Range` field.
+  public static let partialContent = Status(206, "Partial Content")
   /// RFC 9110 §15.4.5. Has no content.
   public static let notModified = Status(304, "Not Modified")
   /// RFC 9110 §15.5.1.
@@ -26,14 +28,20 @@ public struct Status: Sendable, Hashable {
   public static let methodNotAllowed = Status(405, "Method Not Allowed")
   /// RFC 9110 §15.5.9.
   public static let requestTimeout = Status(408, "Request Timeout")
+  /// RFC 9110 §15.5.13.
+  public static let preconditionFailed = Status(412, "Precondition Failed")
   /// RFC 9110 §15.5.14.
   public static let contentTooLarge = Status(413, "Content Too Large")
   /// RFC 9110 §15.5.15.
   public static let uriTooLong = Status(414, "URI Too Long")
+  /// RFC 9110 §15.5.17. Tells the length in a `Content-Range` field.
+  public static let rangeNotSatisfiable = Status(416, "Range Not Satisfiable")
   /// RFC 9110 §15.5.18.
   public static let expectationFailed = Status(417, "Expectation Failed")
   /// RFC 9110 §15.5.20.
   public static let misdirectedRequest = Status(421, "Misdirected Request")
+  /// RFC 6585 §3.
+  public static let preconditionRequired = Status(428, "Precondition Required")
   /// RFC 6585 §5.
   public static let requestHeaderFieldsTooLarge = Status(431, "Request Header Fields Too Large")
   /// RFC 9110 §15.6.1.

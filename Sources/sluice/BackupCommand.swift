@@ -74,6 +74,7 @@ struct BackupCommand: ParsableCommand {
       file = opened
       Loop.start { try await session.watchLimits(until: ended) }
       while let chunk = try await session.next() {
+        guard !Task.isCancelled else { throw BackupError.cancelled }
         try await opened.append(chunk)
         progress.show(await session.bytesRead, of: preamble.contentSize)
       }

@@ -17,22 +17,31 @@ extension BackupService {
     }
     // What is stored has a length instead, and no place for a trailer.
     wanted.digest = request.takesTrailers && (wanted.compression ?? options.compression) != .store
+    if let (transfer, range) = try resumption(request) {
+      return try await resume(transfer, range, request, response)
+    }
     let backup = try begin(request, response)
+    let transfer: Transfer
     do {
-      guard let skipped = try await stream(wanted, unless: known, response, backup) else {
+      guard let opened = try await open(wanted, unless: known, request, response, backup) else {
         return endUnchanged(backup)
       }
-      end(backup, skipped.isEmpty ? .complete : .incomplete)
+      transfer = opened
     } catch {
       end(backup, .failed, error)
       throw (error as? BackupError)?.answer ?? error
     }
+    transfers.append(transfer)
+    try await run(transfer, nil, request, response)
   }
 
-  /// - Returns: what was skipped; nil if nothing was sent, since the client has it.
-  private func stream(
-    _ wanted: BackupSession.Request, unless known: EntityTags?, _ response: Response, _ backup: RunningBackup
-  ) async throws -> [Skipped]? {
+  /// Takes the snapshots.
+  ///
+  /// - Returns: nil if nothing is to be sent, since the client has it.
+  private func open(
+    _ wanted: BackupSession.Request, unless known: EntityTags?, _ request: RequestHead, _ response: Response,
+    _ backup: RunningBackup
+  ) async throws -> Transfer? {
     let (session, preamble) = try await backup.asking { try await BackupSession.open(options, wanted) }
     if let tag = known.flatMap(preamble.tag(among:)) {
       await session.close()
@@ -41,36 +50,9 @@ extension BackupService {
     }
     countStart(backup)
     backup.logSkipped(preamble.skipped)
-    let ended = Condition()
-    defer { ended.notify() }
-    do {
-      var head = preamble.head
-      if wanted.digest { head.add("Trailer", ReprDigest.name) }
-      guard var body = try await response.begin(head, contentLength: preamble.archiveSize) else {
-        await session.close()
-        return preamble.skipped
-      }
-      // A client that takes nothing must not hold a snapshot past its limits.
-      Loop.start {
-        do {
-          try await session.watchLimits(until: ended) { backup.hold = $0 }
-        } catch {
-          response.breakOff()
-        }
-      }
-      while let chunk = try await backup.asking({ try await session.next() }) {
-        try await body.write(chunk)
-        backup.sent(chunk.reduce(0) { $0 + $1.count })
-      }
-      try await body.finish(trailers: await session.digest.map { [ReprDigest.field(sha256: $0)] } ?? [])
-    } catch {
-      backup.bytesRead = await session.bytesRead
-      // Why the session ended says more than that the connection did.
-      throw await session.close() ?? error
-    }
-    backup.bytesRead = await session.bytesRead
-    await session.close()
-    return preamble.skipped
+    return Transfer(
+      session, preamble, backup, target: request.target.text, hashesArchive: wanted.digest,
+      onFailure: { [weak self] transfer in self?.forget(transfer) })
   }
 }
 
@@ -92,9 +74,13 @@ extension BackupSession.Request {
           throw HTTPError(.badRequest, "strict is 1 or 0.")
         }
         strict = item.value == "1"
+      case "resume" where !item.value.isEmpty:
+        // Compared with the rest of the target: see `BackupService.resumption`.
+        break
       default:
         throw HTTPError(
-          .badRequest, "The query has db (as often as wanted), compression and strict, and nothing else.")
+          .badRequest,
+          "The query has db (as often as wanted), compression, strict and resume, and nothing else.")
       }
     }
   }
@@ -103,7 +89,7 @@ extension BackupSession.Request {
 extension BackupSession.Preamble {
   /// The state, and which of the archives of that state this one is: they differ in when they were made, and a
   /// strong tag names bytes (RFC 9110 §8.8.1).
-  private var tag: EntityTag { EntityTag(strong: "\(state)-\(id)") }
+  var tag: EntityTag { EntityTag(strong: "\(state)-\(id)") }
 
   /// The tag of an archive that is still as good as a new one would be: any of this state. Which of them is the one
   /// that this resource stands for is ours to say, and what the client has, we need not send.
@@ -120,9 +106,10 @@ extension BackupSession.Preamble {
     }
   }
 
-  fileprivate var head: ResponseHead {
+  var head: ResponseHead {
     var head = ResponseHead(.ok)
     head.add("ETag", tag.text)
+    head.add("Accept-Ranges", "bytes")
     head.add("Content-Type", "application/zip")
     head.add("Content-Disposition", ContentDisposition.attachment(filename: fileName))
     head.add("Cache-Control", "no-store")
@@ -154,7 +141,7 @@ extension FieldLine {
 
 extension BackupError {
   /// The answer to a request that got no archive.
-  fileprivate var answer: HTTPError {
+  var answer: HTTPError {
     switch self {
     case .invalidName: HTTPError(.badRequest, description)
     case .unknownDatabase: HTTPError(.notFound, description)

@@ -18,6 +18,11 @@ import Logging
   /// Whether running backups are being finished, and no other will be begun.
   var isStopping = false
 
+  /// How long a client that was lost may come back.
+  let resumeGrace: Duration
+  /// Every archive that is being sent or could be sent on, the oldest first.
+  var transfers: [Transfer] = []
+
   private let maximumBackups: Int
   private var running: [ObjectIdentifier: RunningBackup] = [:]
   private var last: (finished: ContinuousClock.Instant, outcome: Outcome, byteCount: UInt64)?
@@ -25,9 +30,12 @@ import Logging
   private let files: FileAccess
 
   /// - Throws: `SystemError` when there is no thread for looking at files.
-  init(_ options: ArchiveOptions, maximumBackups: Int, _ tokens: Tokens?, _ logger: Logger) throws {
+  init(
+    _ options: ArchiveOptions, maximumBackups: Int, resumeGrace: Duration, _ tokens: Tokens?, _ logger: Logger
+  ) throws {
     self.options = options
     self.maximumBackups = maximumBackups
+    self.resumeGrace = resumeGrace
     self.tokens = tokens
     self.logger = logger
     files = try FileAccess()
@@ -43,10 +51,11 @@ import Logging
 
   var runningBackups: [RunningBackup] { Array(running.values) }
 
-  /// Counts a backup in.
+  /// Counts a backup in, in the place of one whose client was lost if there is no other.
   ///
   /// - Throws: 503 when as many run as may.
   func begin(_ request: RequestHead, _ response: Response) throws(HTTPError) -> RunningBackup {
+    if running.count + kept.count >= maximumBackups, let oldest = kept.first { forget(oldest) }
     guard running.count < maximumBackups else {
       metrics.rejected["too-many-backups", default: 0] += 1
       throw HTTPError(
@@ -55,9 +64,20 @@ import Logging
         fields: [FieldLine(name: "Retry-After", value: "10")])
     }
     let backup = RunningBackup(request, from: response.peer, logger)
+    take(backup)
+    return backup
+  }
+
+  /// Counts a backup among those that run.
+  func take(_ backup: RunningBackup) {
     running[ObjectIdentifier(backup)] = backup
     changed.notify()
-    return backup
+  }
+
+  /// Counts it no longer among them.
+  func leave(_ backup: RunningBackup) {
+    running[ObjectIdentifier(backup)] = nil
+    changed.notify()
   }
 
   /// Counts a backup as started, once.
@@ -68,8 +88,7 @@ import Logging
 
   /// Counts a backup out, and tells the log and the metrics how it ended.
   func end(_ backup: RunningBackup, _ outcome: Outcome, _ error: (any Error)? = nil) {
-    running[ObjectIdentifier(backup)] = nil
-    defer { changed.notify() }
+    defer { leave(backup) }
     let failure = error.map { BackupFailure($0, isStopping: isStopping) }
     backup.logEnd(failure)
     if let failure, failure.isOfRequest {
@@ -83,8 +102,7 @@ import Logging
 
   /// Counts a backup out of which the client needed nothing.
   func endUnchanged(_ backup: RunningBackup) {
-    running[ObjectIdentifier(backup)] = nil
-    changed.notify()
+    leave(backup)
     metrics.unchanged += 1
     backup.logUnchanged()
   }

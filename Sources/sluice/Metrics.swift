@@ -14,6 +14,8 @@ import HTTP1
   var rejected: [String: Int] = ["bad-request": 0, "too-many-backups": 0, "unauthorized": 0]
   /// Requests whose client has an archive of the same state.
   var unchanged = 0
+  /// Archives that a client who was lost has gone on with.
+  var resumed = 0
   /// Uncompressed, and as sent.
   var bytesRead: UInt64 = 0
   var bytesSent: UInt64 = 0
@@ -37,7 +39,7 @@ extension BackupService {
   ///
   /// The format is https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4.
   func metrics(_ response: Response) async throws {
-    let holds = runningBackups.compactMap(\.hold)
+    let holds = (runningBackups + kept.map(\.backup)).compactMap(\.hold)
     let oldest = holds.map(\.since).min().map { ContinuousClock.now - $0 } ?? .zero
     let text = [
       family("build_info", "gauge", "What is running.", [(#"{version="\#(version)"}"#, "1")]),
@@ -55,10 +57,16 @@ extension BackupService {
         "requests_unchanged_total", "counter", "Requests whose client had the same already.",
         [("", "\(metrics.unchanged)")]),
       family("backups_running", "gauge", "Backups under way.", [("", "\(runningBackups.count)")]),
+      family(
+        "backups_kept", "gauge", "Backups whose client was lost and may come back.", [("", "\(kept.count)")]),
+      family(
+        "backups_resumed_total", "counter", "Times that a client who was lost has gone on.",
+        [("", "\(metrics.resumed)")]),
       family("read_bytes_total", "counter", "Bytes that went into archives.", [("", "\(metrics.bytesRead)")]),
       family(
         "sent_bytes_total", "counter", "Bytes of archives that clients took.",
-        [("", "\(metrics.bytesSent + runningBackups.reduce(0) { $0 + $1.byteCount })")]),
+        [("", "\(metrics.bytesSent + (runningBackups + kept.map(\.backup)).reduce(0) { $0 + $1.byteCount })")]
+      ),
       family(
         "backup_duration_seconds", "summary", "Time from a request to the end of its backup.",
         [

@@ -63,6 +63,22 @@ import Systemd
     log.info("backup unchanged")
   }
 
+  /// Logs that the client was lost, and may come back.
+  func logLost(_ failure: BackupFailure, for grace: Duration) {
+    log.notice(
+      "backup interrupted",
+      metadata: [
+        "reason": "\(failure.reason)", "detail": "\(printable(failure.detail)); it is kept for \(grace)",
+        "bytes": "\(byteCount)",
+      ])
+  }
+
+  /// Logs that the client is back.
+  func logResumed(_ request: RequestHead, from peer: SocketAddress, at offset: UInt64) {
+    log[metadataKey: "client"] = "\(request.client(peer))"
+    log.info("backup resumed", metadata: ["bytes": "\(offset)"])
+  }
+
   /// Logs how it ended.
   func logEnd(_ failure: BackupFailure?) {
     log[metadataKey: "bytes"] = "\(byteCount)"

@@ -39,6 +39,12 @@ struct Serve: ParsableCommand {
   @Option(help: ArgumentHelp("How long a client may take nothing before it is cut off.", valueName: "time"))
   var stallTimeout = TimeSpan.seconds(60)
 
+  @Option(
+    help: ArgumentHelp(
+      "How long the backup of a client that was lost is kept, snapshots and all, for it to go on with a Range "
+        + "request; 0s lets go at once.", valueName: "time"))
+  var resumeGrace = TimeSpan.seconds(120)
+
   @Option(help: ArgumentHelp("How long running backups may go on after SIGTERM.", valueName: "time"))
   var drainTimeout = TimeSpan.seconds(30)
 
@@ -98,7 +104,8 @@ struct Serve: ParsableCommand {
     try Loop.run {
       let output = try LogOutput()
       let logger = Logger(label: "sluice") { _ in LineLogHandler(output) }
-      let service = try BackupService(options, maximumBackups: maxBackups, tokens, logger)
+      let service = try BackupService(
+        options, maximumBackups: maxBackups, resumeGrace: resumeGrace.value, tokens, logger)
       let limits = ConnectionLimits(
         // The other half is for the files of backups.
         connectionCount: min(ConnectionLimits().connectionCount, max(1, descriptorLimit / 2)),
@@ -113,8 +120,9 @@ struct Serve: ParsableCommand {
       supervision.start()
       supervision.reload(tokenSource, on: SIGHUP)
 
-      let reason = try await ending(server)
+      let reason = try await ending(server, service)
       service.isStopping = true
+      for transfer in service.transfers { service.forget(transfer) }
       logger.info(
         "stopping", metadata: ["reason": "\(reason)", "running_backups": "\(service.runningBackups.count)"])
       Notify.stopping(status: service.status, within: drainTimeout.value + Self.stopMargin)
@@ -128,7 +136,7 @@ struct Serve: ParsableCommand {
   private static let stopMargin = Duration.seconds(5)
 
   /// Waits until there is a reason to end, and answers it; the second signal ends the process there and then.
-  @Loop private func ending(_ server: Server<Routes>) async throws -> String {
+  @Loop private func ending(_ server: Server<Routes>, _ service: BackupService) async throws -> String {
     let ended = Condition()
     var reason: String?
     Loop.start {
@@ -141,7 +149,7 @@ struct Serve: ParsableCommand {
     }
     if let idleExit {
       Loop.start {
-        await server.stopWhenQuiet(for: idleExit.value)
+        await server.stopWhenQuiet(for: idleExit.value) { service.keptUntil }
         reason = reason ?? "idle for \(idleExit.defaultValueDescription)"
         ended.notify()
       }

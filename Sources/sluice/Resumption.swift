@@ -1,0 +1,138 @@
+import Backup
+import EventLoop
+import HTTP1
+
+/// Clients that were lost and come back: what they may go on with, and for how long.
+extension BackupService {
+  /// How long the end of a connection may take that a client has left without a word.
+  private static let takeOverTimeout = Duration.seconds(10)
+
+  /// Finds what a request wants to go on with.
+  ///
+  /// - Returns: nil if it is to have an archive from its beginning.
+  /// - Throws: 412 and 428 to whom an archive from its beginning must not be sent.
+  func resumption(_ request: RequestHead) throws(HTTPError) -> (Transfer, ByteRange)? {
+    let range = ByteRange(of: request)
+    let match = try EntityTags("If-Match", of: request)
+    // A date instead of a tag is none of ours: RFC 9110 §13.1.5.
+    let ifRange = try? EntityTags("If-Range", of: request)
+    let isNamed = request.target.query.contains { $0.name == "resume" }
+    let transfer = transfers.last { transfer in
+      guard transfer.target == request.target.text else { return false }
+      if let named = match ?? ifRange { return named.names(transfer.preamble.tag) }
+      return isNamed
+    }
+    if let range, let transfer, transfer.holds(range), match != .any { return (transfer, range) }
+    if case .list = match {
+      throw HTTPError(
+        .preconditionFailed, "The archive that If-Match names is not kept any more. Ask for a new one.")
+    }
+    // RFC 9110 §13.1.5: what If-Range does not hold for is sent whole.
+    guard let range, range.first > 0, request.values("If-Range").isEmpty else { return nil }
+    if isNamed {
+      throw HTTPError(
+        .preconditionFailed,
+        "The archive that was asked for by this name is not kept any more. Ask for a new one, from its beginning."
+      )
+    }
+    // RFC 9110 §14.2 would have the field ignored. But there are clients that take the answer's rest for the rest of
+    // another archive, and call it whole.
+    throw HTTPError(
+      .preconditionRequired,
+      "Each request makes another archive, and Range does not tell of which one the first bytes are. Send "
+        + "If-Range with its ETag, or begin anew with ?resume=NAME, which any client can go on with.")
+  }
+
+  /// Sends the rest of an archive.
+  func resume(
+    _ transfer: Transfer, _ range: ByteRange, _ request: RequestHead, _ response: Response
+  ) async throws {
+    // Nobody else knows its tag: the connection that it is still being sent over is one that the client has lost.
+    let deadline = ContinuousClock.now + Self.takeOverTimeout
+    transfer.breakOff()
+    while transfer.keptUntil == nil, transfers.contains(where: { $0 === transfer }),
+      await transfer.changed.wait(until: deadline)
+    {}
+    guard transfer.keptUntil != nil, transfer.holds(range) else {
+      throw HTTPError(.preconditionFailed, "The archive is not kept any more. Ask for a new one.")
+    }
+    if let length = transfer.end(at: range) {
+      throw HTTPError(
+        .rangeNotSatisfiable, "There is no more of it.", fields: [ByteRange.unsatisfied(length: length)])
+    }
+    transfer.keptUntil = nil
+    transfer.backup.logResumed(request, from: response.peer, at: range.first)
+    metrics.resumed += 1
+    if !transfer.isCountedOut { take(transfer.backup) }
+    try await run(transfer, range, request, response)
+  }
+
+  /// Sends an archive and decides, when the client is lost, whether it may come back.
+  func run(
+    _ transfer: Transfer, _ range: ByteRange?, _ request: RequestHead, _ response: Response
+  ) async throws {
+    do {
+      try await transfer.send(range, for: request, to: response)
+      countOut(transfer, transfer.preamble.skipped.isEmpty ? .complete : .incomplete)
+      keep(transfer)
+    } catch let error as SystemError where transfer.canGoOn && resumeGrace > .zero && !isStopping {
+      transfer.loss = error
+      if !transfer.isCountedOut {
+        transfer.backup.logLost(BackupFailure(error, isStopping: false), for: resumeGrace)
+      }
+      keep(transfer)
+      throw error
+    } catch {
+      transfers.removeAll { $0 === transfer }
+      transfer.changed.notify()
+      let reason = await transfer.close() ?? error
+      countOut(transfer, .failed, reason)
+      throw (reason as? BackupError)?.answer ?? reason
+    }
+  }
+
+  private func countOut(_ transfer: Transfer, _ outcome: Outcome, _ error: (any Error)? = nil) {
+    guard !transfer.isCountedOut else { return }
+    transfer.isCountedOut = true
+    end(transfer.backup, outcome, error)
+  }
+
+  private func keep(_ transfer: Transfer) {
+    leave(transfer.backup)
+    guard transfer.canGoOn, resumeGrace > .zero, !isStopping else {
+      transfers.removeAll { $0 === transfer }
+      return
+    }
+    // Of those that were sent to their end, of which only a client that lost the last bytes has any use, one is kept.
+    if transfer.isWhole {
+      for other in transfers where other.isWhole && other.keptUntil != nil { forget(other) }
+    }
+    let deadline = ContinuousClock.now + resumeGrace
+    transfer.keptUntil = deadline
+    transfer.changed.notify()
+    Loop.start { [self] in
+      while transfer.keptUntil == deadline, ContinuousClock.now < deadline {
+        _ = await transfer.changed.wait(until: deadline)
+      }
+      if transfer.keptUntil == deadline { forget(transfer) }
+    }
+  }
+
+  /// Gives up one whose client was lost, at once.
+  func forget(_ transfer: Transfer) {
+    guard transfer.keptUntil != nil else { return }
+    transfer.keptUntil = nil
+    transfers.removeAll { $0 === transfer }
+    transfer.changed.notify()
+    Loop.start { [self] in
+      let reason = await transfer.close()
+      countOut(transfer, .failed, reason ?? transfer.loss)
+    }
+  }
+
+  /// Those whose clients were lost, the oldest first. They hold snapshots, unless they are whole.
+  var kept: [Transfer] { transfers.filter { $0.keptUntil != nil && !$0.isWhole } }
+
+  /// Until when a client that was lost may come back to this process.
+  var keptUntil: ContinuousClock.Instant? { kept.compactMap(\.keptUntil).max() }
+}

@@ -1,0 +1,38 @@
+/// The last bytes of an archive under way, which its client may not have got although they were sent.
+struct RetainedOutput {
+  /// In the archive: of the first byte that is held, and behind the last that was made.
+  private(set) var start: UInt64 = 0
+  private(set) var end: UInt64 = 0
+  /// As they were made, so that none is copied.
+  private var pieces: [[UInt8]] = []
+
+  /// Whether everything from `offset` on is held.
+  func holds(_ offset: UInt64) -> Bool { start <= offset && offset <= end }
+
+  mutating func append(_ chunk: [[UInt8]]) {
+    pieces += chunk
+    end += chunk.reduce(0) { $0 + UInt64($1.count) }
+  }
+
+  /// Lets go of pieces from the front as long as `count` bytes are left.
+  mutating func trim(to count: Int) {
+    var dropped = 0
+    while dropped < pieces.count, end - start - UInt64(pieces[dropped].count) >= UInt64(count) {
+      start += UInt64(pieces[dropped].count)
+      dropped += 1
+    }
+    pieces.removeFirst(dropped)
+  }
+
+  /// Everything from `offset` on, which must be held.
+  func pieces(from offset: UInt64) -> [[UInt8]] {
+    var position = start
+    var found: [[UInt8]] = []
+    for piece in pieces {
+      let next = position + UInt64(piece.count)
+      if next > offset { found.append(position >= offset ? piece : Array(piece[Int(offset - position)...])) }
+      position = next
+    }
+    return found
+  }
+}

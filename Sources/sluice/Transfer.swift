@@ -1,0 +1,131 @@
+import Backup
+import EventLoop
+import HTTP1
+
+/// One archive on its way to a client, over as many connections as that takes: what was sent last is retained, and whoever
+/// lost the connection goes on where it was, with the very same snapshots.
+@Loop final class Transfer {
+  /// What is retained beyond the bytes that the other end has not confirmed: what a client's kernel, or a proxy, has
+  /// taken and the client has not. In bytes.
+  private static let margin = 1 << 20
+  /// The most that is retained, in bytes.
+  private static let maximumRetained = 8 << 20
+  /// How many pieces one write is made of, at the most: see `Socket.send`.
+  private static let piecesPerWrite = 32
+
+  /// As it was asked for.
+  let target: String
+  let preamble: BackupSession.Preamble
+  let backup: RunningBackup
+  /// Until when a client that was lost may come back; nil while there is one, and when nobody may any more.
+  var keptUntil: ContinuousClock.Instant?
+  /// Why the last client was lost.
+  var loss: (any Error)?
+  /// Whether the log and the metrics have been told how it ended.
+  var isCountedOut = false
+  /// Announced when `keptUntil` changes.
+  let changed = Condition()
+  /// Whether the last byte has been made; no snapshot is held any more then.
+  private(set) var isWhole = false
+
+  private let session: BackupSession
+  private let hashesArchive: Bool
+  private var digest: [UInt8]?
+  private var output = RetainedOutput()
+  private var client: Response?
+  private var hasBegun = false
+  private var hasFailed = false
+  private let sessionEnded = Condition()
+
+  /// Watches the session's limits from now on.
+  ///
+  /// - Parameter onFailure: is called when one is passed.
+  init(
+    _ session: BackupSession, _ preamble: BackupSession.Preamble, _ backup: RunningBackup, target: String,
+    hashesArchive: Bool, onFailure: @escaping @Loop (Transfer) -> Void
+  ) {
+    self.session = session
+    self.preamble = preamble
+    self.backup = backup
+    self.target = target
+    self.hashesArchive = hashesArchive
+    // A client that takes nothing, or is gone, must not hold a snapshot past its limits.
+    Loop.start { [self] in
+      do {
+        try await session.watchLimits(until: sessionEnded) { backup.hold = $0 }
+      } catch {
+        hasFailed = true
+        client?.breakOff()
+        onFailure(self)
+      }
+    }
+  }
+
+  /// In bytes; nil while nobody knows it.
+  private var length: UInt64? { isWhole ? output.end : preamble.archiveSize }
+
+  /// Whether a client that has lost its connection may go on with another.
+  var canGoOn: Bool { hasBegun && !hasFailed && !backup.isForHead }
+
+  /// Whether it can be sent from there on.
+  func holds(_ range: ByteRange) -> Bool { output.holds(range.first) }
+
+  /// Its length, if that is all that a client has asked to go on from.
+  func end(at range: ByteRange) -> UInt64? { isWhole && range.first == output.end ? output.end : nil }
+
+  /// Ends the connection that it is being sent over.
+  func breakOff() { client?.breakOff() }
+
+  /// Sends the archive, or the rest of it, as fast as the client reads it.
+  ///
+  /// - Throws: a `BackupError` when there is no more of it; `SystemError` when the client takes it no further.
+  func send(_ range: ByteRange?, for request: RequestHead, to response: Response) async throws {
+    client = response
+    defer { client = nil }
+    let hasTrailer = hashesArchive && request.takesTrailers && length == nil
+    var head = preamble.head
+    if let range {
+      head.status = .partialContent
+      head.fields.append(range.contentRange(of: length))
+    }
+    if hasTrailer { head.add("Trailer", ReprDigest.name) }
+    let start = range?.first ?? 0
+    guard var body = try await response.begin(head, contentLength: length.map { $0 - start }) else {
+      // Only the head was asked for.
+      await finish()
+      return
+    }
+    hasBegun = true
+    let retained = output.pieces(from: start)
+    for index in stride(from: 0, to: retained.count, by: Self.piecesPerWrite) {
+      try await body.write(Array(retained[index..<min(index + Self.piecesPerWrite, retained.count)]))
+    }
+    while !isWhole {
+      guard let chunk = try await backup.asking({ try await session.next() }) else {
+        await finish()
+        break
+      }
+      output.append(chunk)
+      try await body.write(chunk)
+      backup.sent(chunk.reduce(0) { $0 + $1.count })
+      output.trim(to: min(response.unacknowledged + Self.margin, Self.maximumRetained))
+    }
+    try await body.finish(trailers: hasTrailer ? digest.map { [ReprDigest.field(sha256: $0)] } ?? [] : [])
+  }
+
+  private func finish() async {
+    digest = await session.digest
+    isWhole = true
+    await close()
+  }
+
+  /// Releases all that is held.
+  ///
+  /// - Returns: why the session had ended before, which says more than that the connection did.
+  @discardableResult
+  func close() async -> BackupError? {
+    sessionEnded.notify()
+    backup.bytesRead = await session.bytesRead
+    return await session.close()
+  }
+}

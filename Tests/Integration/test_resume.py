@@ -1,0 +1,323 @@
+"""A download that broke off goes on where it stopped, on the very same snapshots."""
+
+import base64
+import hashlib
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+
+from archive import Archive
+from client import BROKEN_OFF, connect
+from harness import run, serve, wait_until
+from test_behind_nginx import nginx, sluice_behind  # noqa: F401: a fixture
+from test_metrics import samples
+
+DOWNLOADS = 50 if os.environ.get("RUN_SLOW") == "1" else 6
+
+
+def change(directory):
+    """Commits something, so that no other snapshot is the same."""
+    connection = sqlite3.connect(directory / "reservoir.db")
+    connection.execute("CREATE TABLE IF NOT EXISTS news(x)")
+    connection.execute("INSERT INTO news VALUES (1)")
+    connection.commit()
+    connection.close()
+
+
+def is_pinned(directory):
+    connection = sqlite3.connect(directory / "reservoir.db", timeout=0)
+    try:
+        return connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] != 0
+    finally:
+        connection.close()
+
+
+def part(server, count, target="/api/backup", **headers):
+    """The head of an answer, and its first bytes; the client is lost then."""
+    with server.connect(receive_buffer=4096) as client:
+        response = client.begin(target, **headers)
+        return response, response.read(count)
+
+
+def rest(server, start, tag, target="/api/backup", **headers):
+    return server.get(target, Range=f"bytes={start}-", If_Range=tag, **headers)
+
+
+def test_it_goes_on_again_and_again(reservoir):
+    """Byte for byte: the digest is of what the session has made."""
+    chance = random.Random(7)
+    with serve(reservoir) as server:
+        head, content = part(server, 1000, TE="trailers", Connection="TE")
+        tag = head.headers["ETag"]
+        assert (head.status, head.headers["Accept-Ranges"]) == (200, "bytes")
+        for _ in range(20):
+            change(reservoir)
+            count = chance.choice([1, 100, 65536, 1 << 20, chance.randrange(1 << 20)])
+            headers = {"Range": f"bytes={len(content)}-", "If_Range": tag, "TE": "trailers", "Connection": "TE"}
+            head, more = part(server, count, **headers)
+            assert (head.status, head.headers["ETag"]) == (206, tag)
+            assert head.headers["Content-Range"] == f"bytes {len(content)}-9007199254740991/*"
+            content += more
+        with connect(("127.0.0.1", server.ports[0])) as sock:
+            sock.sendall(f"GET /api/backup HTTP/1.1\r\nHost: localhost\r\nTE: trailers\r\nConnection: TE, close\r\n"
+                         f"Range: bytes={len(content)}-\r\nIf-Range: {tag}\r\n\r\n".encode())  # fmt: skip
+            answer = bytearray()
+            while data := sock.recv(1 << 16):
+                answer += data
+        content += unchunked(answer[answer.index(b"\r\n\r\n") + 4 :])
+        digest = base64.b64decode(re.search(rb"Repr-Digest: sha-256=:(.*):", answer[-200:])[1])
+        assert hashlib.sha256(content).digest() == digest
+        assert Archive(content).manifest["complete"]
+        assert samples(server)["sluice_backups_resumed_total"] == 21
+
+
+def unchunked(body):
+    content = bytearray()
+    while size := int(body[: body.index(b"\r\n")], 16):
+        start = body.index(b"\r\n") + 2
+        content += body[start : start + size]
+        body = body[start + size + 2 :]
+    return content
+
+
+class Download:
+    """curl or wget, which are killed when so many bytes are there."""
+
+    def __init__(self, tmp_path, url, *options):
+        self.file, self.head, self.url, self.options = tmp_path / "x.zip", tmp_path / "head", url, options
+
+    def curl(self, *more, limit="40M"):
+        command = ["curl", "-sS", "-D", self.head, "-o", self.file, "--limit-rate", limit, *self.options, *more, self.url]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def size(self):
+        return self.file.stat().st_size if self.file.exists() else 0
+
+    def kill_at(self, process, size):
+        wait_until(lambda: self.size() >= size or process.poll() is not None, "so many bytes")
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("target", ["/api/backup", "/api/backup?compression=store"])
+def test_curl_through_nginx(nginx, reservoir, tmp_path, target):  # noqa: F811
+    chance = random.Random(8)
+    with sluice_behind(nginx, reservoir) as server:
+        (nginx / "back.sock").chmod(0o666)
+        size = 0
+        for number in range(DOWNLOADS):
+            (tmp_path / str(number)).mkdir()
+            download = Download(tmp_path / str(number), f"http://localhost{target}", "--unix-socket", nginx / "front.sock")
+            download.kill_at(download.curl(), chance.randrange(size or 1 << 20))
+            tag = re.search(r'^etag: (".*")', download.head.read_text(), re.MULTILINE | re.IGNORECASE)[1]
+            change(reservoir)
+            process = download.curl("-C", "-", "-f", "-H", f"If-Range: {tag}", limit="1G")
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 0, (errors, server.log[-5:])
+            assert run("verify", download.file).returncode == 0
+            size = download.size()
+        wait_until(lambda: samples(server)["sluice_backups_running"] == 0, "the end of all")
+        # Some may have been whole already when they were to be killed.
+        assert DOWNLOADS // 2 <= samples(server)["sluice_backups_resumed_total"] <= DOWNLOADS
+
+
+def test_a_name_lets_any_client_go_on(reservoir, tmp_path):
+    with serve(reservoir) as server:
+        url = f"http://127.0.0.1:{server.ports[0]}/api/backup?resume=tonight"
+        download = Download(tmp_path, url)
+        download.kill_at(download.curl(limit="20M"), 1 << 20)
+        change(reservoir)
+        process = download.curl("-C", "-")
+        process.communicate(timeout=60)
+        assert process.returncode == 0 and run("verify", download.file).returncode == 0
+        (tmp_path / "x.zip").unlink()
+        wget = ["wget", "-q", "-c", "-O", tmp_path / "x.zip", url]
+        download.kill_at(subprocess.Popen([*wget, "--limit-rate=20m"], stderr=subprocess.PIPE), 1 << 20)
+        change(reservoir)
+        assert subprocess.run(wget, timeout=60).returncode == 0
+        assert run("verify", download.file).returncode == 0
+        assert samples(server)["sluice_backups_resumed_total"] == 2
+
+
+class Breaking(threading.Thread):
+    """A proxy that breaks its first connection off after a mebibyte."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        import socket
+
+        self.to = ("127.0.0.1", port)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.requests = []
+        self.start()
+
+    def run(self):
+        limit = 1 << 20
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client, connect(self.to) as server:
+                request = client.recv(1 << 16)
+                self.requests.append(request)
+                server.sendall(request)
+                passed = 0
+                while passed < limit and (data := server.recv(1 << 16)):
+                    client.sendall(data)
+                    passed += len(data)
+                    if data.endswith(b"0\r\n\r\n") or b"\r\n\r\n{" in data:
+                        break
+                if passed >= limit:
+                    client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SOL_SOCKET, SO_LINGER: a reset
+            limit = 1 << 40
+
+
+@pytest.mark.parametrize("query, status", [("", 8), ("?resume=x", 0)])
+def test_wget_by_itself_joins_no_two_archives(reservoir, tmp_path, query, status):
+    """It asks for the rest without If-Range, and would take that of another archive for it."""
+    with serve(reservoir) as server:
+        proxy = Breaking(server.ports[0])
+        command = ["wget", "-q", "--waitretry=0", "--tries=5", "-O", tmp_path / "x.zip"]
+        result = subprocess.run([*command, f"http://127.0.0.1:{proxy.port}/api/backup{query}"], timeout=60)
+        proxy.listener.close()
+        assert b"Range: bytes=" in proxy.requests[1] and b"If-Range" not in proxy.requests[1]
+        assert result.returncode == status
+        assert (run("verify", tmp_path / "x.zip").returncode == 0) == (status == 0)
+
+
+def test_what_is_not_kept(reservoir):
+    with serve(reservoir) as server:
+        head, content = part(server, 1000)
+        tag = head.headers["ETag"]
+        other = f'"{"0" * 32}-{"0" * 32}"'
+        for start, known in [(1000, other), (1 << 40, tag), (1000, "Mon, 23 Nov 2026 10:00:00 GMT"), (1000, f"W/{tag}")]:
+            answer = rest(server, start, known)
+            assert (answer.status, "Content-Range" in answer.headers) == (200, False), known
+            assert answer.headers["ETag"] != tag and Archive(answer.body)
+        # Another resource has other archives.
+        assert rest(server, 1000, tag, "/api/backup?db=reservoir.db").status == 200
+        assert server.get("/api/backup", If_Match=other).problem()["status"] == 412
+        assert server.get("/api/backup", If_Match=other, Range="bytes=1000-").problem()["status"] == 412
+        assert server.get("/api/backup?resume=x", Range="bytes=1000-").problem()["status"] == 412
+        assert server.get("/api/backup", Range="bytes=1000-").problem()["status"] == 428
+        assert server.get("/api/backup", If_Range="x", If_Match="*").status == 200
+        for ignored in ("bytes=0-", "bytes=-5", "bytes=1-2", "bytes=1-,2-", "lines=1-", "bytes=x-", "bytes", "bytes=1-2-", "bytes=+1-"):
+            assert server.get("/api/backup", Range=ignored).status == 200, ignored
+        assert server.get("/api/backup?resume=").problem()["status"] == 400
+        # And it is still there.
+        answer = rest(server, 1000, tag)
+        assert answer.status == 206 and Archive(content + answer.body)
+
+
+def test_if_match(reservoir):
+    with serve(reservoir) as server:
+        head, content = part(server, 1000)
+        answer = server.get("/api/backup", Range="bytes=1000-", If_Match=head.headers["ETag"])
+        assert answer.status == 206 and Archive(content + answer.body)
+
+
+def test_what_is_stored_has_a_length(reservoir):
+    with serve(reservoir) as server:
+        target = "/api/backup?compression=store"
+        head, content = part(server, 1000, target)
+        size = int(head.headers["Content-Length"])
+        answer = rest(server, 1000, head.headers["ETag"], target)
+        assert answer.headers["Content-Range"] == f"bytes 1000-{size - 1}/{size}"
+        assert answer.headers["Content-Length"] == str(size - 1000)
+        assert Archive(content + answer.body)
+
+
+def test_the_end_of_one_that_was_sent(house):
+    """The kernel has taken the last byte; that the client has it, nobody knows."""
+    with serve(house) as server:
+        whole = server.get("/api/backup")
+        size, tag = len(whole.body), whole.headers["ETag"]
+        answer = rest(server, size - 10, tag)
+        assert (answer.status, answer.body) == (206, whole.body[-10:])
+        assert answer.headers["Content-Range"] == f"bytes {size - 10}-{size - 1}/{size}"
+        answer = rest(server, size, tag)
+        assert answer.status == 416 and answer.headers["Content-Range"] == f"bytes */{size}"
+        # Once, as far as anybody counts.
+        assert samples(server)["sluice_backups_completed_total"]["complete"] == 1
+
+
+def test_a_connection_that_the_client_has_lost_without_a_word(reservoir):
+    """It is still open here: whoever knows the tag takes over."""
+    with serve(reservoir) as server, server.connect(receive_buffer=4096) as lost:
+        response = lost.begin()
+        content = response.read(1000)
+        answer = rest(server, 1000, response.headers["ETag"])
+        assert answer.status == 206 and Archive(content + answer.body)
+        with pytest.raises(BROKEN_OFF):
+            response.read()
+
+
+def test_the_snapshot_is_held_for_so_long(reservoir):
+    change(reservoir)
+    with serve(reservoir, "--resume-grace", "1s") as server:
+        head, _ = part(server, 1000)
+        change(reservoir)
+        wait_until(lambda: samples(server)["sluice_backups_kept"] == 1, "the client to be missed")
+        assert is_pinned(reservoir)
+        assert samples(server)["sluice_snapshot_age_seconds"] > 0
+        wait_until(lambda: not is_pinned(reservoir), "the end of the grace")
+        server.wait_for_line("backup failed.*client-left")
+        assert samples(server)["sluice_backups_aborted_total"]["client-left"] == 1
+        assert rest(server, 1000, head.headers["ETag"]).status == 200
+
+
+def test_limits_hold_for_who_is_away(reservoir):
+    with serve(reservoir, "--max-snapshot-age", "1500ms") as server:
+        head, _ = part(server, 1000)
+        server.wait_for_line("backup failed.*snapshot-age")
+        assert samples(server)["sluice_backups_kept"] == 0
+        assert rest(server, 1000, head.headers["ETag"]).status == 200
+
+
+def test_a_new_backup_needs_the_place(reservoir):
+    with serve(reservoir, "--max-backups", "2") as server:
+        heads = []
+        for number in range(3):
+            heads.append(part(server, 1000)[0])
+            wait_until(lambda: samples(server)["sluice_backups_kept"] == min(number + 1, 2), "the client to be missed")
+        first, second, third = (rest(server, 1000, head.headers["ETag"]).status for head in heads)
+        # The first makes way for the third, and the whole one that it gets instead for the second.
+        assert (first, third) == (200, 206)
+        assert second in (200, 206)
+
+
+def test_without_grace_everything_is_let_go(reservoir):
+    with serve(reservoir, "--resume-grace", "0s") as server:
+        head, _ = part(server, 1000)
+        server.wait_for_line("backup failed.*client-left")
+        assert not is_pinned(reservoir)
+        assert rest(server, 1000, head.headers["ETag"]).status == 200
+
+
+def test_the_end_of_the_service_waits_for_nobody_who_is_away(reservoir):
+    with serve(reservoir, "--drain-timeout", "60s") as server:
+        part(server, 1000)
+        wait_until(lambda: samples(server)["sluice_backups_kept"] == 1, "the client to be missed")
+        start = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0 and time.monotonic() - start < 30
+
+
+def test_memory_is_bounded_while_clients_are_away(large, figure):
+    with serve(large) as server:
+        server.get("/healthz")
+        for number in range(8):
+            part(server, 5 << 20)
+        wait_until(lambda: samples(server)["sluice_backups_running"] == 0, "the clients to be missed")
+        assert samples(server)["sluice_backups_kept"] == 4
+        figure("peak memory, four clients away", f"{server.peak_resident_kib() / 1024:.1f} MiB")
+        assert server.peak_resident_kib() < 64 << 10
