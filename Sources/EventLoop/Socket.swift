@@ -8,6 +8,10 @@ public struct Socket: ~Copyable {
   /// The most bytes that one `receive` takes in.
   public static let receiveSize = 16 * 1024
 
+  /// The kernel takes more of what is to be sent while it holds fewer bytes than this that a TCP connection has no
+  /// room for: what it holds beyond that makes nothing faster. tcp(7), `TCP_NOTSENT_LOWAT`.
+  private static let unsentSize: CInt = 256 * 1024
+
   private let descriptor: Descriptor
   private let registration: Registration
   /// The other side, as the kernel told it when the connection was accepted.
@@ -19,6 +23,7 @@ public struct Socket: ~Copyable {
     if peer.family != AF_UNIX {
       // Each chunk is sent whole, with its framing: there is nothing that Nagle could join.
       try SystemCalls.setOption(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
+      try SystemCalls.setOption(descriptor, CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT, Self.unsentSize)
     }
     registration = try Registration(rawValue)
     self.descriptor = descriptor

@@ -5,9 +5,11 @@ import HTTP1
 /// One archive on its way to a client, over as many connections as that takes: what was sent last is retained, and whoever
 /// lost the connection goes on where it was, with the very same snapshots.
 @Loop final class Transfer {
-  /// What is retained beyond the bytes that the other end has not confirmed: what a client's kernel, or a proxy, has
-  /// taken and the client has not. In bytes.
-  private static let margin = 1 << 20
+  /// What is retained beyond the bytes that the other end has not confirmed: what the client's kernel has, and the
+  /// client has not. In bytes.
+  private static let margin = 512 << 10
+  /// The same for a client of a proxy, whose kernel may hold as much as Linux lets a connection send ahead.
+  private static let proxyMargin = 3 << 20
   /// The most that is retained, in bytes.
   private static let maximumRetained = 8 << 20
   /// How many pieces one write is made of, at the most: see `Socket.send`.
@@ -96,6 +98,7 @@ import HTTP1
       return
     }
     hasBegun = true
+    let margin = request.values("X-Forwarded-For").isEmpty ? Self.margin : Self.proxyMargin
     let retained = output.pieces(from: start)
     for index in stride(from: 0, to: retained.count, by: Self.piecesPerWrite) {
       try await body.write(Array(retained[index..<min(index + Self.piecesPerWrite, retained.count)]))
@@ -108,7 +111,7 @@ import HTTP1
       output.append(chunk)
       try await body.write(chunk)
       backup.sent(chunk.reduce(0) { $0 + $1.count })
-      output.trim(to: min(response.unacknowledged + Self.margin, Self.maximumRetained))
+      output.trim(to: min(response.unacknowledged + margin, Self.maximumRetained))
     }
     try await body.finish(trailers: hasTrailer ? digest.map { [ReprDigest.field(sha256: $0)] } ?? [] : [])
   }

@@ -120,7 +120,7 @@ def health(directory):
 
 
 def stopped_client(directory):
-    with serve(directory) as server, server.connect(receive_buffer=4096) as client, ExitStack() as stack:
+    with serve(directory, "--resume-grace", "0s") as server, server.connect(receive_buffer=4096) as client, ExitStack() as stack:
         path = directory / "large.db"
         application = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
         client.begin().read(1000)

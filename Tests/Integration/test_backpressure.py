@@ -103,7 +103,7 @@ def test_a_checkpoint_succeeds_within_a_second_of_the_clients_leaving(reservoir,
     path = reservoir / "reservoir.db"
     application = sqlite3.connect(path, isolation_level=None)
     application.execute("CREATE TABLE news(x)")
-    with serve(reservoir) as server:
+    with serve(reservoir, "--resume-grace", "0s") as server:
         sock = connect(("127.0.0.1", server.ports[0]), receive_buffer=4096)
         sock.sendall(b"GET /api/backup HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")

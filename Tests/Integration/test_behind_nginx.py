@@ -29,6 +29,7 @@ http {{
       proxy_http_version {version};
       proxy_set_header Connection "";
       proxy_set_header Host localhost;
+      proxy_set_header X-Forwarded-For $remote_addr;
     }}
   }}
 }}
@@ -80,7 +81,7 @@ def test_a_broken_archive_is_broken_for_nginxs_client_too(nginx, reservoir):
 
 
 def test_nginx_reads_no_further_than_its_client(nginx, reservoir):
-    with sluice_behind(nginx, reservoir) as server:
+    with sluice_behind(nginx, reservoir, "--resume-grace", "0s") as server:
         (nginx / "back.sock").chmod(0o666)
         with Connection(nginx / "front.sock", receive_buffer=4096) as connection:
             response = connection.begin("/api/backup?compression=store")

@@ -32,10 +32,12 @@ def end_of(process):
     return process.returncode
 
 
-def assert_broken_off(server, process, reason):
+def assert_broken_off(server, process, reason, *, is_stopped=True):
     """The client knows, the log knows why, once, and everything is free again."""
-    server.wait_for_line("backup failed")
+    if is_stopped:
+        server.wait_for_line("backup failed")
     assert end_of(process) in BROKEN_CURL
+    server.wait_for_line("backup failed")
     wait_until(lambda: server.get("/healthz").json()["running_backups"] == 0, "the end of the backup")
     assert server.get("/healthz").json()["last_backup"]["outcome"] == "failed"
     [line] = [line for line in server.lines if "backup failed" in line]
@@ -46,7 +48,7 @@ def assert_broken_off(server, process, reason):
 @pytest.mark.parametrize("http", ["--http1.1", "--http1.0"])
 @pytest.mark.parametrize("compression", ["store", "fast"])
 def test_a_client_that_takes_nothing_for_too_long_is_cut_off(reservoir, http, compression):
-    with serve(reservoir, "--stall-timeout", "500ms") as server:
+    with serve(reservoir, "--stall-timeout", "500ms", "--resume-grace", "0s") as server:
         process = curl(server, http, compression=compression)
         assert_broken_off(server, process, "stall")
 
@@ -54,7 +56,7 @@ def test_a_client_that_takes_nothing_for_too_long_is_cut_off(reservoir, http, co
 def test_an_answer_of_no_stated_length_over_a_unix_socket_does_not_just_end(reservoir, tmp_path):
     """A Unix socket has no reset: an end of stream would be all that a client of HTTP/1.0 sees."""
     path = str(tmp_path / "sluice.sock")
-    with serve(reservoir, "--stall-timeout", "500ms", listen=[f"unix:{path}"]) as server:
+    with serve(reservoir, "--stall-timeout", "500ms", "--resume-grace", "0s", listen=[f"unix:{path}"]) as server:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(path)
             client.sendall(b"GET /api/backup?compression=fast HTTP/1.0\r\n\r\n")
@@ -104,7 +106,7 @@ def test_a_plain_file_that_is_cut_short_meanwhile_breaks_the_archive_off(tmp_pat
     with serve(tmp_path) as server:
         process = curl(server)
         os.truncate(file, 1 << 20)
-        assert_broken_off(server, process, "plan.bin")
+        assert_broken_off(server, process, "plan.bin", is_stopped=False)
 
 
 def test_a_plain_file_that_is_replaced_meanwhile_is_still_whole(tmp_path):
@@ -124,7 +126,7 @@ def test_a_pinned_database_that_is_cut_short_breaks_the_archive_off(reservoir):
     with serve(reservoir) as server:
         process = curl(server)
         os.truncate(reservoir / "reservoir.db", 1 << 20)
-        assert_broken_off(server, process, "reservoir.db")
+        assert_broken_off(server, process, "reservoir.db", is_stopped=False)
 
 
 def test_a_log_that_is_cut_short_breaks_the_archive_off(tmp_path):
@@ -132,7 +134,7 @@ def test_a_log_that_is_cut_short_breaks_the_archive_off(tmp_path):
     with serve(tmp_path) as server:
         process = curl(server)
         os.truncate(tmp_path / "log.db-wal", 1 << 20)
-        assert_broken_off(server, process, "log.db")
+        assert_broken_off(server, process, "log.db", is_stopped=False)
     # The application would now find its database damaged, and that is this test's doing.
     del application
 

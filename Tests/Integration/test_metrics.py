@@ -104,7 +104,7 @@ def test_it_shows_what_a_running_backup_costs(reservoir):
     ids=["too old", "stalled", "left"],
 )
 def test_it_counts_backups_that_are_broken_off_by_their_reason(reservoir, options, leaves, reason):
-    with serve(reservoir, *options) as server:
+    with serve(reservoir, "--resume-grace", "0s", *options) as server:
         client = server.connect(receive_buffer=4096)
         client.begin("/api/backup?compression=store").read(1000)
         if leaves:

@@ -120,7 +120,7 @@ def test_a_download_past_a_gibibyte_is_whole(front, house, on_machine):
 
 
 def test_a_client_that_leaves_is_noticed_within_a_second(front, reservoir, on_machine, figure):
-    front.settle(on_machine(reservoir))
+    front.settle(on_machine(reservoir), "--resume-grace", "0s")
     with front.connect(receive_buffer=4096) as client:
         client.begin("/api/backup?compression=store").read(1000)
         assert front.running_backups() == 1

@@ -119,6 +119,21 @@ def test_it_leaves_when_nothing_is_open_and_not_before(house, tmp_path, unix):
         assert manager.hears("STOPPING=1")
 
 
+def test_it_stays_for_a_client_that_was_lost(reservoir, tmp_path, unix):
+    manager = Manager(tmp_path, unix)
+    with manager.running("--data", reservoir, "--idle-exit", "200ms") as process:
+        with Connection(unix.getsockname()) as connection:
+            response = connection.begin("/api/backup")
+            tag, content = response.headers["ETag"], response.read(1000)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        with Connection(unix.getsockname()) as connection:
+            answer = connection.answer("GET", "/api/backup", Range="bytes=1000-", If_Range=tag)
+        assert answer.status == 206 and Archive(content + answer.body)
+        process.communicate(timeout=10)
+        assert process.returncode == 0
+
+
 def test_whoever_comes_while_it_leaves_is_served_by_the_next(house, tmp_path, unix):
     """Starts again for whoever waits, as a socket unit does; nobody is refused or reset."""
     manager = Manager(tmp_path, unix)

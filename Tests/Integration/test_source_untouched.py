@@ -92,7 +92,7 @@ def test_a_pin_survives_backups_that_read_the_same_file_under_another_name(reser
         application.execute("CREATE TABLE kept(x)")
         (reservoir / "floor_plan").mkdir()
         os.link(f"{path}{companion}", reservoir / "floor_plan/link")
-        server = stack.enter_context(serve(reservoir))
+        server = stack.enter_context(serve(reservoir, "--resume-grace", "0s"))
         slow = stack.enter_context(server.connect(receive_buffer=4096))
         slow.begin("/api/backup?compression=store&db=reservoir.db").read(1000)
         application.execute("INSERT INTO kept VALUES (1)")
