@@ -92,7 +92,8 @@ public protocol RequestHandler: Sendable {
       if connections.isEmpty {
         let deadline = max(quietSince + duration, atLeastUntil() ?? quietSince)
         guard ContinuousClock.now < deadline else { break }
-        await Loop.sleep(for: ContinuousClock.now.duration(to: deadline))
+        // Who is expected may have come, and left, before that.
+        await Loop.sleep(for: min(duration, ContinuousClock.now.duration(to: deadline)))
       } else {
         _ = await connectionClosed.wait()
       }
