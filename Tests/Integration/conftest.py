@@ -8,6 +8,7 @@ import pytest
 import data as make
 import harness
 from machine import running_machine, why_not
+from restoring import backup, replaced, small
 from service import APPLICATION, Service, install
 
 
@@ -62,6 +63,18 @@ def large_archive(large, tmp_path_factory):
     path = tmp_path_factory.mktemp("archive") / "large.zip"
     assert harness.run("backup", "--data", large, "-o", path).returncode == 0
     return path
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """A small one, whose content says "new"."""
+    return backup(small(tmp_path / "source", "new"), tmp_path / "archive.zip")
+
+
+@pytest.fixture
+def target(tmp_path):
+    """A directory to restore it into, whose content says "old"."""
+    return replaced(tmp_path / "target")
 
 
 @pytest.fixture

@@ -10,17 +10,7 @@ import zipfile
 import pytest
 
 from harness import run
-from restoring import MEASURE, backup, replaced, restore, rows, small, tree, word, words
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return backup(small(tmp_path / "source", "new"), tmp_path / "archive.zip")
-
-
-@pytest.fixture
-def target(tmp_path):
-    return replaced(tmp_path / "target")
+from restoring import MEASURE, backup, restore, rows, small, tree, word, words
 
 
 def test_round_trip(house, tmp_path):

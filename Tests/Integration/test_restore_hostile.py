@@ -12,17 +12,7 @@ import zipfile
 import pytest
 
 from harness import SLUICE
-from restoring import MEASURE, SLOW, backup, replaced, restore, small, tree
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return backup(small(tmp_path / "source", "new"), tmp_path / "archive.zip")
-
-
-@pytest.fixture
-def target(tmp_path):
-    return replaced(tmp_path / "target")
+from restoring import MEASURE, SLOW, restore, small, tree
 
 
 @pytest.mark.parametrize("name", ["a.db", "b.db", "floor_plan/plan.json"])

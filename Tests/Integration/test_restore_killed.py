@@ -11,17 +11,7 @@ import pytest
 
 import harness
 from harness import wait_until
-from restoring import SLOW, backup, replaced, restore, small, tree, word, words
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return backup(small(tmp_path / "source", "new"), tmp_path / "archive.zip")
-
-
-@pytest.fixture
-def target(tmp_path):
-    return replaced(tmp_path / "target")
+from restoring import SLOW, restore, tree, word, words
 
 
 def test_a_full_disk_changes_nothing(archive, target):

@@ -21,11 +21,6 @@ from restoring import MEASURE, SLOW, backup, small
 WHOLE, DAMAGED, FOREIGN, INCOMPLETE = 0, 1, 2, 3
 
 
-@pytest.fixture
-def archive(tmp_path):
-    return backup(small(tmp_path / "source", "new"), tmp_path / "archive.zip")
-
-
 @pytest.fixture(params=["file", "pipe"])
 def verify(request):
     def verify(archive, *arguments, **options):
