@@ -14,13 +14,14 @@ extension BackupService {
   func resumption(_ request: RequestHead) throws(HTTPError) -> (Transfer, ByteRange)? {
     let range = ByteRange(of: request)
     let match = try EntityTags("If-Match", of: request)
-    // A date instead of a tag is none of ours: RFC 9110 §13.1.5.
-    let ifRange = try? EntityTags("If-Range", of: request)
+    // A date instead of a tag is none of ours, and there is no "*": RFC 9110 §13.1.5.
+    var ifRange = try? EntityTags("If-Range", of: request)
+    if ifRange == .any { ifRange = nil }
     let isNamed = request.target.query.contains { $0.name == "resume" }
     let transfer = transfers.last { transfer in
       guard transfer.target == request.target.text else { return false }
-      if let named = match ?? ifRange { return named.names(transfer.preamble.tag) }
-      return isNamed
+      if let tags = match ?? ifRange { return tags.names(transfer.preamble.tag) }
+      return isNamed && request.values("If-Range").isEmpty
     }
     if let range, let transfer, transfer.holds(range), match != .any { return (transfer, range) }
     if case .list = match {
@@ -61,6 +62,7 @@ extension BackupService {
         .rangeNotSatisfiable, "There is no more of it.", fields: [ByteRange.unsatisfied(length: length)])
     }
     transfer.keptUntil = nil
+    transfer.changed.notify()
     transfer.backup.logResumed(request, from: response.peer, at: range.first)
     metrics.resumed += 1
     if !transfer.isCountedOut { take(transfer.backup) }
