@@ -2,7 +2,6 @@
 
 import os
 import socket
-import sqlite3
 
 import pytest
 
@@ -11,7 +10,7 @@ from cable import laid, why_not
 from client import Connection
 from harness import serve, wait_until
 from measure import truncates, wait_until_still
-from test_slow_and_many import REQUEST, address, all_comes_back, connections, stalled, whole
+from test_slow_and_many import REQUEST, address, all_comes_back, connections, stalled, whole, write
 
 
 @pytest.fixture
@@ -25,13 +24,11 @@ def cable():
 
 def test_a_client_that_vanishes_in_a_download_is_let_go(reservoir, tmp_path, cable):
     path, place = reservoir / "reservoir.db", tmp_path / "sluice.sock"
-    application = sqlite3.connect(path, isolation_level=None)
     with cable.serve(reservoir, place, "--stall-timeout", "1s") as server, all_comes_back(server, place) as ours:
         with cable.connect(timeout=2) as client:
             response = client.begin("/api/backup?compression=store")
             assert response.read(1 << 20)
-            application.execute("CREATE TABLE news(x)")
-            assert not truncates(path), "the snapshot is not pinned"
+            write(path)
             cable.set("down")
             with pytest.raises(TimeoutError):  # it would read on, and nothing comes
                 while response.read1(1 << 20):
@@ -40,7 +37,6 @@ def test_a_client_that_vanishes_in_a_download_is_let_go(reservoir, tmp_path, cab
             wait_until(lambda: truncates(path), "the snapshot to be let go")
             assert connections(ours) == 1
             assert whole(ours)
-    application.close()
 
 
 def test_a_short_outage_costs_a_client_nothing(reservoir, tmp_path, cable):
