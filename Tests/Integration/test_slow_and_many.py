@@ -82,6 +82,22 @@ def test_heads_that_come_octet_by_octet_and_never_end_are_given_up(house):
         assert not slow.get_map(), "600 octets, and nobody has been given up"
 
 
+def test_half_a_head_costs_64_kib_at_most(house, figure):
+    head = b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 8000 + b"\r\nY: " + b"y" * 7900  # as long as one may be
+    with serve(house) as server, all_comes_back(server, peak_kib=2 * MEMORY_LIMIT_KIB) as ours:
+        resident, slow = server.resident_kib(), [connect(address(server)) for _ in range(500)]
+        for piece in (head, b"y", b"y"):
+            for sock in slow:
+                sock.sendall(piece)
+            wait_until_still(server)
+        assert connections(ours) == 501 and whole(ours)
+        grown = (server.resident_kib() - resident) / len(slow)
+        for sock in slow:
+            sock.close()
+    figure("memory for half a head of 16 KiB", f"{grown:.1f} KiB")
+    assert grown <= 64
+
+
 def test_clients_that_read_octet_by_octet_hold_up_nobody(reservoir):
     with serve(reservoir, "--max-backups", "4") as server, all_comes_back(server, peak_kib=64 << 10) as ours:
         slow = [connect(address(server), receive_buffer=4096) for _ in range(3)]
