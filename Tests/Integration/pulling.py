@@ -1,0 +1,116 @@
+"""What the tests of `sluice-pull` share: a machine that keeps backups, and what it meets on the wire."""
+
+import os
+import re
+import select
+import shutil
+import socket
+import stat
+import subprocess
+from contextlib import contextmanager, suppress
+from itertools import count
+from threading import Thread
+
+from archive import Archive
+from client import connect
+from harness import ROOT, SLUICE
+
+TARGET = "/api/backup?compression=store"
+PULL = ROOT / "deploy/pull/sluice-pull"
+TOOLS = "awk cat curl date find grep head mktemp mv rm sleep sync tail tr wc".split()
+DATED = r"backup-\d{4}-\d\d-\d\dT\d{6}Z\.zip"
+
+
+class Puller:
+    """A machine that keeps backups, on which there is one program to verify them with."""
+
+    def __init__(self, path, verifier="sluice"):
+        (bin := path / "bin").mkdir()
+        for name in [*TOOLS, *([verifier] if verifier else [])]:
+            (bin / name).symlink_to(SLUICE if name == "sluice" else shutil.which(name, path="/usr/bin:/bin"))
+        (kept := path / "kept backups").mkdir()
+        self.environment, self.kept = {"PATH": str(bin), "SLUICE_PULL_PAUSE": "0", "SLUICE_PULL_DIRECTORY": str(kept)}, kept
+
+    def start(self, url, **settings):
+        environment = self.environment | {"SLUICE_PULL_URL": url}
+        environment |= {name if name.isupper() else f"SLUICE_PULL_{name.upper()}": str(value) for name, value in settings.items()}
+        return subprocess.Popen(
+            [PULL], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, url, **settings):
+        return self.result(self.start(url, **settings))
+
+    def result(self, process):
+        process.output, process.error = process.communicate(timeout=60)
+        return process
+
+    def names(self):
+        return sorted(os.listdir(self.kept))
+
+    def keep(self, *names):
+        for name in names:
+            (self.kept / name).write_text("an old one")
+
+
+def assert_kept(puller, result, beside=()):
+    """The one new file: whole, and nobody else's to read."""
+    assert (result.returncode, result.error) == (0, "")
+    [name] = set(puller.names()) - set(beside)
+    assert re.fullmatch(DATED, name)
+    file = puller.kept / name
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert result.output == f"{file}: {file.stat().st_size} bytes, whole\n"
+    assert Archive(file).manifest["complete"]
+    assert puller.names() == sorted([name, *beside])
+
+
+def assert_refused(puller, result, words, kept=()):
+    """One line says why, and what was there is there."""
+    assert (result.returncode, result.output) == (1, "")
+    [line] = result.error.splitlines()
+    assert line.startswith("sluice-pull: ") and re.search(words, line), line
+    assert puller.names() == sorted(kept)
+
+
+@contextmanager
+def listening(serve_one):
+    """Calls `serve_one(number, socket)` for one connection after the other; the URL of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept():
+            for number in count(1):
+                with suppress(OSError):  # curl has had enough
+                    with listener.accept()[0] as client:
+                        serve_one(number, client)
+                if listener.fileno() < 0:
+                    return
+
+        thread = Thread(target=accept)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}{TARGET}"
+        finally:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+            thread.join()
+
+
+@contextmanager
+def proxy(server, change):
+    """Passes on what `change(number of the connection, offset, bytes)` makes of the answer; hangs up where it is None."""
+
+    def relay(number, front):
+        with connect(("127.0.0.1", server.ports[0])) as back:
+            back.sendall(front.recv(1 << 16))
+            at = 0
+            while front not in select.select([front, back], [], [])[0] and (data := back.recv(1 << 16)):
+                if (changed := change(number, at, data)) is None:
+                    return
+                front.sendall(changed)
+                at += len(data)
+
+    with listening(relay) as url:
+        yield url

@@ -1,0 +1,231 @@
+"""Clients that are slow, idle or far too many: others are served, and what they cost comes back."""
+
+import re
+import resource
+import selectors
+import sqlite3
+import time
+from contextlib import contextmanager
+from itertools import chain, islice, repeat
+
+import pytest
+
+from archive import Archive
+from client import BROKEN_OFF, Connection, connect
+from harness import serve, wait_until
+from measure import truncates, wait_until_still
+
+MEMORY_LIMIT_KIB = 32 * 1024
+MOST_CONNECTIONS = 10_000  # ConnectionLimits.connectionCount
+REQUEST = b"GET /api/backup?compression=store HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def metric(client, name):
+    text = client.answer("GET", "/metrics").body.decode()
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)[1])
+
+
+def connections(client):
+    return metric(client, "sluice_connections")
+
+
+def stalled(client):
+    return metric(client, 'sluice_backups_aborted_total{reason="client-stalled"}')
+
+
+def address(server):
+    return ("127.0.0.1", server.ports[0])
+
+
+@contextmanager
+def all_comes_back(server, place=None, peak_kib=MEMORY_LIMIT_KIB):
+    """Our own connection, which is served all the time, and at the end is the only one that has cost anything."""
+    with Connection(place or address(server)) as ours:
+        assert ours.answer("GET", "/api/backup").status == 200  # threads are there from here on
+        wait_until_still(server)
+        before = sorted(server.open_files())
+        yield ours
+        assert ours.answer("GET", "/healthz").status == 200
+        wait_until(lambda: connections(ours) == 1, "the others' connections to be gone")
+        wait_until(lambda: sorted(server.open_files()) == before, "their descriptors to be gone")
+        assert server.peak_resident_kib() <= peak_kib
+
+
+def whole(client):
+    answer = client.answer("GET", "/api/backup")
+    return answer.status == 200 and Archive(answer.body).manifest["complete"]
+
+
+def write(path):
+    """Something new, which a checkpoint cannot put into the database while a snapshot of before is held."""
+    with sqlite3.connect(path) as application:
+        application.execute("CREATE TABLE news(x)")
+    application.close()
+    assert not truncates(path), "the snapshot is not pinned"
+
+
+def test_heads_that_come_octet_by_octet_and_never_end_are_given_up(house):
+    with serve(house) as server, all_comes_back(server) as ours, selectors.DefaultSelector() as slow:
+        for _ in range(200):
+            slow.register(connect(address(server)), selectors.EVENT_READ)
+        for octet in islice(chain(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: ", repeat(ord("x"))), 600):
+            for key in list(slow.get_map().values()):
+                key.fileobj.sendall(bytes([octet]))
+            assert ours.answer("GET", "/healthz").status == 200
+            assert octet != ord("\n") or whole(ours)
+            for key, _ in slow.select(0.05):  # the pace of the clients
+                assert key.fileobj.recv(1000).startswith(b"HTTP/1.1 408 ")
+                slow.unregister(key.fileobj)
+                key.fileobj.close()
+            if not slow.get_map():
+                break
+        assert not slow.get_map(), "600 octets, and nobody has been given up"
+
+
+def test_half_a_head_costs_64_kib_at_most(house, figure):
+    head = b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 8000 + b"\r\nY: " + b"y" * 7900  # as long as one may be
+    with serve(house) as server, all_comes_back(server, peak_kib=2 * MEMORY_LIMIT_KIB) as ours:
+        resident, slow = server.resident_kib(), [connect(address(server)) for _ in range(500)]
+        for piece in (head, b"y", b"y"):
+            for sock in slow:
+                sock.sendall(piece)
+            wait_until_still(server)
+        assert connections(ours) == 501 and whole(ours)
+        grown = (server.resident_kib() - resident) / len(slow)
+        for sock in slow:
+            sock.close()
+    figure("memory for half a head of 16 KiB", f"{grown:.1f} KiB")
+    assert grown <= 64
+
+
+def test_clients_that_read_octet_by_octet_hold_up_nobody(reservoir):
+    with serve(reservoir, "--max-backups", "4") as server, all_comes_back(server, peak_kib=64 << 10) as ours:
+        slow = [connect(address(server), receive_buffer=4096) for _ in range(3)]
+        for sock in slow:
+            sock.sendall(REQUEST)
+        for _ in range(3):
+            for sock in slow * 100:
+                assert sock.recv(1)
+            assert whole(ours)
+            assert ours.answer("GET", "/healthz").json()["running_backups"] == 3
+        write(reservoir / "reservoir.db")
+        for sock in slow:
+            sock.close()
+        wait_until(lambda: truncates(reservoir / "reservoir.db"), "the snapshots to be let go")
+
+
+def test_clients_that_read_too_little_are_cut_off_and_their_places_are_free(reservoir):
+    with serve(reservoir, "--max-backups", "3", "--stall-timeout", "2s") as server, all_comes_back(server) as ours:
+        slow = [connect(address(server), receive_buffer=4096) for _ in range(3)]
+        for sock in slow:
+            sock.sendall(REQUEST)
+        for sock in slow:
+            assert sock.recv(1) == b"H"
+        assert ours.answer("GET", "/api/backup").status == 503
+        write(reservoir / "reservoir.db")
+
+        def are_cut_off():
+            for sock in slow:
+                assert sock.recv(1), "there is more that it has not read"
+            return stalled(ours) == 3
+
+        wait_until(are_cut_off, "the slow clients to be cut off")
+        assert whole(ours)
+        assert truncates(reservoir / "reservoir.db")
+        for sock in slow:
+            with pytest.raises(ConnectionResetError):
+                while sock.recv(1 << 20):
+                    pass
+            sock.close()
+
+
+@pytest.mark.xfail(strict=True, reason="the kernel calls a socket writable again only once a third of its queue is empty")
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+def test_a_client_that_takes_a_little_all_the_time_is_not_cut_off(reservoir, tmp_path, family):
+    place = str(tmp_path / "sluice.sock")
+    with serve(reservoir, "--stall-timeout", "1s", listen=["127.0.0.1:0", f"unix:{place}"]) as server:
+        with connect(place if family == "unix" else address(server), receive_buffer=16 << 10) as slow:
+            slow.sendall(REQUEST)
+            deadline = time.monotonic() + 3  # three times the timeout, at some 120 kB/s
+            while time.monotonic() < deadline:
+                assert slow.recv(1300)
+                assert "backup failed" not in server.log
+                time.sleep(0.01)  # a client that has other things to do
+
+
+@pytest.fixture
+def many_descriptors():
+    """Twice as many as there may be connections: for us, and for the server that we start."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = 2 * MOST_CONNECTIONS
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, before[1] if before[1] > count else count))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_ten_thousand_idle_connections_cost_8_kib_each_at_most(house, many_descriptors, figure):
+    limit = MEMORY_LIMIT_KIB + 8 * MOST_CONNECTIONS
+    with serve(house) as server, all_comes_back(server, peak_kib=limit) as ours:
+        peaks, resident = [], server.resident_kib()
+        for _ in range(2):
+            idle = [connect(address(server)) for _ in range(MOST_CONNECTIONS - 1)]
+            wait_until(lambda: connections(ours) == MOST_CONNECTIONS, "all of them to be accepted")
+            grown = server.resident_kib() - resident
+            with server.connect() as late:
+                late.request("GET", "/healthz")
+                assert whole(ours)
+                assert connections(ours) == MOST_CONNECTIONS, "the late one waits"
+                idle.pop().close()
+                assert late.getresponse().status == 200
+            peaks.append(server.peak_resident_kib())
+            for sock in idle:
+                sock.close()
+            wait_until(lambda: connections(ours) == 1, "all of them to be gone")
+        figure("memory for an idle connection", f"{grown / MOST_CONNECTIONS:.1f} KiB")
+        assert grown <= 8 * MOST_CONNECTIONS
+        assert peaks[1] - peaks[0] <= 2 << 10, "the first ones are still paid for"
+
+
+@pytest.mark.parametrize("what", ["connections", "descriptors"])
+def test_a_flood_past_the_limit_harms_no_backup_and_nobody_spins(reservoir, what):
+    """Half of the descriptors are for connections. Fewer than it had when it began are counted on in vain."""
+    prefix = ["prlimit", "--nofile=64"] if what == "connections" else []
+    with serve(reservoir, prefix=prefix) as server, all_comes_back(server) as ours:
+        with server.connect(receive_buffer=4096) as slow:
+            response = slow.begin("/api/backup?compression=store")
+            content = response.read(1000)
+            if what == "descriptors":
+                resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (40, 40))
+            flood = [connect(address(server)) for _ in range(500)]
+            for sock in flood:
+                sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if what == "connections":
+                wait_until(lambda: sum(name.startswith("socket:") for name in server.open_files()) == 33, "all places taken")
+            else:
+                wait_until(lambda: len(server.open_files()) == 40, "the descriptors to run out")
+            wait_until_still(server)
+            ticks = server.cpu_ticks()
+            time.sleep(1)  # the window itself: nothing may happen in it
+            assert server.cpu_ticks() - ticks <= 5
+            assert Archive(content + response.read()).manifest["complete"]
+            late = server.connect()
+            late.request("GET", "/healthz")
+            for sock in flood:
+                sock.close()
+            with late:
+                assert late.getresponse().status == 200
+        assert whole(ours)
+
+
+@pytest.mark.xfail(strict=True, reason="libdispatch, which Swift's own executor uses, traps when it gets no epoll descriptor")
+def test_a_first_backup_that_runs_out_of_descriptors_kills_nobody(house):
+    for room in range(9, 14):
+        with serve(house) as server, server.connect() as client:
+            assert client.answer("GET", "/healthz").status == 200
+            count = len(server.open_files()) + room
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (count, count))
+            try:
+                assert client.answer("GET", "/api/backup").status in (200, 503)
+            except BROKEN_OFF:
+                pass
+            assert server.get("/healthz").status == 200
