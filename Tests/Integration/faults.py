@@ -80,8 +80,10 @@ def fetch(server):
         return None
 
 
-def check_archive(body, status):
-    """What is in it is right and what is not is named; `sluice verify` says the same. What there is of each."""
+def check_archive(body, status, version=None):
+    """What is in it is right and what is not is named; `sluice verify` says the same. Its databases are conserved, and
+    the pinned one has its `version`, which stands in the log alone.
+    """
     assert run("verify", "-", input=body, text=False).returncode == status
     archive = Archive(body)
     skipped = tuple(archive.skipped)
@@ -91,6 +93,8 @@ def check_archive(body, status):
         if "database" in archive.entries.get(name, ()):
             with archive.database(name) as copy:
                 assert make.is_conserved(copy)
+                if version is not None and name == "pinned.db":
+                    assert copy.execute("PRAGMA user_version").fetchone() == (version,), "without its log"
     return archive
 
 

@@ -52,14 +52,14 @@ def directory(tmp_path):
     return one_of_each(tmp_path / "data")
 
 
-def outcome(call, answer, lines):
+def outcome(call, answer, lines, version):
     """What became of a backup, by its answer and by the log: the two must agree."""
     ends = [line for line in lines if re.search("backup (sent|failed)", line)]
     codes = sqlite_names("".join(lines))
     if answer and answer.status == 200:
         assert len(ends) == 1 and "backup sent" in ends[0], lines
         skipped = skipped_by_header(answer) if "Sluice-Skipped" in answer.headers else {}
-        archive = check_archive(answer.body, 3 if skipped else 0)
+        archive = check_archive(answer.body, 3 if skipped else 0, version)
         assert {name: entry["reason"] for name, entry in archive.skipped.items()} == skipped
         assert len(lines) == 1 + len(skipped) and all(any(name in line for line in lines) for name in skipped), lines
         named = ", ".join(sorted(set(skipped.values())))
@@ -91,6 +91,7 @@ def test_a_call_that_fails_costs_one_backup_at_the_most(directory, tmp_path, fig
             outcomes = Counter()
             for number in range(1, count + 1, 1 if SLOW else max(1, count // 4)):
                 application.execute("UPDATE account SET balance = balance + iif(id % 2, 1, -1)")
+                application.execute(f"PRAGMA user_version={number}")
                 said = len(server.lines)
                 with traced(server, log, call, "-e", f"inject={call}:error={error}:when={number}"):
                     answer = fetch(server)
@@ -100,10 +101,10 @@ def test_a_call_that_fails_costs_one_backup_at_the_most(directory, tmp_path, fig
                 wait_until(lambda: server.get("/healthz").json()["running_backups"] == 0, "the end of the backup")
                 if call not in OF_CONNECTIONS or answer:
                     wait_until(lambda said=said: re.search("backup (sent|failed)", "".join(server.lines[said:])), "the log")
-                outcomes[outcome(call, answer, server.lines[said:])] += 1
+                outcomes[outcome(call, answer, server.lines[said:], number)] += 1
                 assert_free(directory)
                 wait_until(lambda: len(server.open_files()) <= opened, "what it had opened to be closed")
-                check_archive(server.get("/api/backup").body, 0)
+                check_archive(server.get("/api/backup").body, 0, number)
             assert outcomes, f"{call} never failed with {error}"
             cases += outcomes.total()
             counted = ", ".join(f"{times} {what}" for what, times in outcomes.most_common())
