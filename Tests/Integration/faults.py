@@ -59,8 +59,9 @@ def traced(server, log, call, *injection):
 
 
 def sqlite_names(text):
-    """The codes that a line names, by their names."""
-    return "".join(f" {SQLITE.get(int(code), code)}" for code in re.findall(r"SQLite code (\d+)", text))
+    """The codes that lines of the log name, by their names."""
+    codes = set(map(int, re.findall(r"SQLite code (\d+)", text)))
+    return "".join(f" {name}" for name in sorted(SQLITE.get(code, str(code)) for code in codes))
 
 
 def places(server, log, call):
