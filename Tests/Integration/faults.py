@@ -1,12 +1,15 @@
 """What the tests of failing calls share: a small directory, strace(1) beside a server, what must hold afterwards."""
 
 import http.client
+import os
 import re
 import sqlite3
 import subprocess
 from collections import Counter
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+import pytest
 
 import data as make
 from archive import Archive
@@ -46,6 +49,8 @@ def is_at_rest(server):
 @contextmanager
 def traced(server, log, call, *injection):
     """Follows one call of a server that runs already. Taken off amid a call that it changes, strace(1) spoils that one."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may follow whatever process it wants")
     command = ["strace", "-f", "-qq", "-y", "-p", str(server.pid), "-o", log, "-e", f"trace={call}", *injection]
     strace = subprocess.Popen(command)
     try:
