@@ -1,0 +1,111 @@
+"""What the tests of failing calls share: a small directory, strace(1) beside a server, what must hold afterwards."""
+
+import http.client
+import os
+import re
+import sqlite3
+import subprocess
+from collections import Counter
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+import data as make
+from archive import Archive
+from harness import run, wait_until
+from measure import truncates
+
+CODES = "BUSY|CANTOPEN|CORRUPT|FULL|IOERR|LOCKED|NOMEM|NOTADB|PERM|PROTOCOL|READONLY"
+# The names of its codes, where Python knows them: from 3.11 on.
+SQLITE = {code: name for name, code in vars(sqlite3).items() if re.match(f"SQLITE_({CODES})", name)}
+DATABASES = ("copied.db", "pinned.db", "floor_plan/inner.sqlite")
+NAMES = (*DATABASES, "floor_plan/plan.json", "VERSION")
+
+
+def one_of_each(directory):
+    """A database that is spooled, one with its content in the log, one in a folder, a file; and the folder of spools."""
+    (directory / "floor_plan").mkdir(parents=True)
+    directory.with_name("spool").mkdir()
+    for name, mode in zip(DATABASES, (make.ROLLBACK, make.WAL, make.WAL), strict=True):
+        make.ledger(directory / name, mode, accounts=20, padding=400)
+    (directory / "floor_plan/plan.json").write_text('{"rooms": 4}' * 1000)
+    return directory
+
+
+def options(directory):
+    return ["--memory-budget", "0", "--spool-directory", directory.with_name("spool"), "--busy-timeout", "100ms"]
+
+
+def is_at_rest(server):
+    """Whether none of its threads runs or is stopped by strace(1)."""
+    for stat in Path(f"/proc/{server.pid}/task").glob("*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
+            if stat.read_text().rpartition(")")[2].split()[0] != "S":
+                return False
+    return True
+
+
+@contextmanager
+def traced(server, log, call, *injection):
+    """Follows one call of a server that runs already. Taken off amid a call that it changes, strace(1) spoils that one."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may follow whatever process it wants")
+    command = ["strace", "-f", "-qq", "-y", "-p", str(server.pid), "-o", log, "-e", f"trace={call}", *injection]
+    strace = subprocess.Popen(command)
+    try:
+        status = Path(f"/proc/{server.pid}/status")
+        wait_until(lambda: f"TracerPid:\t{strace.pid}\n" in status.read_text(), "strace to be there")
+        yield
+        wait_until(lambda: server.process.poll() is not None or is_at_rest(server) and is_at_rest(server), "it to rest")
+    finally:
+        strace.terminate()
+        strace.wait()
+
+
+def sqlite_names(text):
+    """The codes that lines of the log name, by their names."""
+    codes = set(map(int, re.findall(r"SQLite code (\d+)", text)))
+    return "".join(f" {name}" for name in sorted(SQLITE.get(code, str(code)) for code in codes))
+
+
+def places(server, log, call):
+    """How often the thread that makes most of these calls makes one for a backup."""
+    with traced(server, log, call):
+        assert server.get("/api/backup").status == 200
+    lines = [line.split() for line in log.read_text().splitlines() if f"{call}(" in line]
+    return max(Counter(thread for thread, *_ in lines).values(), default=0)
+
+
+def fetch(server):
+    """An answer, or None if there was no whole one."""
+    try:
+        with server.connect(timeout=30) as connection:
+            return connection.answer("GET", "/api/backup")
+    except (http.client.HTTPException, ConnectionError):
+        return None
+
+
+def check_archive(body, status, version=None):
+    """What is in it is right and what is not is named; `sluice verify` says the same. Its databases are conserved, and
+    the pinned one has its `version`, which stands in the log alone.
+    """
+    assert run("verify", "-", input=body, text=False).returncode == status
+    archive = Archive(body)
+    skipped = tuple(archive.skipped)
+    for name in NAMES:
+        assert (name in archive.entries) != any(f"{name}/".startswith(f"{path}/") for path in skipped), (name, skipped)
+    for name in DATABASES:
+        if "database" in archive.entries.get(name, ()):
+            with archive.database(name) as copy:
+                assert make.is_conserved(copy)
+                if version is not None and name == "pinned.db":
+                    assert copy.execute("PRAGMA user_version").fetchone() == (version,), "without its log"
+    return archive
+
+
+def assert_free(directory):
+    """Nobody has anything locked or pinned any more."""
+    assert all(truncates(directory / name) for name in DATABASES[1:])
+    with closing(sqlite3.connect(directory / DATABASES[0], timeout=0, isolation_level=None)) as application:
+        application.execute("BEGIN EXCLUSIVE")

@@ -1,0 +1,197 @@
+"""Everything at once for SOAK seconds: what it costs at the end is what it cost before, and every archive is right.
+
+    SOAK=3600 /usr/bin/python3 -m pytest Tests/Integration/test_soak.py
+"""
+
+import os
+import random
+import signal
+import socket
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import data as make
+from client import connect, exchange
+from harness import run, serve, wait_until
+from measure import truncates, wait_until_still
+from test_metrics import samples
+from test_tokens import FIRST, SECOND
+from writers import running
+
+SOAK = int(os.environ.get("SOAK", "30"))
+BEARER = {"Authorization": f"Bearer {FIRST}"}
+CLIENTS, REQUESTS = 5, 5
+# What the allocator keeps of a busy moment goes up and down by 3 MiB: so the lowest of several moments of rest after the
+# soak must not be above the highest of several before it by more than this, in KiB. A leak lifts the lowest too.
+MARGIN, LOOKS = 2048, 5
+BAD = [
+    b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"GET /api/backup HTTP/9.9\r\nHost: x\r\n\r\n",
+    b"GET /" + b"x" * 100_000,
+    b"POST /api/backup HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"GET /api/backup HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+]
+
+
+def judged(status, headers, body):
+    """What came of an answer that has come to its end."""
+    if status == 503:
+        assert headers["Retry-After"]
+        return "too many"
+    assert status == 200, body[:1000]
+    ended = run("verify", "-", input=body, text=False)
+    assert ended.returncode == (3 if "Sluice-Skipped" in headers else 0), ended.stdout
+    return "whole" if ended.returncode == 0 else "incomplete"
+
+
+def target(chance):
+    return f"/api/backup?compression={chance.choice(['fast', 'fast', 'store', 'default'])}"
+
+
+def whole(server, chance):
+    answer = server.get(target(chance), **BEARER)
+    return judged(answer.status, answer.headers, answer.body)
+
+
+def slow(server, chance):
+    with server.connect(receive_buffer=4096) as client:
+        response, content = client.begin(target(chance), **BEARER), bytearray()
+        while sip := response.read(1 << 20):
+            content += sip
+            time.sleep(0.02)  # a client that has other things to do
+        return judged(response.status, response.headers, bytes(content))
+
+
+def aborted(server, chance):
+    with server.connect(receive_buffer=4096) as client:
+        client.begin(target(chance), **BEARER).read(chance.randrange(1, 1 << 20))
+        if chance.random() < 0.5:
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    return "left"
+
+
+def silent(server, chance):
+    """Leaves before there is an answer, or in the middle of a request."""
+    with connect(("127.0.0.1", server.ports[0])) as sock:
+        request = f"GET /api/backup HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {FIRST}\r\n\r\n".encode()
+        sock.sendall(request[: chance.choice([0, 10, len(request)])])
+    return "left"
+
+
+def http_1_0(server, chance):
+    request = f"GET {target(chance)} HTTP/1.0\r\nAuthorization: Bearer {FIRST}\r\n\r\n"
+    head, _, body = exchange(("127.0.0.1", server.ports[0]), request.encode()).partition(b"\r\n\r\n")
+    first, *fields = head.decode().split("\r\n")
+    return judged(int(first.split()[1]), dict(field.split(": ", 1) for field in fields), body)
+
+
+def conditional(server, chance):
+    with server.connect() as client:
+        # Nobody writes to this one.
+        first = client.answer("GET", "/api/backup?db=base.db", **BEARER)
+        if first.status == 503:
+            return "too many"
+        second = client.answer("GET", "/api/backup?db=base.db", If_None_Match=first.headers["ETag"], **BEARER)
+        return "unchanged" if second.status == 304 else judged(second.status, second.headers, second.body)
+
+
+def questions(server, chance):
+    with server.connect() as client:
+        assert client.answer("GET", "/healthz").status == 200
+        assert client.answer("GET", "/metrics").status == 200
+        assert client.answer("HEAD", "/api/backup", **BEARER).status in (200, 503)
+        assert client.answer("GET", "/api/backup?db=none.db", **BEARER).status in (404, 503)
+        assert client.answer("GET", "/api/backup?compression=none", **BEARER).status == 400
+        assert client.answer("GET", "/none").status == 404
+    return "answered"
+
+
+def refused(server, chance):
+    wrong = chance.choice(["", "Bearer", f"Bearer {FIRST[:-1]}", f"Basic {FIRST}", f"Bearer {'x' * 5000}"])
+    assert server.get("/api/backup", Authorization=wrong).status == 401
+    return "refused"
+
+
+def bad(server, chance):
+    try:
+        assert exchange(("127.0.0.1", server.ports[0]), chance.choice(BAD)).startswith((b"HTTP/1.1 4", b"HTTP/1.1 5"))
+    except ConnectionError:  # it was closed before all had been read
+        pass
+    return "refused"
+
+
+KINDS = (whole, slow, aborted, silent, http_1_0, conditional, questions, refused, bad)
+
+
+def client(server, seed):
+    """Requests of every kind, in an order drawn by lot."""
+    chance, seen = random.Random(seed), Counter()
+    for _ in range(REQUESTS):
+        kind = chance.choice(KINDS)
+        seen[f"{kind.__name__}: {kind(server, chance)}"] += 1
+    return seen
+
+
+def cost(server):
+    """The descriptors of a server that is at rest, by kind, and its memory in KiB."""
+    wait_until(lambda: server.get("/healthz").json()["running_backups"] == 0, "the last backup to end")
+    wait_until_still(server)
+    files = Counter(path.partition(":")[0] for path in server.open_files())
+    return files, server.resident_kib()
+
+
+def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property):
+    directory, tokens = tmp_path / "data", tmp_path / "tokens"
+    (directory / "floor_plan").mkdir(parents=True)
+    (directory / "floor_plan/plan.svg").write_bytes(b"<svg/>" * 50_000)
+    make.bulk(directory / "base.db", make.WAL, 10)
+    wal, rollback = make.ledger(directory / "wal.db", make.WAL), make.ledger(directory / "rollback.db", make.ROLLBACK)
+    tokens.write_text(f"{FIRST}\n")
+    seen, rounds = Counter(), 0
+
+    def soak(server, pool, seconds):
+        nonlocal rounds
+        end = time.monotonic() + seconds
+        while True:
+            futures = [pool.submit(client, server, rounds * CLIENTS + number) for number in range(CLIENTS)]
+            (tmp_path / "new").write_text(f"{FIRST}\n" + f"{SECOND}\n" * (rounds % 2))
+            (tmp_path / "new").replace(tokens)
+            server.signal(signal.SIGHUP)
+            for future in futures:
+                seen.update(future.result())
+            # Between two rounds nobody holds a log, and it does not grow for ever.
+            for path in (wal, directory / "base.db"):
+                wait_until(lambda path=path: truncates(path), f"a checkpoint of {path.name} in round {rounds}", 30)
+            rounds += 1
+            if time.monotonic() >= end:
+                return
+
+    def looks(server, pool):
+        """What it costs after each of some rounds."""
+        for _ in range(LOOKS):
+            soak(server, pool, 0)
+            yield cost(server)
+
+    with ExitStack() as stack:
+        server = stack.enter_context(serve(directory, "--token-file", tokens, "--max-backups", CLIENTS - 1))
+        pool = stack.enter_context(ThreadPoolExecutor(CLIENTS))
+        for path in (wal, rollback):
+            stack.enter_context(running("transfer_at_times", path))
+        soak(server, pool, min(SOAK / 10, 60))
+        before = list(looks(server, pool))
+        soak(server, pool, SOAK)
+        after = list(looks(server, pool))
+        counts = samples(server)
+        assert server.process.poll() is None
+    figure(f"{rounds} rounds in {SOAK} s", dict(sorted(seen.items())))
+    figure("resident at rest, before", f"{[resident for _, resident in before]} KiB")
+    figure("resident at rest, after", f"{[resident for _, resident in after]} KiB")
+    record_property("cases", seen.total())
+    assert {name for name, *_ in (kind.split(":") for kind in seen)} == {kind.__name__ for kind in KINDS}
+    assert {frozenset(files.items()) for files, _ in before + after} == {frozenset(before[0][0].items())}
+    assert min(resident for _, resident in after) <= max(resident for _, resident in before) + MARGIN
+    ended = [sum(counts[f"sluice_backups_{how}_total"].values()) for how in ("completed", "aborted")]
+    assert counts["sluice_backups_started_total"] == sum(ended)
