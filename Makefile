@@ -42,7 +42,7 @@ define install
 	fi
 endef
 
-.PHONY: help setup build run test unit integration test-asan test-tsan fuzz bench bench-check install uninstall deb lint format clean
+.PHONY: help setup build run test unit integration reliability test-asan test-tsan fuzz bench bench-check install uninstall deb lint format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -74,6 +74,10 @@ integration: build # End to end, against the real program.
 	$(call install,$(TEST_PACKAGES))
 	$(if $(shell command -v java),,$(call install,default-jdk-headless))
 	SLUICE=$(SLUICE) $(PYTHON) -m pytest -q Tests/Integration
+
+reliability: build ## Run the end-to-end tests, the long ones too, and write Tests/RELIABILITY.md: hours.
+	$(call install,$(TEST_PACKAGES))
+	SLUICE=$(SLUICE) RUN_SLOW=1 $(PYTHON) Tests/reliability.py
 
 test-asan: ## Run the tests under AddressSanitizer and LeakSanitizer.
 	$(call sanitized,address)

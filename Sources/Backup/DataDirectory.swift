@@ -57,7 +57,7 @@ struct DataDirectory {
         try add(name, in: "", depth: 0)
       }
       for include in includes { try add(include) }
-      sortOutFiles(asked: Set(includes.map { Array($0.path.utf8) }))
+      try sortOutFiles(asked: Set(includes.map { Array($0.path.utf8) }))
     }
     refuseLinkedDatabases()
   }
@@ -79,19 +79,16 @@ struct DataDirectory {
   /// Finds the databases among the files, by their first bytes, and leaves out what belongs to one: a plain copy of
   /// either would be torn.
   ///
-  /// A `-shm` must not be opened at all while its database is pinned. So a file is looked into only if it can be none:
-  /// by its name, when it has no other and there is no database that it could be of; else by what it is.
+  /// A `-shm` must not be opened at all, since its database may be pinned, be it under another name by now. So a file is
+  /// looked into only if it can be none: by its name, when it has no other; else by what it is.
   ///
   /// - Parameter asked: the paths included by name, of which none is left out silently.
-  private mutating func sortOutFiles(asked: Set<[UInt8]>) {
+  private mutating func sortOutFiles(asked: Set<[UInt8]>) throws(BackupError) {
     var others: [Candidate] = []
     for file in files {
       let mayBeLookedInto = file.status.linkCount == 1 && !isBesideItsDatabase(file.name)
-      if mayBeLookedInto, PlainFile.isDatabase(file.path) {
-        databases.append(file)
-      } else {
-        others.append(file)
-      }
+      guard let isDatabase = mayBeLookedInto ? try look(into: file) : false else { continue }
+      if isDatabase { databases.append(file) } else { others.append(file) }
     }
     files.removeAll()
     var names = Set(databases.map { Array($0.name.utf8) })
@@ -105,9 +102,16 @@ struct DataDirectory {
       if let database = Self.database(ofCompanion: file.name), names.contains(database) {
         guard asked.contains(Array(file.name.utf8)) else { continue }
         skip(file.name, .companion, "it belongs to the database beside it, whose snapshot has its content")
-      } else if file.status.linkCount > 1,
-        inUse.contains(file.status.identity) || PlainFile.isDatabase(file.path)
-      {
+      } else if Self.isCalledIndex(file.name) {
+        skip(file.name, .companion, "it is called as the index of a log is, which nobody but SQLite may open")
+      } else if file.status.linkCount > 1 {
+        guard let isDatabase = try inUse.contains(file.status.identity) ? true : look(into: file) else {
+          continue
+        }
+        guard isDatabase else {
+          files.append(file)
+          continue
+        }
         names.insert(Array(file.name.utf8))
         skip(file.name, .hardLink, "it is a database, or what belongs to one, that has another name as well")
       } else {
@@ -116,8 +120,24 @@ struct DataDirectory {
     }
   }
 
-  /// Whether a file is called as the log, the index or the journal of one that is there.
+  /// Whether a file is a database; nil if nobody can tell, in which case it is skipped: a plain copy might be torn.
+  private mutating func look(into file: Candidate) throws(BackupError) -> Bool? {
+    do throws(SQLiteError) { return try PlainFile.isDatabase(file.path) } catch {
+      if error.reason == .noMemory { throw .system(error.description) }
+      let isMissing = (try? FileSystem.status(file.path)) == nil
+      let reason = isMissing ? SkipReason.missing.rawValue : error.reason.rawValue
+      skipped.append(Skipped(path: file.name, reason: reason, detail: error.description))
+      return nil
+    }
+  }
+
+  private static func isCalledIndex(_ name: String) -> Bool {
+    name.utf8.suffix(4).elementsEqual("-shm".utf8)
+  }
+
+  /// Whether a file is called as an index, or as the log or the journal of one that is there.
   private func isBesideItsDatabase(_ name: String) -> Bool {
+    if Self.isCalledIndex(name) { return true }
     guard let database = Self.database(ofCompanion: name) else { return false }
     return (try? FileSystem.status("\(path)/\(String(decoding: database, as: UTF8.self))")) != nil
   }

@@ -108,7 +108,21 @@ public struct Socket: ~Copyable {
       if let count = try SystemCalls.send(descriptor.rawValue, parts, from: sent) {
         sent += count
       } else {
-        try await registration.wait(.write, for: "sendmsg", until: .now + stallTimeout)
+        try await waitForRoom(stallTimeout)
+      }
+    }
+  }
+
+  /// The kernel tells of room only when there is much of it: whoever takes a little all the time is not stalled.
+  @Loop private func waitForRoom(_ stallTimeout: Duration) async throws(SystemError) {
+    var queued = unacknowledged
+    while true {
+      do throws(SystemError) {
+        return try await registration.wait(.write, for: "sendmsg", until: .now + stallTimeout)
+      } catch {
+        let left = unacknowledged
+        guard error.isTimeout, left < queued else { throw error }
+        queued = left
       }
     }
   }

@@ -35,14 +35,16 @@ internal import Glibc
     file = unsafe OpenFile(opened, methods)
   }
 
-  /// Whether the file at a path begins as SQLite's databases do; false for one that cannot be read.
+  /// Whether the file at a path begins as SQLite's databases do.
   ///
   /// Not to be asked of a `-shm`: to close any descriptor of one drops the locks that this process has on it.
   ///
   /// https://www.sqlite.org/fileformat2.html §1.3.
-  public static func isDatabase(_ path: String) -> Bool {
-    guard let file = try? PlainFile(path: path) else { return false }
-    return (try? file.read(magic.count, at: 0)) == magic
+  /// - Throws: `SQLITE_CANTOPEN`, `SQLITE_IOERR`: then it may be one.
+  public static func isDatabase(_ path: String) throws(SQLiteError) -> Bool {
+    let file = try PlainFile(path: path)
+    guard try file.size() >= UInt64(magic.count) else { return false }
+    return try file.read(magic.count, at: 0) == magic
   }
 
   private static let magic = Array("SQLite format 3\0".utf8)

@@ -49,11 +49,10 @@ struct DataDirectoryTests {
     try folder.write("extra/text", Array("SQLite format 3, explained".utf8))
     let directory = try look()
     #expect(
-      directory.databases.map(\.name) == [
-        "extra/deep/noname", "extra/notes-wal", "extra/plan-shm", "extra/x.sqlite",
-      ])
+      directory.databases.map(\.name) == ["extra/deep/noname", "extra/notes-wal", "extra/x.sqlite"])
     #expect(directory.files.map(\.name) == ["extra/short", "extra/text"])
-    #expect(directory.skipped.isEmpty)
+    // Whose index it may be, and whether that database is pinned under another name, only opening it would tell.
+    #expect(directory.skipped.map(\.path) == ["extra/plan-shm"])
   }
 
   @Test func `names a log, an index or a journal that was asked for by name`() throws {

@@ -34,7 +34,8 @@ def one_of_each(directory):
 
 
 def options(directory):
-    return ["--memory-budget", "0", "--spool-directory", directory.with_name("spool"), "--busy-timeout", "100ms"]
+    return ["--memory-budget", "0", "--spool-directory", directory.with_name("spool"), "--busy-timeout", "100ms",
+            "--resume-grace", "0s"]  # fmt: skip
 
 
 def is_at_rest(server):

@@ -82,10 +82,7 @@ def flip(_, at, data):
     return data
 
 
-TWO_LINES = pytest.mark.xfail(strict=True, reason="python3 -m zipfile says a second line, 'Done testing'")
-
-
-@pytest.mark.parametrize("any_puller", ["sluice", "unzip", pytest.param("python3", marks=TWO_LINES)], indirect=True)
+@pytest.mark.parametrize("any_puller", ["sluice", "unzip", "python3"], indirect=True)
 def test_a_damaged_one_is_not_kept(server, any_puller):
     any_puller.keep(*OLD)
     with proxy(server, flip) as url:
@@ -160,7 +157,6 @@ def test_the_token_opens_the_backup(house, puller, tmp_path, place):
         assert_kept(puller, puller.run(server.url + TARGET, **settings))
 
 
-@pytest.mark.xfail(strict=True, reason="the shell's read fails at the end of a file that has no newline, though it has read")
 def test_a_token_needs_no_newline(house, puller, tmp_path):
     """The service's own token file needs none."""
     (tmp_path / "token").write_text(FIRST)

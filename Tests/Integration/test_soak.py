@@ -12,6 +12,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
+import pytest
+
 import data as make
 from client import connect, exchange
 from harness import run, serve, wait_until
@@ -20,7 +22,10 @@ from test_metrics import samples
 from test_tokens import FIRST, SECOND
 from writers import running
 
-SOAK = int(os.environ.get("SOAK", "30"))
+# For `make reliability`: they take minutes.
+pytestmark = pytest.mark.slow
+
+SOAK = int(os.environ.get("SOAK", "15"))
 BEARER = {"Authorization": f"Bearer {FIRST}"}
 CLIENTS, REQUESTS = 5, 5
 # What the allocator keeps of a busy moment goes up and down by 3 MiB: so the lowest of several moments of rest after the
@@ -176,7 +181,7 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
             yield cost(server)
 
     with ExitStack() as stack:
-        server = stack.enter_context(serve(directory, "--token-file", tokens, "--max-backups", CLIENTS - 1))
+        server = stack.enter_context(serve(directory, "--token-file", tokens, "--max-backups", CLIENTS - 1, "--resume-grace", "0s"))
         pool = stack.enter_context(ThreadPoolExecutor(CLIENTS))
         for path in (wal, rollback):
             stack.enter_context(running("transfer_at_times", path))

@@ -24,7 +24,7 @@ def cable():
 
 def test_a_client_that_vanishes_in_a_download_is_let_go(reservoir, tmp_path, cable):
     path, place = reservoir / "reservoir.db", tmp_path / "sluice.sock"
-    with cable.serve(reservoir, place, "--stall-timeout", "1s") as server, all_comes_back(server, place) as ours:
+    with cable.serve(reservoir, place, "--stall-timeout", "1s", "--resume-grace", "0s") as server, all_comes_back(server, place) as ours:
         with cable.connect(timeout=2) as client:
             response = client.begin("/api/backup?compression=store")
             assert response.read(1 << 20)
