@@ -54,7 +54,8 @@ def test_what_was_skipped_has_its_name_and_reason(sluice, house, on_machine):
 
 @pytest.mark.parametrize(("end", "priority"), [("given up", WARNING), ("left by its client", NOTICE)])
 def test_a_failure_says_why_in_one_entry(sluice, reservoir, on_machine, end, priority):
-    sluice.settle(on_machine(reservoir), *(["--max-snapshot-age", "300ms"] if end == "given up" else []))
+    options = ["--max-snapshot-age", "300ms"] if end == "given up" else ["--resume-grace", "0s"]
+    sluice.settle(on_machine(reservoir), *options)
     with sluice.connect() as client:
         response = client.begin("/api/backup?compression=store")
         size = int(response.headers["Content-Length"])
