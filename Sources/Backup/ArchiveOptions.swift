@@ -1,3 +1,4 @@
+public import EventLoop
 public import SQLiteSnapshot
 public import Zip
 
@@ -23,6 +24,8 @@ public struct ArchiveOptions: Sendable {
   public var maximumSnapshotAge: Duration
   /// By how many bytes the log of a pinned database may grow.
   public var maximumLogGrowth: UInt64
+  /// The threads that compress, for all backups.
+  public var compressors: WorkerPool
 
   /// A file or directory that is taken beside the databases.
   public struct Include: Sendable {
@@ -42,7 +45,7 @@ public struct ArchiveOptions: Sendable {
   public init(
     dataDirectory: String, name: String, appVersion: String, generator: String, includes: [Include],
     compression: Compression, strict: Bool, snapshots: Snapshot.Options, maximumSnapshotAge: Duration,
-    maximumLogGrowth: UInt64
+    maximumLogGrowth: UInt64, compressors: WorkerPool
   ) {
     self.dataDirectory = dataDirectory
     self.name = name
@@ -54,5 +57,6 @@ public struct ArchiveOptions: Sendable {
     self.snapshots = snapshots
     self.maximumSnapshotAge = maximumSnapshotAge
     self.maximumLogGrowth = maximumLogGrowth
+    self.compressors = compressors
   }
 }

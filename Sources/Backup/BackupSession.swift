@@ -4,7 +4,7 @@ public import Zip
 
 /// One backup under way: it holds the snapshots and makes the archive's bytes, each chunk when it is asked for.
 ///
-/// Files are read on the session's own thread. Blocks are compressed on Swift's concurrent pool, a few ahead of
+/// Files are read on the session's own thread. Blocks are compressed by threads that all sessions share, a few ahead of
 /// the one that is asked for and never more, so a client that stops reading stops everything.
 public actor BackupSession {
   /// What one caller asks for beyond the options of the service.
@@ -54,7 +54,7 @@ public actor BackupSession {
   private let options: ArchiveOptions
   private let engine: DeflateEngine
   private let begun = ContinuousClock.now
-  private let windowSize = FileSystem.processorCount() + blocksAhead
+  private let windowSize: Int
   /// Nanoseconds since 1970.
   private let created: Int64
   private var failure: BackupError?
@@ -114,6 +114,7 @@ public actor BackupSession {
   private init(_ worker: WorkerThread, _ options: ArchiveOptions, hashesArchive: Bool) {
     self.worker = worker
     self.options = options
+    windowSize = options.compressors.threadCount + Self.blocksAhead
     archiveHash = hashesArchive ? SHA256() : nil
     engine = DeflateEngine(options.compression)
     let created = FileSystem.now()
@@ -337,9 +338,8 @@ public actor BackupSession {
   }
 
   private func deflate(_ bytes: [UInt8], isLast: Bool) -> Task<DeflatedBlock, any Error> {
-    Task { @concurrent [engine] in
-      FileSystem.yieldToOthers()
-      return try engine.deflate(bytes, isLast: isLast)
+    Task(executorPreference: options.compressors) { @concurrent [engine] in
+      try engine.deflate(bytes, isLast: isLast)
     }
   }
 

@@ -146,24 +146,8 @@ enum FileSystem {
   /// As whom this process runs. The corresponding C function is `geteuid`.
   static func user() -> UInt32 { geteuid() }
 
-  /// The number of processors that this process may use.
-  static func processorCount() -> Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
-
-  /// Lets every other thread of the machine go before the calling one, its own process's event loop as well as
-  /// the application whose databases are backed up.
-  ///
-  /// The corresponding C function is `setpriority`, which on Linux speaks of a thread.
-  static func yieldToOthers() {
-    guard getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) < niceness else { return }
-    // It can only be refused by a policy that knows better.
-    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
-  }
-
   /// Lets time pass before a locked file is asked for again: long for a lock, short for a person.
   static func pause() { usleep(5_000) }
-
-  /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
-  private static let niceness: CInt = 10
 }
 
 extension SystemError {

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -16,6 +17,7 @@
 // would give the types that both modules share two definitions.
 int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int pthread_setname_np(pthread_t thread, const char *name);
+int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
 
 // ioctl() is variadic, which Swift cannot call. SIOCOUTQ: tcp(7), unix(7).
 int ioctl(int fd, unsigned long request, ...);

@@ -20,13 +20,12 @@
   /// Starts a task that the loop resumes without a detour through Swift's concurrent pool.
   ///
   /// What the task calls that is isolated to nothing, or to an actor without an executor of its own, runs on the
-  /// loop's thread as well: it must not block. What it starts on the concurrent pool runs with the priority of
-  /// a service; for a higher one Swift's runtime would ask the system, which allows it to root only, and log the refusal.
+  /// loop's thread as well: it must not block.
   @discardableResult
   public static func start<Success: Sendable>(
     _ body: @escaping @Loop @Sendable () async throws -> Success
   ) -> Task<Success, any Error> {
-    Task(executorPreference: LoopExecutor.shared, priority: .utility, operation: body)
+    Task(executorPreference: LoopExecutor.shared, operation: body)
   }
 
   /// Suspends the caller for a time; the loop goes on.

@@ -3,7 +3,7 @@ import Synchronization
 /// Runs the loop's jobs one at a time on one thread, and waits for the kernel when there are none.
 ///
 /// It is a task executor too, for one reason: a task that is resumed by a continuation is first queued on its
-/// preferred task executor, and without one on Swift's concurrent pool, behind whatever that is compressing.
+/// preferred task executor, and without one on Swift's concurrent pool, which nothing else here has a use for.
 /// Each job is run as isolated to the loop *and* on its task executor, so no task has to be queued twice.
 final class LoopExecutor: SerialExecutor, TaskExecutor {
   static let shared = LoopExecutor()

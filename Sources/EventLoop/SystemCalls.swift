@@ -92,6 +92,12 @@ enum SystemCalls {
     return Descriptor(owning: CInt(try require("eventfd") { Int(eventfd(0, flags)) }))
   }
 
+  /// An event that as many are to consume as have signalled it.
+  static func semaphore() throws(SystemError) -> Descriptor {
+    let flags = CInt(EFD_CLOEXEC | EFD_SEMAPHORE)
+    return Descriptor(owning: CInt(try require("eventfd") { Int(eventfd(0, flags)) }))
+  }
+
   static func signalEvent(_ descriptor: borrowing Descriptor) {
     var one: UInt64 = 1
     let raw = descriptor.rawValue
@@ -308,6 +314,30 @@ enum SystemCalls {
       throw SystemError(call: "pthread_create", errno: failure)
     }
     unsafe pthread_setname_np(thread, String(name.prefix(15)))
+  }
+
+  /// The number of processors that this process may use. The corresponding C function is `sched_getaffinity`.
+  static func processorCount() -> Int {
+    var set = cpu_set_t()
+    let size = MemoryLayout<cpu_set_t>.size
+    // It is refused where there are more than fit into the set.
+    guard unsafe sched_getaffinity(0, size, &set) == 0 else {
+      return max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))))
+    }
+    return unsafe Int(__sched_cpucount(size, &set))
+  }
+
+  /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
+  private static let niceness: CInt = 10
+
+  /// Lets every other thread of the machine go before the calling one, its own process's event loop as well as
+  /// the application whose databases are backed up.
+  ///
+  /// The corresponding C function is `setpriority`, which on Linux speaks of a thread.
+  static func yieldToOthers() {
+    guard getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) < niceness else { return }
+    // It can only be refused by a policy that knows better.
+    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
   }
 
   /// A number that names the calling thread. The corresponding C function is `pthread_self`.

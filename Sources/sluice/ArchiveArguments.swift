@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Backup
+import EventLoop
 import Glibc
 import SQLiteSnapshot
 public import Zip
@@ -95,7 +96,8 @@ struct ArchiveArguments: ParsableArguments {
       snapshots: Snapshot.Options(
         busyTimeout: busyTimeout.value, memory: MemoryBudget(byteCount: memoryBudget.value),
         spoolDirectory: spoolDirectory),
-      maximumSnapshotAge: maxSnapshotAge.value, maximumLogGrowth: maxWalGrowth.value)
+      maximumSnapshotAge: maxSnapshotAge.value, maximumLogGrowth: maxWalGrowth.value,
+      compressors: try WorkerPool(named: "compressor"))
     guard !data.isEmpty else {
       throw Failure(
         description: "--data: give the directory with the databases (under systemd: sluice setup)")

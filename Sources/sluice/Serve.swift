@@ -102,8 +102,6 @@ struct Serve: ParsableCommand {
       throw error
     }
     try Loop.run {
-      // Swift's pool makes descriptors of its own when its first thread starts, and traps if there are none left.
-      await Task { @concurrent in }.value
       let output = try LogOutput()
       let logger = Logger(label: "sluice") { _ in LineLogHandler(output) }
       let service = try BackupService(

@@ -33,9 +33,6 @@ struct Sluice: ParsableCommand {
     ])
 
   static func main() {
-    // The library below Swift's pool may not raise the priority of a thread of its own, unless it is root's, and
-    // would tell the system log so at every start.
-    unsafe setenv("LIBDISPATCH_LOG", "NO", 0)
     openStandardStreams()
     keepBuffers()
     var command: any ParsableCommand

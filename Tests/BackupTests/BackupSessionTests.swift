@@ -60,7 +60,7 @@ struct BackupSessionTests {
   @Test func `reads no further than its window while nobody asks`() async throws {
     try folder.database("big.db", rows: 20_000)
     let (session, preamble) = try await BackupSession.open(folder.options())
-    let window = UInt64(FileSystem.processorCount() + 3) * UInt64(DeflateEngine.blockSize)
+    let window = UInt64(folder.options().compressors.threadCount + 3) * UInt64(DeflateEngine.blockSize)
     #expect(preamble.contentSize > 2 * window)
     #expect(await session.bytesRead == 0)
     _ = try await session.next()

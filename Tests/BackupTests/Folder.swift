@@ -1,4 +1,5 @@
 import CSQLite
+import EventLoop
 import Foundation
 import SQLiteSnapshot
 import Zip
@@ -46,6 +47,8 @@ final class Folder {
     guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw CocoaError(.fileWriteUnknown) }
   }
 
+  private static let compressors = try! WorkerPool(named: "compressor")
+
   /// Options for this directory that a test may change.
   func options(compression: Compression = .fast) -> ArchiveOptions {
     ArchiveOptions(
@@ -54,6 +57,7 @@ final class Folder {
       strict: false,
       snapshots: Snapshot.Options(
         busyTimeout: .milliseconds(50), memory: MemoryBudget(byteCount: 64 << 20), spoolDirectory: "/var/tmp"),
-      maximumSnapshotAge: .seconds(3600), maximumLogGrowth: 1 << 30)
+      maximumSnapshotAge: .seconds(3600), maximumLogGrowth: 1 << 30,
+      compressors: Self.compressors)
   }
 }

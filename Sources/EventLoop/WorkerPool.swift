@@ -1,0 +1,45 @@
+import Synchronization
+
+/// A task executor with a thread for each processor, for what keeps them busy: whichever is free runs the job that has waited
+/// longest. The threads live as long as the process, and let all others go before them.
+///
+/// Swift's own pool would do, had it not to open a file in /proc every second to see whether its threads run: a process that
+/// has no descriptor left is ended by that.
+public final class WorkerPool: TaskExecutor {
+  /// Compressors have a hundred kilobytes on it.
+  private static let stackSize = 512 * 1024
+
+  private let jobs = Mutex<[UnownedJob]>([])
+  /// As many as there are jobs.
+  private let available: Descriptor
+
+  /// One for each processor that this process may use.
+  public let threadCount = SystemCalls.processorCount()
+
+  /// Starts the threads.
+  ///
+  /// - Parameter name: what `ps -L` and a debugger show; at most 15 bytes.
+  /// - Throws: `EAGAIN` when no thread can be had, `EMFILE` when no descriptor can.
+  public init(named name: String) throws(SystemError) {
+    available = try SystemCalls.semaphore()
+    for _ in 0..<threadCount {
+      try SystemCalls.startThread(named: name, stackSize: Self.stackSize) { self.run() }
+    }
+  }
+
+  /// Adds a job; called by the Swift runtime.
+  public func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    jobs.withLock { $0.append(job) }
+    SystemCalls.signalEvent(available)
+  }
+
+  private func run() {
+    SystemCalls.yieldToOthers()
+    while true {
+      SystemCalls.consumeEvent(available)
+      let job = jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+      unsafe job?.runSynchronously(on: asUnownedTaskExecutor())
+    }
+  }
+}
