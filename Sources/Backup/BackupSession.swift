@@ -241,6 +241,10 @@ public actor BackupSession {
     }
   }
 
+  /// Whether an application is at a checkpoint of one of the databases that are held. One that is seen at it time and again
+  /// waits for them to be released.
+  public var isBeingCheckpointed: Bool { items.contains { $0.isBeingCheckpointed } }
+
   // MARK: the archive
 
   /// The next bytes of the archive, in pieces; nil after the last. They are made now, and no further ones until the next

@@ -58,6 +58,12 @@ struct Item {
     return growth
   }
 
+  /// Whether it is a pinned database that is being checkpointed, as far as can be told.
+  var isBeingCheckpointed: Bool {
+    guard case .snapshot(let snapshot) = source else { return false }
+    return (try? snapshot.isBeingCheckpointed()) ?? false
+  }
+
   /// What SQLite keeps of a database that changes whenever its content does; nothing for what is no database.
   func snapshotState() throws(BackupError) -> [UInt8] {
     guard case .snapshot(let snapshot) = source else { return [] }

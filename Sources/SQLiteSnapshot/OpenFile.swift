@@ -66,6 +66,22 @@ internal import Glibc
     return (0..<wordCount).map { unsafe region.load(fromByteOffset: $0 * 4, as: UInt32.self) }
   }
 
+  /// Whether another process holds one of the locks of a log's index, as far as a look can tell: the lock is shared for as
+  /// long as that takes. What asks for it just then is told that it is busy.
+  ///
+  /// The corresponding C function is `xShmLock` of `sqlite3_io_methods`.
+  /// - Parameter index: of the lock: walformat.html §2.3.
+  func isLocked(_ index: Int32) throws(SQLiteError) -> Bool {
+    let code = unsafe methods.pointee.xShmLock(file, index, 1, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)
+    switch code & 0xff {
+    case SQLITE_OK:
+      _ = unsafe methods.pointee.xShmLock(file, index, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED)
+      return false
+    case SQLITE_BUSY: return true
+    default: throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
+    }
+  }
+
   func close() {
     _ = unsafe methods.pointee.xClose(file)
   }

@@ -122,6 +122,16 @@ public final class Snapshot {
     return size > logSizeWhenPinned ? size - logSizeWhenPinned : 0
   }
 
+  /// Whether a checkpoint is under way. One that has been for long waits for a reader, this one for instance; nobody's
+  /// checkpoint waits for a copy.
+  public func isBeingCheckpointed() throws(SQLiteError) -> Bool {
+    guard method == .pinned else { return false }
+    return try file.isLocked(Self.checkpointLock)
+  }
+
+  /// `WAL_CKPT_LOCK`: walformat.html §2.3.
+  private static let checkpointLock: Int32 = 1
+
   // MARK: copied
 
   /// Copies a database that nothing is locked of.

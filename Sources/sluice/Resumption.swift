@@ -6,6 +6,10 @@ import HTTP1
 extension BackupService {
   /// How long the end of a connection may take that a client has left without a word.
   private static let takeOverTimeout = Duration.seconds(10)
+  /// How often it is looked whether the snapshots of a client that was lost are in an application's way.
+  private static let checkpointInterval = Duration.milliseconds(100)
+  /// They are if so many looks in a row find a checkpoint under way: one that waits for nobody is not seen so often.
+  private static let checkpointsGivenWayTo = 3
 
   /// Finds what a request wants to go on with.
   ///
@@ -113,10 +117,16 @@ extension BackupService {
     transfer.keptUntil = deadline
     transfer.changed.notify()
     Loop.start { [self] in
-      while transfer.keptUntil == deadline, ContinuousClock.now < deadline {
-        _ = await transfer.changed.wait(until: deadline)
+      var checkpointsSeen = 0
+      while transfer.keptUntil == deadline, ContinuousClock.now < deadline,
+        checkpointsSeen < Self.checkpointsGivenWayTo
+      {
+        _ = await transfer.changed.wait(until: min(deadline, .now + Self.checkpointInterval))
+        checkpointsSeen = await transfer.isBeingCheckpointed() ? checkpointsSeen + 1 : 0
       }
-      if transfer.keptUntil == deadline { forget(transfer) }
+      guard transfer.keptUntil == deadline else { return }
+      if ContinuousClock.now < deadline { transfer.backup.logGivingWay() }
+      forget(transfer)
     }
   }
 

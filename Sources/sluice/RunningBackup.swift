@@ -73,6 +73,13 @@ import Systemd
       ])
   }
 
+  /// Logs that the client need not come back.
+  func logGivingWay() {
+    log.notice(
+      "interrupted backup given up",
+      metadata: ["reason": "checkpoint", "detail": "an application's checkpoint waits for its snapshots"])
+  }
+
   /// Logs that the client is back.
   func logResumed(_ request: RequestHead, from peer: SocketAddress, at offset: UInt64) {
     log[metadataKey: "client"] = "\(request.client(peer))"

@@ -116,6 +116,9 @@ import HTTP1
     try await body.finish(trailers: hasTrailer ? digest.map { [ReprDigest.field(sha256: $0)] } ?? [] : [])
   }
 
+  /// Whether an application is at a checkpoint of what is held for the client: see `BackupSession`.
+  func isBeingCheckpointed() async -> Bool { await session.isBeingCheckpointed }
+
   private func finish() async {
     digest = await session.digest
     isWhole = true

@@ -47,7 +47,10 @@ final class Folder {
     guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw CocoaError(.fileWriteUnknown) }
   }
 
-  private static let compressors = try! WorkerPool(named: "compressor")
+  private static let compressors: WorkerPool = {
+    guard let pool = try? WorkerPool(named: "compressor") else { fatalError("no threads") }
+    return pool
+  }()
 
   /// Options for this directory that a test may change.
   func options(compression: Compression = .fast) -> ArchiveOptions {

@@ -276,6 +276,34 @@ def test_the_snapshot_is_held_for_so_long(reservoir):
         assert rest(server, 1000, head.headers["ETag"]).status == 200
 
 
+@pytest.mark.parametrize("mode", ["FULL", "RESTART", "TRUNCATE"])
+def test_a_checkpoint_that_waits_is_given_way(reservoir, mode):
+    with serve(reservoir) as server:
+        head, _ = part(server, 1000)
+        change(reservoir)
+        application = sqlite3.connect(reservoir / "reservoir.db", timeout=10)
+        assert application.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0] == 0
+        application.close()
+        server.wait_for_line("interrupted backup given up .*reason=checkpoint")
+        server.wait_for_line("backup failed .*reason=client-left")
+        assert rest(server, 1000, head.headers["ETag"]).status == 200
+
+
+def test_checkpoints_that_wait_for_nobody_are_given_no_way(reservoir):
+    with serve(reservoir) as server:
+        head, content = part(server, 1000)
+        application = sqlite3.connect(reservoir / "reservoir.db", isolation_level=None, timeout=0)
+        application.execute("PRAGMA wal_autocheckpoint=1")
+        application.execute("CREATE TABLE news(x)")
+        until = time.monotonic() + 1  # ten looks
+        while time.monotonic() < until:
+            application.execute("INSERT INTO news VALUES (1)")
+        application.close()
+        answer = rest(server, 1000, head.headers["ETag"])
+        assert answer.status == 206
+        assert Archive(content + answer.body).manifest["complete"]
+
+
 def test_limits_hold_for_who_is_away(reservoir):
     with serve(reservoir, "--max-snapshot-age", "1500ms") as server:
         head, _ = part(server, 1000)
