@@ -136,6 +136,8 @@ public actor BackupSession {
       guard inventory.skipped.isEmpty || !options.strict else {
         throw BackupError.incomplete(inventory.skipped)
       }
+      // Not before: what is copied is locked until then.
+      WorkerThread.yieldToOthers()
       items = inventory.items
       manifest.skipped = inventory.skipped
       manifest.complete = inventory.skipped.isEmpty

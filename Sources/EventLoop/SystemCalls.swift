@@ -327,14 +327,10 @@ enum SystemCalls {
     return unsafe Int(__sched_cpucount(size, &set))
   }
 
-  /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
-  private static let niceness: CInt = 10
-
-  /// Lets every other thread of the machine go before the calling one, its own process's event loop as well as
-  /// the application whose databases are backed up.
+  /// Lets threads of a lower niceness go before the calling one: each step up is a fifth less of weight, sched(7).
   ///
   /// The corresponding C function is `setpriority`, which on Linux speaks of a thread.
-  static func yieldToOthers() {
+  static func beNice(_ niceness: CInt) {
     guard getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) < niceness else { return }
     // It can only be refused by a policy that knows better.
     _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)

@@ -8,6 +8,8 @@ import Synchronization
 public final class WorkerPool: TaskExecutor {
   /// Compressors have a hundred kilobytes on it.
   private static let stackSize = 512 * 1024
+  /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
+  private static let niceness: CInt = 10
 
   private let jobs = Mutex<[UnownedJob]>([])
   /// As many as there are jobs.
@@ -35,7 +37,7 @@ public final class WorkerPool: TaskExecutor {
   }
 
   private func run() {
-    SystemCalls.yieldToOthers()
+    SystemCalls.beNice(Self.niceness)
     while true {
       SystemCalls.consumeEvent(available)
       let job = jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }

@@ -33,11 +33,28 @@ internal import Glibc
         rebasing: bytes[range.lowerBound * size..<range.upperBound * size])
       return unsafe methods.pointee.xRead(file, target.baseAddress, Int32(target.count), Int64(offset))
     }
+    return try Self.isWhole(code)
+  }
+
+  /// The `count` bytes from `offset` on; what lies past the end of the file reads as zeros.
+  ///
+  /// The corresponding C function is `xRead` of `sqlite3_io_methods`.
+  /// - Returns: false beside them if the file ended first.
+  func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> (bytes: [UInt8], isWhole: Bool) {
+    var code = SQLITE_OK
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+      code = unsafe methods.pointee.xRead(file, buffer.baseAddress, Int32(count), Int64(offset))
+      // SQLite fills with zeros what it could not read, unless the read itself has failed.
+      initializedCount = code == SQLITE_OK || code == SQLiteError.shortRead ? count : 0
+    }
+    return (bytes, try Self.isWhole(code))
+  }
+
+  private static func isWhole(_ code: Int32) throws(SQLiteError) -> Bool {
     switch code {
     case SQLITE_OK: return true
     case SQLiteError.shortRead: return false
-    default:
-      throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
+    default: throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
     }
   }
 

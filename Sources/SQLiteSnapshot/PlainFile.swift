@@ -62,8 +62,8 @@ internal import Glibc
   ///
   /// - Throws: `SQLITE_IOERR` when the file has become shorter than that.
   public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    guard try file.read(into: &bytes, 0..<count, at: offset) else {
+    let (bytes, isWhole) = try file.read(count, at: offset)
+    guard isWhole else {
       throw SQLiteError(code: SQLITE_IOERR, message: "the file became shorter while it was read")
     }
     return bytes

@@ -204,9 +204,9 @@ public final class Snapshot {
   ///
   /// - Throws: what reading the files says; `SQLITE_CORRUPT` if somebody has cut one of them short.
   public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
+    var (bytes, isWhole) = try file.read(count, at: offset)
     // The end of the file may lie before the end of the database: the rest is in the log, or it should be.
-    if try !file.read(into: &bytes, 0..<count, at: offset) { try checkFileSize() }
+    if !isWhole { try checkFileSize() }
     if let overlay, let logFile, try lay(overlay, in: logFile, on: &bytes, at: offset) == false {
       try checkLogRestarted(overlay)
       self.overlay = nil

@@ -109,6 +109,11 @@ class Server:
     def cpu_ticks(self):
         return cpu_ticks(Path(f"/proc/{self.pid}"))
 
+    def niceness(self):
+        """Of its threads, by name."""
+        threads = list(Path(f"/proc/{self.pid}/task").iterdir())
+        return {(path / "comm").read_text().strip(): os.getpriority(os.PRIO_PROCESS, int(path.name)) for path in threads}
+
     def resident_kib(self):
         return self._status("VmRSS")
 
