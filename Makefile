@@ -6,8 +6,8 @@ FAST_PACKAGES := libisal-dev
 TEST_PACKAGES := curl iproute2 libarchive-tools mount nginx p7zip-full procps prometheus python3 python3-h11 \
   python3-httptools python3-pytest sqlite3 strace systemd unzip util-linux wget
 BENCH_PACKAGES := binutils curl gcc golang-go libsqlite3-dev nginx pigz python3 sqlite3 strace tar unzip valgrind zip
-# Measured too where it is to be had.
-RIVAL_PACKAGES := python3-zipstream-ng
+# Measured too, and measured with, where they are to be had.
+RIVAL_PACKAGES := python3-zipstream-ng linux-perf
 DEMO_PACKAGES := sqlite3
 # In CI, thirty.
 FUZZ_SECONDS ?= 600

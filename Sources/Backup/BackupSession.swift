@@ -70,7 +70,8 @@ public actor BackupSession {
   // The reading end of the window.
   private var readingItem = 0
   private var readingOffset: UInt64 = 0
-  private var hash = SHA256()
+  /// Of what has been read of the item; nil at its beginning.
+  private var hash: Task<SHA256, Never>?
 
   /// Blocks read and handed to the compressors, in the archive's order.
   private var window: [Block] = []
@@ -79,14 +80,17 @@ public actor BackupSession {
     let isFirst: Bool
     let isLast: Bool
     let deflated: Task<DeflatedBlock, any Error>
+    /// Of the item as far as this block.
+    let hashed: Task<SHA256, Never>
   }
 
   // The writing end.
   private var hasBegun = false
   private var writtenItem = 0
   private var writer: ZipWriter? = ZipWriter()
-  /// Of the whole archive, if that is wanted.
-  private var archiveHash: SHA256?
+  private let hashesArchive: Bool
+  /// Of the archive as far as it has been made, if that is wanted; nil at its beginning.
+  private var archiveHash: Task<SHA256, Never>?
 
   /// The session's thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -115,7 +119,7 @@ public actor BackupSession {
     self.worker = worker
     self.options = options
     windowSize = options.compressors.threadCount + Self.blocksAhead
-    archiveHash = hashesArchive ? SHA256() : nil
+    self.hashesArchive = hashesArchive
     engine = DeflateEngine(options.compression)
     let created = FileSystem.now()
     self.created = created
@@ -170,7 +174,9 @@ public actor BackupSession {
   private func archiveSize() throws(BackupError) -> UInt64? {
     guard options.compression == .store else { return nil }
     var placeholder = manifest
-    placeholder.entries = items.map { $0.manifestEntry(sha256: Self.hexadecimal(hash.finalize()), crc32: 0) }
+    placeholder.entries = items.map {
+      $0.manifestEntry(sha256: Self.hexadecimal(SHA256().finalize()), crc32: 0)
+    }
     do {
       return try ZipWriter.storedLength(
         of: (items + [Item(manifest: placeholder, modified: created / 1_000_000_000)]).map(\.entry))
@@ -258,7 +264,11 @@ public actor BackupSession {
     if let failure { throw failure }
     do throws(BackupError) {
       let chunk = try await produce()
-      for piece in chunk ?? [] { archiveHash?.update(data: piece) }
+      if hashesArchive, let chunk {
+        // No more than one chunk is behind.
+        _ = await archiveHash?.value
+        archiveHash = hashing(chunk, after: archiveHash)
+      }
       return chunk
     } catch {
       throw fail(error)
@@ -266,7 +276,12 @@ public actor BackupSession {
   }
 
   /// The SHA-256 of all that `next` has returned, once it has returned nil; nil if nobody has asked for it.
-  public var digest: [UInt8]? { archiveHash.map { Array($0.finalize()) } }
+  public var digest: [UInt8]? {
+    get async {
+      guard let hash = await archiveHash?.value else { return nil }
+      return Array(hash.finalize())
+    }
+  }
 
   private func produce() async throws(BackupError) -> [[UInt8]]? {
     guard writer != nil else { return nil }
@@ -288,12 +303,13 @@ public actor BackupSession {
       let block = window.removeFirst()
       if block.isFirst, writtenItem > 0 { chunk.append(try begin(items[writtenItem])) }
       let deflated = try await Self.value(of: block.deflated)
-      // While this waited for the compressor, a limit may have ended the session.
+      let hash = await block.hashed.value
+      // While this waited for the compressors, a limit may have ended the session.
       if let failure { throw failure }
       try zip { (writer) throws(ZipError) in try writer?.add(deflated) }
       chunk.append(deflated.bytes)
       read += deflated.uncompressedCount
-      if block.isLast { chunk.append(try end()) }
+      if block.isLast { chunk.append(try end(sha256: hash.finalize())) }
     }
     return chunk.pieces
   }
@@ -304,11 +320,12 @@ public actor BackupSession {
     return records
   }
 
-  private func end() throws(BackupError) -> [UInt8] {
+  private func end(sha256: SHA256.Digest) throws(BackupError) -> [UInt8] {
     var records: [UInt8] = []
     let summary = try zip { (writer) throws(ZipError) in try writer?.end(into: &records) }
     if writtenItem < manifest.entries.count, let summary {
       manifest.entries[writtenItem].crc32 = Item.hexadecimal(summary.crc32)
+      manifest.entries[writtenItem].sha256 = Self.hexadecimal(sha256)
     }
     writtenItem += 1
     return records
@@ -332,13 +349,14 @@ public actor BackupSession {
       let item = items[readingItem]
       let count = Int(min(UInt64(DeflateEngine.blockSize), item.entry.size - readingOffset))
       let bytes = try item.read(count, at: readingOffset)
-      hash.update(data: bytes)
+      let hashed = hashing([bytes], after: hash)
+      hash = hashed
       let isFirst = readingOffset == 0
       readingOffset += UInt64(count)
       bytesRead += UInt64(count)
       let isLast = readingOffset == item.entry.size
       window.append(
-        Block(isFirst: isFirst, isLast: isLast, deflated: deflate(bytes, isLast: isLast)))
+        Block(isFirst: isFirst, isLast: isLast, deflated: deflate(bytes, isLast: isLast), hashed: hashed))
       if isLast { finishReading() }
     }
   }
@@ -349,14 +367,22 @@ public actor BackupSession {
     }
   }
 
+  private func hashing(_ pieces: [[UInt8]], after hash: Task<SHA256, Never>?) -> Task<SHA256, Never> {
+    Task(executorPreference: options.compressors) { @concurrent in
+      var hash = await hash?.value ?? SHA256()
+      for piece in pieces { hash.update(data: piece) }
+      return hash
+    }
+  }
+
   /// Lets go of what has been read: a pin is held no longer than it must be.
   private func finishReading() {
     if !holdsManifest {
-      manifest.entries.append(
-        items[readingItem].manifestEntry(sha256: Self.hexadecimal(hash.finalize()), crc32: 0))
+      // Its checksums are known when it has been written.
+      manifest.entries.append(items[readingItem].manifestEntry(sha256: "", crc32: 0))
     }
     items[readingItem].release()
-    hash = SHA256()
+    hash = nil
     readingOffset = 0
     readingItem += 1
   }

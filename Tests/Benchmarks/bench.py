@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE.parent / "Integration"))
 import contestants  # noqa: E402
 import data as make  # noqa: E402
 import dataset  # noqa: E402
+import hotspots  # noqa: E402
 import interference  # noqa: E402
 import promises  # noqa: E402
 import report  # noqa: E402
@@ -97,7 +98,7 @@ def main():
         f"Medians of {options.rounds} rounds that take turns, with the least and the greatest.",
         "What the words mean: [README.md](README.md).", "",
     ]  # fmt: skip
-    writers = []
+    writers, profiles = [], {}
     for mebibytes in options.mebibytes:
         with tempfile.TemporaryDirectory(**work_directory) as work:
             work = Path(work)
@@ -109,6 +110,8 @@ def main():
             rounds = race(field, work, options.rounds)
             lines += report.sizes(options.output, mebibytes, size, rounds)
             slower |= report.slower(rounds)
+            for level in ("default", "store"):
+                profiles[f"{level}, {mebibytes} MiB"] = hotspots.measured(data, level, work)
             if not writers:
                 noticed = disturb(field, data, min(options.rounds, 3), options.seconds)
                 writers = report.writers(options.output, noticed, PATIENCE)
@@ -116,7 +119,10 @@ def main():
             work = Path(work)
             data = dataset.build(work / "data", mebibytes, make.WAL)
             rounds = race(list(contestants.duel(data, work)), work, options.rounds)
+            for level in ("default", "store"):
+                profiles[f"{level}, {mebibytes} MiB in WAL mode"] = hotspots.measured(data, level, work)
             lines += report.all_wal(sum(path.stat().st_size for path in data.glob("*.db")), rounds)
+    lines += report.hotspots(profiles)
     lines += writers
     if not options.no_promises:
         with tempfile.TemporaryDirectory(**work_directory) as work:

@@ -4,6 +4,7 @@ import math
 from statistics import median
 
 from chart import Panel, draw
+from hotspots import KINDS
 
 # Title, unit, how it follows from a round and the size of the databases, its form, whether its scale is logarithmic.
 COLUMNS = (
@@ -13,6 +14,17 @@ COLUMNS = (
     ("processor", "s", lambda round, size: round.cpu, "{:.2f}", False),
     ("peak memory", "MiB", lambda round, size: round.peak / 2**20, "{:.1f}", True),
 )
+
+EXPLAINED = (
+    "Where nothing is idle, *deflate efficiency* (below) is what deflate's share leaves it to be. The rest cannot be left out:"
+    " the zip has a CRC-32 of every entry and the manifest a SHA-256, the kernel copies from the page cache and to the socket,"
+    " and the client of a measurement shares the cores. Beside zlib's slower levels the same rest is a small part.",
+    "",
+    "`store` beside nginx: `sendfile` hands the pages of the cache on, computes nothing and reads no log. Databases with a"
+    " rollback journal are copied before the first byte, by one thread, while the client and the other cores have nothing"
+    " to do: the idle share of the first columns.",
+    "",
+)  # fmt: skip
 
 
 def spread(values):
@@ -104,6 +116,15 @@ def writers(folder, noticed, patience):
         "The replaced method turns every database that it reads into WAL: both its writers write to such.", "",
         *table([*head, f"backups done, {patience} s for each"], rows),
     ]  # fmt: skip
+
+
+def hotspots(profiles):
+    """Where the time goes: a column for each profile, of which those that could not be made are empty."""
+    head = ["share of all cores", *profiles]
+    rows = [[kind, *(f"{shares.get(kind, 0):.1f} %" for shares in profiles.values())] for kind, _ in KINDS]
+    if not any(profiles.values()):
+        rows = [["perf was not to be had", *("" for _ in profiles)]]
+    return ["## Where the time goes", "", *table(head, rows), *EXPLAINED]
 
 
 def promises(rows):
