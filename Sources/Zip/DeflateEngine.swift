@@ -37,9 +37,16 @@ public struct DeflateEngine: Sendable {
   /// RFC 1951.
   public func deflate(_ input: [UInt8], isLast: Bool) throws(ZipError) -> DeflatedBlock {
     guard input.count <= Self.blockSize else { throw .blockTooLarge(byteCount: input.count) }
+    var bytes = try compress(input, isLast: isLast) ?? StoredBlocks.encode(input, isLast: isLast)
+    // Made with room for the worst. Who holds blocks counts what is in them, not the room.
+    if bytes.count < bytes.capacity / 2 {
+      var copy: [UInt8] = []
+      copy.reserveCapacity(bytes.count)
+      copy += bytes
+      bytes = copy
+    }
     return DeflatedBlock(
-      bytes: try compress(input, isLast: isLast) ?? StoredBlocks.encode(input, isLast: isLast),
-      crc32: Self.crc32(input), uncompressedCount: input.count, isLast: isLast)
+      bytes: bytes, crc32: Self.crc32(input), uncompressedCount: input.count, isLast: isLast)
   }
 
   /// The data compressed, or `nil` if that would not make it shorter than storing it.

@@ -51,6 +51,13 @@ import Testing
     #expect(Set(counts).count == counts.count)
   }
 
+  @Test(arguments: methods)
+  func `a block that became small takes little memory`(method: DeflateMethod) throws {
+    let zeros = [UInt8](repeating: 0, count: DeflateEngine.blockSize)
+    let bytes = try DeflateEngine(method).deflate(zeros, isLast: false).bytes
+    #expect(bytes.capacity <= 2 * bytes.count + 64)
+  }
+
   @Test func `stored blocks are as RFC 1951 draws them`() {
     #expect(StoredBlocks.encode([], isLast: false) == [])
     #expect(StoredBlocks.encode([], isLast: true) == [1, 0, 0, 0xff, 0xff])
