@@ -60,14 +60,19 @@ let package = Package(
       ],
       swiftSettings: settings),
 
-    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: testSettings),
+    .target(
+      name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport", swiftSettings: testSettings
+    ),
+    .testTarget(
+      name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: testSettings),
     .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: testSettings),
     .testTarget(name: "ZipTests", dependencies: ["Zip"], swiftSettings: testSettings),
     .testTarget(
       name: "SQLiteSnapshotTests", dependencies: ["CSQLite", "SQLiteSnapshot"],
       swiftSettings: testSettings),
     .testTarget(
-      name: "BackupTests", dependencies: ["Backup", "CSQLite", "EventLoop", "SQLiteSnapshot", "Zip"],
+      name: "BackupTests",
+      dependencies: ["Backup", "CSQLite", "EventLoop", "SQLiteSnapshot", "TestSupport", "Zip"],
       swiftSettings: testSettings),
   ]
 )

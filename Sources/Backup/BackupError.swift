@@ -15,6 +15,8 @@ public enum BackupError: Error, Sendable {
   case incomplete([Skipped])
   /// A file could not be read any more, or is not what it was when the backup began.
   case reading(path: String, SQLiteError)
+  /// A plain file was written to, and what had been made of it cannot be made again.
+  case changed(path: String)
   /// The snapshots were held for longer than allowed.
   case snapshotTooOld(limit: Duration)
   /// A database's log grew further than allowed while it was pinned.
@@ -37,6 +39,7 @@ extension BackupError {
     case .tooManyFiles: "too-many-files"
     case .incomplete: "strict"
     case .reading: "read-error"
+    case .changed: "changed"
     case .snapshotTooOld: "snapshot-age"
     case .logGrewTooMuch: "wal-growth"
     case .zip: "zip"
@@ -63,6 +66,8 @@ extension BackupError: CustomStringConvertible {
         + skipped.map { "\(printable($0.path)) (\($0.reason))" }.joined(separator: ", ")
     case .reading(let path, let error):
       "\(printable(path)) could not be read to its end: \(error)"
+    case .changed(let path):
+      "\(printable(path)) was written to since the first part of this archive was made"
     case .snapshotTooOld(let limit):
       "the backup took longer than a snapshot may be held (\(limit)); see --max-snapshot-age"
     case .logGrewTooMuch(let path, let limit):

@@ -1,16 +1,20 @@
-/// The rest of a representation, from a byte on: the one form of `Range` that is served.
+/// One range of a representation's bytes, as a client asks for it.
 ///
 /// RFC 9110 §14.1.2 and §14.2.
-public struct ByteRange: Sendable, Hashable {
-  /// The number of bytes before it.
-  public let first: UInt64
+public enum ByteRange: Sendable, Hashable {
+  /// Everything from a byte on: `bytes=500-`.
+  case from(UInt64)
+  /// From a byte to another, that one included: `bytes=500-999`.
+  case closed(ClosedRange<UInt64>)
+  /// So many bytes at the end: `bytes=-500`.
+  case suffix(UInt64)
 
   /// For content whose length nobody knows yet, since a `Content-Range` must name its last byte: RFC 8673 §2.1, "a
   /// very large value", and the one that it gives.
   private static let veryLarge: UInt64 = 1 << 53 - 1
 
   /// What a request asks for; nil if it asks for everything, or in a form that is ignored, as RFC 9110 §14.2 allows:
-  /// several ranges, a suffix, an end that is told, another unit, another method than GET.
+  /// several ranges, another unit, another method than GET.
   public init?(of request: RequestHead) {
     let values = request.values("Range")
     guard request.method == .get, values.count == 1, let value = values.first else { return nil }
@@ -18,10 +22,18 @@ public struct ByteRange: Sendable, Hashable {
     let parts = value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0].lowercased() == "bytes" else { return nil }
     let positions = parts[1].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-    guard positions.count == 2, let first = Self.number(positions[0]) else { return nil }
-    let hasNoEnd = positions[1].isEmpty || (Self.number(positions[1]) ?? 0) >= Self.veryLarge
-    guard hasNoEnd else { return nil }
-    self.first = first
+    guard positions.count == 2 else { return nil }
+    let last = Self.number(positions[1])
+    guard last != nil || positions[1].isEmpty else { return nil }
+    if let first = Self.number(positions[0]) {
+      // "An int-range is invalid if the last-pos value is present and less than first-pos."
+      guard last ?? first >= first else { return nil }
+      self = last.flatMap { $0 < Self.veryLarge ? .closed(first...$0) : nil } ?? .from(first)
+    } else if positions[0].isEmpty, let last {
+      self = .suffix(last)
+    } else {
+      return nil
+    }
   }
 
   private static func number(_ digits: Substring) -> UInt64? {
@@ -31,13 +43,31 @@ public struct ByteRange: Sendable, Hashable {
     return Int64(digits).map { UInt64($0) }
   }
 
+  /// The positions that are asked for.
+  ///
+  /// - Parameter length: of the whole, in bytes; nil if it is not known, and an open range then ends at a very large one.
+  /// - Returns: an empty range if there are none; nil if only the length would tell.
+  public func positions(in length: UInt64?) -> Range<UInt64>? {
+    guard let length else {
+      if case .from(let first) = self { return first..<max(first, Self.veryLarge + 1) }
+      return nil
+    }
+    return switch self {
+    case .from(let first): min(first, length)..<length
+    case .closed(let range): min(range.lowerBound, length)..<min(range.upperBound + 1, length)
+    case .suffix(let count): length - min(count, length)..<length
+    }
+  }
+
   /// The `Content-Range` of a 206 (Partial Content): RFC 9110 §14.4.
   ///
-  /// - Parameter length: of the whole, in bytes, and more than `first`; nil if it is not known.
-  public func contentRange(of length: UInt64?) -> FieldLine {
-    let last = length.map { $0 - 1 } ?? Self.veryLarge
-    return FieldLine(
-      name: "Content-Range", value: "bytes \(first)-\(last)/\(length.map { "\($0)" } ?? "*")")
+  /// - Parameters:
+  ///   - positions: not empty.
+  ///   - length: of the whole, in bytes; nil if it is not known.
+  public static func content(_ positions: Range<UInt64>, of length: UInt64?) -> FieldLine {
+    FieldLine(
+      name: "Content-Range",
+      value: "bytes \(positions.lowerBound)-\(positions.upperBound - 1)/\(length.map { "\($0)" } ?? "*")")
   }
 
   /// The `Content-Range` of a 416 (Range Not Satisfiable): RFC 9110 §14.4.

@@ -1,4 +1,4 @@
-/// What has become of a member, once all its data was added.
+/// What has become of a member's data as far as it was added.
 public struct MemberSummary: Equatable, Sendable {
   /// Its name in the archive.
   public let name: String

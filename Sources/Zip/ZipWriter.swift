@@ -28,6 +28,10 @@ public struct ZipWriter: ~Copyable {
     var compressedSize: UInt64 = 0
     var uncompressedSize: UInt64 = 0
     var hasLastBlock = false
+
+    var summary: MemberSummary {
+      MemberSummary(name: entry.name, crc32: crc32, compressedSize: compressedSize, size: uncompressedSize)
+    }
   }
 
   /// Begins an empty archive.
@@ -89,6 +93,9 @@ public struct ZipWriter: ~Copyable {
     self.member = member
   }
 
+  /// What has been written of the member; nil between two.
+  public var memberSoFar: MemberSummary? { member?.summary }
+
   /// Ends the member: appends its data descriptor.
   ///
   /// - Throws: ``ZipError/noMember``; ``ZipError/wrongSize(_:expected:given:)`` when there was less than the entry's
@@ -111,9 +118,7 @@ public struct ZipWriter: ~Copyable {
       CentralDirectoryHeader(
         localFileHeader: member.header, permissions: member.entry.permissions, descriptor: descriptor,
         localHeaderOffset: member.offset))
-    return MemberSummary(
-      name: member.entry.name, crc32: member.crc32, compressedSize: member.compressedSize,
-      size: member.uncompressedSize)
+    return member.summary
   }
 
   /// Finishes the archive: appends the central directory and its end, with the zip64 records if they are needed.

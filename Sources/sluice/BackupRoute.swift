@@ -15,9 +15,11 @@ extension BackupService {
       metrics.rejected["bad-request", default: 0] += 1
       throw error
     }
-    // What is stored has a length instead, and no place for a trailer.
-    wanted.digest = request.takesTrailers && (wanted.compression ?? options.compression) != .store
-    if let (transfer, range) = try resumption(request) {
+    // What is stored has a length instead, and no place for a trailer; and any range of it can be told.
+    let isStored = (wanted.compression ?? options.compression) == .store
+    wanted.digest = request.takesTrailers && !isStored
+    wanted.mayBeginAnew = resumeGrace > .zero && isStored
+    if let (transfer, range) = try await resumption(request) {
       return try await resume(transfer, range, request, response)
     }
     let backup = try begin(request, response)
@@ -148,7 +150,7 @@ extension BackupError {
     case .incomplete(let skipped):
       HTTPError(.serviceUnavailable, description, fields: [FieldLine(skipped: skipped)])
     case .dataDirectory, .tooManyFiles, .system: HTTPError(.serviceUnavailable, description)
-    case .reading, .snapshotTooOld, .logGrewTooMuch, .zip, .cancelled:
+    case .reading, .changed, .snapshotTooOld, .logGrewTooMuch, .zip, .cancelled:
       HTTPError(.internalServerError, description)
     }
   }

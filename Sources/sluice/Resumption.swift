@@ -15,7 +15,7 @@ extension BackupService {
   ///
   /// - Returns: nil if it is to have an archive from its beginning.
   /// - Throws: 412 and 428 to whom an archive from its beginning must not be sent.
-  func resumption(_ request: RequestHead) throws(HTTPError) -> (Transfer, ByteRange)? {
+  func resumption(_ request: RequestHead) async throws(HTTPError) -> (Transfer, ByteRange)? {
     let range = ByteRange(of: request)
     let match = try EntityTags("If-Match", of: request)
     // A date instead of a tag is none of ours, and there is no "*": RFC 9110 §13.1.5.
@@ -27,13 +27,15 @@ extension BackupService {
       if let tags = match ?? ifRange { return tags.names(transfer.preamble.tag) }
       return isNamed && request.values("If-Range").isEmpty
     }
-    if let range, let transfer, transfer.holds(range), match != .any { return (transfer, range) }
+    if let range, let transfer, match != .any, await transfer.holds(range) {
+      return (transfer, range)
+    }
     if case .list = match {
       throw HTTPError(
         .preconditionFailed, "The archive that If-Match names is not kept any more. Ask for a new one.")
     }
     // RFC 9110 §13.1.5: what If-Range does not hold for is sent whole.
-    guard let range, range.first > 0, request.values("If-Range").isEmpty else { return nil }
+    guard case .from(1...) = range, request.values("If-Range").isEmpty else { return nil }
     if isNamed {
       throw HTTPError(
         .preconditionFailed,
@@ -58,28 +60,32 @@ extension BackupService {
     while transfer.keptUntil == nil, transfers.contains(where: { $0 === transfer }),
       await transfer.changed.wait(until: deadline)
     {}
-    guard transfer.keptUntil != nil, transfer.holds(range) else {
-      throw HTTPError(.preconditionFailed, "The archive is not kept any more. Ask for a new one.")
-    }
-    if let length = transfer.end(at: range) {
+    let isGone = HTTPError(.preconditionFailed, "The archive is not kept any more. Ask for a new one.")
+    guard transfer.keptUntil != nil else { throw isGone }
+    if let length = transfer.length, range.positions(in: length)?.isEmpty ?? false {
       throw HTTPError(
-        .rangeNotSatisfiable, "There is no more of it.", fields: [ByteRange.unsatisfied(length: length)])
+        .rangeNotSatisfiable, "It has no such bytes.", fields: [ByteRange.unsatisfied(length: length)])
     }
     transfer.keptUntil = nil
     transfer.changed.notify()
-    transfer.backup.logResumed(request, from: response.peer, at: range.first)
+    guard let positions = await transfer.prepare(range) else {
+      keep(transfer)
+      throw isGone
+    }
+    transfer.backup.logResumed(request, from: response.peer, at: positions.lowerBound)
     metrics.resumed += 1
     if !transfer.isCountedOut { take(transfer.backup) }
-    try await run(transfer, range, request, response)
+    try await run(transfer, positions, request, response)
   }
 
   /// Sends an archive and decides, when the client is lost, whether it may come back.
   func run(
-    _ transfer: Transfer, _ range: ByteRange?, _ request: RequestHead, _ response: Response
+    _ transfer: Transfer, _ part: Range<UInt64>?, _ request: RequestHead, _ response: Response
   ) async throws {
     do {
-      try await transfer.send(range, for: request, to: response)
-      countOut(transfer, transfer.preamble.skipped.isEmpty ? .complete : .incomplete)
+      try await transfer.send(part, for: request, to: response)
+      // Who has asked for some positions alone may ask for others yet.
+      if transfer.isWhole { countOut(transfer, transfer.preamble.skipped.isEmpty ? .complete : .incomplete) }
       keep(transfer)
     } catch let error as SystemError where transfer.canGoOn && resumeGrace > .zero && !isStopping {
       transfer.loss = error
@@ -105,10 +111,7 @@ extension BackupService {
 
   private func keep(_ transfer: Transfer) {
     leave(transfer.backup)
-    guard transfer.canGoOn, resumeGrace > .zero, !isStopping else {
-      transfers.removeAll { $0 === transfer }
-      return
-    }
+    guard transfer.canGoOn, resumeGrace > .zero, !isStopping else { return letGo(transfer) }
     // Of those that were sent to their end, of which only a client that lost the last bytes has any use, one is kept.
     if transfer.isWhole {
       for other in transfers where other.isWhole && other.keptUntil != nil { forget(other) }
@@ -134,6 +137,10 @@ extension BackupService {
   func forget(_ transfer: Transfer) {
     guard transfer.keptUntil != nil else { return }
     transfer.keptUntil = nil
+    letGo(transfer)
+  }
+
+  private func letGo(_ transfer: Transfer) {
     transfers.removeAll { $0 === transfer }
     transfer.changed.notify()
     Loop.start { [self] in

@@ -24,14 +24,19 @@ struct RetainedOutput {
     pieces.removeFirst(dropped)
   }
 
-  /// Everything from `offset` on, which must be held.
-  func pieces(from offset: UInt64) -> [[UInt8]] {
+  /// What is held of some positions.
+  func pieces(_ wanted: Range<UInt64>) -> [[UInt8]] {
     var position = start
     var found: [[UInt8]] = []
     for piece in pieces {
-      let next = position + UInt64(piece.count)
-      if next > offset { found.append(position >= offset ? piece : Array(piece[Int(offset - position)...])) }
-      position = next
+      let range = position..<position + UInt64(piece.count)
+      let part = range.clamped(to: wanted)
+      if part == range {
+        found.append(piece)
+      } else if !part.isEmpty {
+        found.append(Array(piece[Int(part.lowerBound - position)..<Int(part.upperBound - position)]))
+      }
+      position = range.upperBound
     }
     return found
   }

@@ -15,7 +15,7 @@ import Systemd
   private(set) var isAskedSince: ContinuousClock.Instant?
   /// Uncompressed, once it has ended.
   var bytesRead: UInt64 = 0
-  /// Sent so far.
+  /// Of the archive, as far as it was sent.
   private(set) var byteCount: UInt64 = 0
   /// Whether it is among those that were started.
   var isCounted = false
@@ -39,7 +39,7 @@ import Systemd
   }
 
   /// Notes what the client took.
-  func sent(_ count: Int) { byteCount += UInt64(count) }
+  func sent(upTo end: UInt64) { byteCount = max(byteCount, end) }
 
   /// Logs what could not be taken.
   func logSkipped(_ skipped: [Skipped]) {

@@ -64,54 +64,75 @@ import HTTP1
   }
 
   /// In bytes; nil while nobody knows it.
-  private var length: UInt64? { isWhole ? output.end : preamble.archiveSize }
+  var length: UInt64? { isWhole ? output.end : preamble.archiveSize }
 
   /// Whether a client that has lost its connection may go on with another.
   var canGoOn: Bool { hasBegun && !hasFailed && !backup.isForHead }
 
-  /// Whether it can be sent from there on.
-  func holds(_ range: ByteRange) -> Bool { output.holds(range.first) }
+  /// Whether a range can be served, or is known to be behind the end.
+  func holds(_ range: ByteRange) async -> Bool {
+    guard let positions = range.positions(in: length) else { return false }
+    if positions.isEmpty { return length != nil }
+    // Of what is stored, all that comes later is known to come, and all that came before can be made again.
+    let isAhead = positions.lowerBound > output.end && length != nil
+    if isAhead || output.holds(positions.lowerBound) { return true }
+    return await session.canBeginAnew
+  }
 
-  /// Its length, if that is all that a client has asked to go on from.
-  func end(at range: ByteRange) -> UInt64? { isWhole && range.first == output.end ? output.end : nil }
+  /// Gets ready to send a range that is held, and not empty.
+  ///
+  /// - Returns: its positions; nil if it is not held any more.
+  func prepare(_ range: ByteRange) async -> Range<UInt64>? {
+    guard await holds(range), let positions = range.positions(in: length) else { return nil }
+    if positions.lowerBound < output.start {
+      guard await session.beginAnew() else { return nil }
+      output = RetainedOutput()
+    }
+    return positions
+  }
 
   /// Ends the connection that it is being sent over.
   func breakOff() { client?.breakOff() }
 
-  /// Sends the archive, or the rest of it, as fast as the client reads it.
+  /// Sends the archive, or some positions of it, as fast as the client reads it.
   ///
+  /// - Parameter part: what `prepare` has returned; nil for the whole.
   /// - Throws: a `BackupError` when there is no more of it; `SystemError` when the client takes it no further.
-  func send(_ range: ByteRange?, for request: RequestHead, to response: Response) async throws {
+  func send(_ part: Range<UInt64>?, for request: RequestHead, to response: Response) async throws {
     client = response
     defer { client = nil }
     let hasTrailer = hashesArchive && request.takesTrailers && length == nil
     var head = preamble.head
-    if let range {
+    if let part {
       head.status = .partialContent
-      head.fields.append(range.contentRange(of: length))
+      head.fields.append(ByteRange.content(part, of: length))
     }
     if hasTrailer { head.add("Trailer", ReprDigest.name) }
-    let start = range?.first ?? 0
-    guard var body = try await response.begin(head, contentLength: length.map { $0 - start }) else {
+    let wanted = part ?? 0..<(length ?? .max)
+    guard var body = try await response.begin(head, contentLength: length.map { _ in UInt64(wanted.count) })
+    else {
       // Only the head was asked for.
       await finish()
       return
     }
     hasBegun = true
     let margin = request.values("X-Forwarded-For").isEmpty ? Self.margin : Self.proxyMargin
-    let retained = output.pieces(from: start)
-    for index in stride(from: 0, to: retained.count, by: Self.piecesPerWrite) {
-      try await body.write(Array(retained[index..<min(index + Self.piecesPerWrite, retained.count)]))
-    }
-    while !isWhole {
+    var position = wanted.lowerBound
+    while true {
+      let pieces = output.pieces(position..<max(position, wanted.upperBound))
+      for index in stride(from: 0, to: pieces.count, by: Self.piecesPerWrite) {
+        try await body.write(Array(pieces[index..<min(index + Self.piecesPerWrite, pieces.count)]))
+      }
+      position = max(position, min(output.end, wanted.upperBound))
+      backup.sent(upTo: position)
+      output.trim(to: min(response.unacknowledged + margin, Self.maximumRetained))
+      // Who has the last byte is sent no more, but the snapshots are released.
+      guard !isWhole, position < wanted.upperBound || position == length else { break }
       guard let chunk = try await backup.asking({ try await session.next() }) else {
         await finish()
         break
       }
       output.append(chunk)
-      try await body.write(chunk)
-      backup.sent(chunk.reduce(0) { $0 + $1.count })
-      output.trim(to: min(response.unacknowledged + margin, Self.maximumRetained))
     }
     try await body.finish(trailers: hasTrailer ? digest.map { [ReprDigest.field(sha256: $0)] } ?? [] : [])
   }

@@ -1,5 +1,6 @@
 import EventLoop
 import Foundation
+import TestSupport
 import Testing
 import Zip
 
@@ -8,11 +9,16 @@ import Zip
 struct BackupSessionTests {
   private let folder: Folder
 
-  init() throws { folder = try Folder() }
+  init() throws {
+    folder = try Folder()
+    RunningLoop.start()
+  }
 
   private func archive(_ session: BackupSession) async throws -> [UInt8] {
     var bytes: [UInt8] = []
-    while let chunk = try await session.next() { bytes += chunk.joined() }
+    while let chunk = try await session.next() {
+      for piece in chunk { bytes += piece }
+    }
     return bytes
   }
 
@@ -109,6 +115,80 @@ struct BackupSessionTests {
     }
     await #expect { try await session.watchLimits(until: Condition()) } throws: { isTooOld($0) }
     await #expect { try await session.next() } throws: { isTooOld($0) }
+  }
+
+  private func open(mayBeginAnew: Bool = true) async throws -> BackupSession {
+    var request = BackupSession.Request(compression: .store)
+    request.mayBeginAnew = mayBeginAnew
+    return try await BackupSession.open(folder.options(), request).session
+  }
+
+  @Test(arguments: [0, 1, 2, 7]) func `makes the same bytes when it begins anew`(_ chunks: Int) async throws {
+    try folder.database("a.db", journalMode: "wal", rows: 2500)
+    try folder.database("b.db", journalMode: "delete", rows: 2500)
+    try folder.write("empty.db", [])
+    let session = try await open()
+    var begun: [UInt8] = []
+    for _ in 0..<chunks { begun += (try await session.next() ?? []).joined() }
+    for _ in 0..<2 {
+      #expect(await session.beginAnew())
+      // And again, before it has come as far.
+      #expect(try await session.next() != nil)
+      #expect(await session.beginAnew())
+      try folder.execute("INSERT INTO t VALUES ('new')", in: "a.db")
+    }
+    let whole = try await archive(session)
+    #expect(whole.starts(with: begun))
+    #expect(begun.count >= max(0, chunks - 1) << 19 && whole.count > 8 << 19)
+  }
+
+  @Test func `does not begin anew what it does not hold`() async throws {
+    try folder.database("a.db", rows: 5000)
+    let session = try await open(mayBeginAnew: false)
+    let first = try await session.next()
+    #expect(await !session.beginAnew())
+    #expect(try await session.next() != first)
+  }
+
+  @Test(arguments: [1, 4]) func `tells a file that was written to since it was first read`(_ chunks: Int)
+    async throws
+  {
+    try folder.write("extra/a", Array(repeating: 1, count: 1 << 20))
+    try folder.write("extra/b", Array(repeating: 2, count: 2 << 20))
+    let session = try await open()
+    for _ in 0..<chunks { _ = try await session.next() }
+    // Of the first nothing had been made after the first chunk, and everything after the fourth; then of the second half.
+    let file = try FileHandle(
+      forUpdating: URL(fileURLWithPath: folder.path + "/extra/\(chunks == 1 ? "a" : "b")"))
+    try file.seekToEnd()
+    try file.write(contentsOf: [1])
+    #expect(await session.beginAnew())
+    for _ in 0..<chunks { _ = try await session.next() }
+    try file.seek(toOffset: 0)
+    try file.write(contentsOf: [9])
+    #expect(await session.beginAnew())
+    if chunks == 1 {
+      #expect(try await archive(session).count > 3 << 20)
+    } else {
+      await #expect { try await archive(session) } throws: {
+        if case BackupError.changed("extra/b") = $0 { true } else { false }
+      }
+    }
+  }
+
+  @Test func `lets go of what was read before it gives up`() async throws {
+    try folder.database("a.db", rows: 20_000)
+    try folder.write("extra/b", Array(repeating: 2, count: 8 << 20))
+    var options = folder.options()
+    options.maximumSnapshotAge = .zero
+    var request = BackupSession.Request(compression: .store)
+    request.mayBeginAnew = true
+    let (session, preamble) = try await BackupSession.open(options, request)
+    while await session.bytesRead < preamble.contentSize - 8 << 20 { _ = try await session.next() }
+    #expect(await session.canBeginAnew)
+    try await session.watchLimits(until: Condition())
+    #expect(await !session.beginAnew())
+    #expect(try await archive(session).count > 6 << 20)
   }
 
   /// Runs a Python program with one argument and answers what it prints.

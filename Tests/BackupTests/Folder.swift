@@ -34,16 +34,21 @@ final class Folder {
   /// Makes a database with a table of so many rows of 1000 random bytes.
   func database(_ name: String, journalMode: String = "wal", rows: Int = 10) throws {
     try write(name, [])
+    try execute(
+      """
+      PRAGMA journal_mode=\(journalMode); PRAGMA synchronous=OFF; CREATE TABLE t (b);
+      WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < \(rows))
+      INSERT INTO t SELECT randomblob(1000) FROM n;
+      """, in: name)
+  }
+
+  /// Runs statements in a database.
+  func execute(_ sql: String, in name: String) throws {
     var handle: OpaquePointer?
     guard sqlite3_open(url.appending(path: name).path, &handle) == SQLITE_OK else {
       throw CocoaError(.fileWriteUnknown)
     }
     defer { sqlite3_close(handle) }
-    let sql = """
-      PRAGMA journal_mode=\(journalMode); PRAGMA synchronous=OFF; CREATE TABLE t (b);
-      WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < \(rows))
-      INSERT INTO t SELECT randomblob(1000) FROM n;
-      """
     guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw CocoaError(.fileWriteUnknown) }
   }
 

@@ -1,20 +1,10 @@
-import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import EventLoop
 
-/// The loop of the test process, started once on a thread of its own and never ended.
-enum RunningLoop {
-  private static let isStarted: Bool = {
-    Thread.detachNewThread {
-      _ = try? Loop.run { while true { await Loop.sleep(for: .seconds(3600)) } }
-    }
-    return true
-  }()
-
-  static func start() { precondition(isStarted) }
-
+extension RunningLoop {
   /// The deadlines of the waits that end within so many days, and not a day sooner.
   ///
   /// A test knows its own waits, among those of the tests that run beside it, by a number of days no other has.

@@ -211,7 +211,7 @@ def test_what_is_not_kept(reservoir):
         assert server.get("/api/backup?resume=x", Range="bytes=1000-").problem()["status"] == 412
         assert server.get("/api/backup", Range="bytes=1000-").problem()["status"] == 428
         assert server.get("/api/backup", If_Range="x", If_Match="*").status == 200
-        for ignored in ("bytes=0-", "bytes=-5", "bytes=1-2", "bytes=1-,2-", "lines=1-", "bytes=x-", "bytes", "bytes=1-2-", "bytes=+1-"):
+        for ignored in ("bytes=0-", "bytes=-5", "bytes=1-2", "bytes=-0", "bytes=1-,2-", "lines=1-", "bytes=x-", "bytes", "bytes=1-2-", "bytes=+1-"):
             assert server.get("/api/backup", Range=ignored).status == 200, ignored
         assert server.get("/api/backup?resume=").problem()["status"] == 400
         # And it is still there.
@@ -235,6 +235,77 @@ def test_what_is_stored_has_a_length(reservoir):
         assert answer.headers["Content-Range"] == f"bytes 1000-{size - 1}/{size}"
         assert answer.headers["Content-Length"] == str(size - 1000)
         assert Archive(content + answer.body)
+
+
+def test_any_range_of_what_is_stored(reservoir):
+    """In whatever order: far before what is retained, far behind what was made."""
+    target = "/api/backup?compression=store"
+    chance = random.Random(9)
+    with serve(reservoir) as server:
+        head, content = part(server, 1000, target)
+        tag, size = head.headers["ETag"], int(head.headers["Content-Length"])
+        found = {}
+        for wanted in ("0-0", f"{size - 2}-", "1000-70000", f"-{30 << 20}", f"{1 << 20}-{12 << 20}", f"{size // 2}-{size * 2}", "-1"):
+            change(reservoir)
+            answer = server.get(target, Range=f"bytes={wanted}", If_Range=tag)
+            first, last, of = map(int, re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers["Content-Range"]).groups())
+            assert (answer.status, answer.headers["ETag"], of) == (206, tag, size), wanted
+            assert len(answer.body) == int(answer.headers["Content-Length"]) == last + 1 - first
+            found[first] = answer.body
+            if last + 1 == size:
+                # Who has the end holds no snapshot any more, and gets what is retained.
+                wait_until(lambda: not is_pinned(reservoir), "the snapshot's end")
+                change(reservoir)
+                head, content = part(server, 1000, target)
+                tag, size = head.headers["ETag"], int(head.headers["Content-Length"])
+                found = {}
+        for _ in range(20):
+            first = chance.randrange(size - 1)
+            last = chance.randrange(first, min(size - 1, first + (4 << 20)))
+            answer = server.get(target, Range=f"bytes={first}-{last}", If_Range=tag)
+            assert answer.status == 206
+            found[first] = answer.body
+        for unsatisfied in (f"{size}-", f"{size}-{size + 9}", "-0"):
+            answer = server.get(target, Range=f"bytes={unsatisfied}", If_Range=tag)
+            assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{size}")
+        change(reservoir)
+        assert is_pinned(reservoir)
+        whole = rest(server, 0, tag, target).body
+        assert whole.startswith(content) and len(whole) == size and Archive(whole)
+        for first, body in found.items():
+            assert whole[first : first + len(body)] == body
+        wait_until(lambda: not is_pinned(reservoir), "the snapshot's end")
+        assert samples(server)["sluice_backups_kept"] == 0
+
+
+def test_a_part_is_no_whole(reservoir):
+    """What is sent of an archive does not count as a backup before its end was made."""
+    target = "/api/backup?compression=store"
+    with serve(reservoir, "--resume-grace", "1s") as server:
+        head, _ = part(server, 1000, target)
+        assert server.get(target, Range="bytes=0-9", If_Range=head.headers["ETag"]).status == 206
+        assert samples(server)["sluice_backups_kept"] == 1
+        server.wait_for_line("backup failed .*client-left")
+        assert not is_pinned(reservoir)
+        assert samples(server)["sluice_backups_completed_total"]["complete"] == 0
+
+
+def test_a_file_that_was_written_to_since(reservoir):
+    """Its first part is none of the archive that would be made now: the client must not call that whole."""
+    target = "/api/backup?compression=store"
+    (reservoir / "notes").mkdir()
+    (reservoir / "notes/a").write_bytes(bytes(60 << 20))
+    with serve(reservoir, "--include", "notes") as server:
+        head, content = part(server, 100 << 20, target)
+        with (reservoir / "notes/a").open("r+b") as file:
+            file.write(b"x")
+        with server.connect() as client:
+            response = client.begin(target, Range="bytes=1000-", If_Range=head.headers["ETag"])
+            assert response.status == 206
+            with pytest.raises(BROKEN_OFF):
+                response.read()
+        server.wait_for_line("backup failed .*reason=changed")
+        assert rest(server, 1000, head.headers["ETag"], target).status == 200
 
 
 def test_the_end_of_one_that_was_sent(house):

@@ -1,0 +1,40 @@
+public import Zip
+
+extension BackupSession {
+  /// What one caller asks for beyond the options of the service.
+  public struct Request: Sendable {
+    /// The databases to take, by name; nil for everything.
+    public var databases: [String]?
+    /// Overrides the option of the same name.
+    public var compression: Compression?
+    /// Overrides the option of the same name.
+    public var strict: Bool?
+    /// Whether the digest of the whole archive is wanted, which nobody else is to pay for.
+    public var digest = false
+    /// Whether what has been read is held until the end, so that `beginAnew` can be asked for.
+    public var mayBeginAnew = false
+
+    /// Makes a request for everything, with the service's own options.
+    public init(databases: [String]? = nil, compression: Compression? = nil, strict: Bool? = nil) {
+      self.databases = databases
+      self.compression = compression
+      self.strict = strict
+    }
+  }
+
+  /// What is known of an archive before its first byte.
+  public struct Preamble: Sendable {
+    /// `<name>-backup-<UTC date>.zip`.
+    public let fileName: String
+    /// In bytes; nil when only compressing will tell.
+    public let archiveSize: UInt64?
+    /// The bytes that go in, uncompressed, without the manifest.
+    public let contentSize: UInt64
+    /// What could not be taken.
+    public let skipped: [Skipped]
+    /// 128 bits in hexadecimal that tell the state of all that goes in from every other: see `StateTag`.
+    public let state: String
+    /// 128 bits in hexadecimal that no other archive has, nor can anyone guess them.
+    public let id: String
+  }
+}
