@@ -10,11 +10,11 @@
 
   /// Runs the loop on the calling thread until `body` has returned or thrown.
   ///
-  /// - Throws: what `body` throws.
+  /// - Throws: what `body` throws; `SystemError` if the kernel has no descriptor for the loop.
   public static func run<Success: Sendable>(
     _ body: @escaping @Loop @Sendable () async throws -> Success
   ) throws -> Success {
-    try LoopExecutor.shared.run(body)
+    try LoopExecutor.result.get().run(body)
   }
 
   /// Starts a task that the loop resumes without a detour through Swift's concurrent pool.

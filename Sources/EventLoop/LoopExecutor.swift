@@ -1,3 +1,4 @@
+import CLinux
 import Synchronization
 
 /// Runs the loop's jobs one at a time on one thread, and waits for the kernel when there are none.
@@ -6,7 +7,18 @@ import Synchronization
 /// preferred task executor, and without one on Swift's concurrent pool, which nothing else here has a use for.
 /// Each job is run as isolated to the loop *and* on its task executor, so no task has to be queued twice.
 final class LoopExecutor: SerialExecutor, TaskExecutor {
-  static let shared = LoopExecutor()
+  /// The one of this process, or why there is none.
+  static let result: Result<LoopExecutor, SystemError> = {
+    do throws(SystemError) { return .success(try LoopExecutor()) } catch { return .failure(error) }
+  }()
+
+  /// Traps if there is none: whoever runs the loop has heard of it before.
+  static var shared: LoopExecutor {
+    switch result {
+    case .success(let executor): return executor
+    case .failure(let error): fatalError("no event loop: \(error)")
+    }
+  }
 
   private struct Queue {
     var jobs: [UnownedJob] = []
@@ -18,13 +30,14 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
   private let thread = Atomic<UInt>(0)
   /// An eventfd whose edges end the loop's wait.
   let wakeup: Descriptor
+  /// What the loop waits with.
+  let epoll: Descriptor
 
-  private init() {
-    do {
-      wakeup = try SystemCalls.eventDescriptor(nonblocking: true)
-    } catch {
-      fatalError("no event loop: \(error)")
-    }
+  private init() throws(SystemError) {
+    wakeup = try SystemCalls.eventDescriptor(nonblocking: true)
+    epoll = try SystemCalls.epollCreate()
+    // Never read: each write is an edge of its own.
+    try SystemCalls.epollAdd(epoll, wakeup.rawValue, EPOLLIN.rawValue | EPOLLET.rawValue)
   }
 
   func enqueue(_ job: consuming ExecutorJob) {

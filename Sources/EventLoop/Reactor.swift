@@ -15,40 +15,29 @@ import CLinux
 
   static let shared = Reactor()
 
-  private let epoll: Descriptor
-  private let wakeup: CInt
+  private let executor = LoopExecutor.shared
   /// By descriptor number: the kernel hands out the lowest that is free.
   private var slots: [Slot] = []
   var deadlines = DeadlineHeap()
   /// One buffer for all sockets to receive into, so that an idle one holds none.
   var scratch = ReceiveScratch()
 
-  private init() {
-    wakeup = LoopExecutor.shared.wakeup.rawValue
-    do {
-      epoll = try SystemCalls.epollCreate()
-      // Never read: each write is an edge of its own.
-      try SystemCalls.epollAdd(epoll, wakeup, EPOLLIN.rawValue | EPOLLET.rawValue)
-    } catch {
-      fatalError("no event loop: \(error)")
-    }
-  }
-
   func add(_ registration: Registration) throws(SystemError) {
     let index = Int(registration.descriptor)
     while slots.count <= index { slots.append(Slot()) }
     slots[index].registration = registration
     let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
-    try SystemCalls.epollAdd(epoll, registration.descriptor, events)
+    try SystemCalls.epollAdd(executor.epoll, registration.descriptor, events)
   }
 
   /// Waits for the kernel, at most until the next deadline, and wakes who waited for what came.
   func turn(mayWait: Bool) {
     do {
       try SystemCalls.epollWait(
-        epoll, milliseconds: mayWait ? deadlines.millisecondsToFirst() : 0, atMost: Self.eventsPerTurn
+        executor.epoll, milliseconds: mayWait ? deadlines.millisecondsToFirst() : 0,
+        atMost: Self.eventsPerTurn
       ) { descriptor, events in
-        guard descriptor != wakeup else { return }
+        guard descriptor != executor.wakeup.rawValue else { return }
         slots[Int(descriptor)].registration?.signal(Readiness(events))
       }
     } catch {

@@ -1,34 +1,34 @@
 import Glibc
 
 /// Signals as events of the loop. The model is signalfd(2).
-public struct Signals: ~Copyable {
+@Loop public final class Signals {
   private let descriptor: Descriptor
   private let registration: Registration
 
   /// Keeps signals from their default action. To be called before the first thread starts, since each
   /// inherits its creator's mask.
-  public static func block(_ signals: [CInt]) {
+  public nonisolated static func block(_ signals: [CInt]) {
     SystemCalls.blockSignals(signals)
   }
 
   /// Those of `signals` that whoever started us did not tell us to ignore, as nohup(1) does; a signal that is
   /// blocked would be received all the same.
-  public static func notIgnored(_ signals: [CInt]) -> [CInt] {
+  public nonisolated static func notIgnored(_ signals: [CInt]) -> [CInt] {
     signals.filter { !SystemCalls.isIgnored($0) }
   }
 
   /// Whether one of them, blocked, has come.
-  public static func isPending(_ signals: [CInt]) -> Bool { SystemCalls.isPending(signals) }
+  public nonisolated static func isPending(_ signals: [CInt]) -> Bool { SystemCalls.isPending(signals) }
 
   /// Receives signals that `block` has blocked.
-  @Loop public init(_ signals: [CInt]) throws(SystemError) {
+  public init(_ signals: [CInt]) throws(SystemError) {
     let descriptor = try SystemCalls.signalDescriptor(signals)
     registration = try Registration(descriptor.rawValue)
     self.descriptor = descriptor
   }
 
   /// Waits for the next signal and answers its number.
-  @Loop public func next() async throws(SystemError) -> CInt {
+  public func next() async throws(SystemError) -> CInt {
     while true {
       if let signal = try SystemCalls.readSignal(descriptor.rawValue) { return signal }
       try await registration.wait(.read, for: "read", until: nil)

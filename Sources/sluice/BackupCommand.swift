@@ -41,9 +41,9 @@ struct BackupCommand: ParsableCommand {
     raiseDescriptorLimit()
     let options = try archive.options()
     let isComplete = try Loop.run {
+      let signals = try Signals(ends)
       let work = Loop.start { try await write(options) }
       Loop.start {
-        let signals = try Signals(ends)
         _ = try await signals.next()
         work.cancel()
         _ = try await signals.next()

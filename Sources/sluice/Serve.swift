@@ -111,6 +111,8 @@ struct Serve: ParsableCommand {
         connectionCount: min(ConnectionLimits().connectionCount, max(1, descriptorLimit / 2)),
         stallTimeout: stallTimeout.value)
       let server = Server(Routes(service: service), limits, service.metrics.connections)
+      // Before anyone is told that it runs: what cannot be ended in order must not begin.
+      let (ends, reloads) = (try Signals([SIGTERM, SIGINT]), try Signals([SIGHUP]))
       let listeners = try await sockets.listeners(isOpen: tokens == nil && !allowUnauthenticated)
       for listener in listeners { server.serve(listener) }
       let places = listeners.map { Self.url($0.address) }.joined(separator: ", ")
@@ -118,9 +120,9 @@ struct Serve: ParsableCommand {
       Notify.ready(status: "listening on \(places)")
       let supervision = Supervision(service)
       supervision.start()
-      supervision.reload(tokenSource, on: SIGHUP)
+      supervision.reload(tokenSource, on: reloads)
 
-      let reason = try await ending(server, service)
+      let reason = try await ending(server, service, ends)
       service.isStopping = true
       for transfer in service.transfers { service.forget(transfer) }
       logger.info(
@@ -136,11 +138,12 @@ struct Serve: ParsableCommand {
   private static let stopMargin = Duration.seconds(5)
 
   /// Waits until there is a reason to end, and answers it; the second signal ends the process there and then.
-  @Loop private func ending(_ server: Server<Routes>, _ service: BackupService) async throws -> String {
+  @Loop private func ending(
+    _ server: Server<Routes>, _ service: BackupService, _ signals: Signals
+  ) async throws -> String {
     let ended = Condition()
     var reason: String?
     Loop.start {
-      let signals = try Signals([SIGTERM, SIGINT])
       let signal = try await signals.next()
       reason = reason ?? "signal \(signal)"
       ended.notify()

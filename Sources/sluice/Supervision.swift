@@ -41,10 +41,9 @@ import Systemd
     }
   }
 
-  /// Reads the tokens again whenever `signal` comes; those that cannot be read change nothing.
-  func reload(_ tokens: TokenSource, on signal: CInt) {
+  /// Reads the tokens again whenever a signal comes; those that cannot be read change nothing.
+  func reload(_ tokens: TokenSource, on signals: Signals) {
     Loop.start {
-      let signals = try Signals([signal])
       while true {
         _ = try await signals.next()
         Notify.reloading()
