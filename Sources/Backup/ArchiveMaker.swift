@@ -170,7 +170,7 @@ final class ArchiveMaker {
     var records: [UInt8] = []
     let summary = try zip { (writer) throws(ZipError) in try writer?.end(into: &records) }
     if writtenItem < manifest.entries.count, let summary {
-      manifest.entries[writtenItem].crc32 = Item.hexadecimal(summary.crc32)
+      manifest.entries[writtenItem].crc32 = summary.crc32.hexadecimal
       manifest.entries[writtenItem].sha256 = sha256.hexadecimal
       if writtenItem < earlier.entries.count {
         try expectSame(manifest.entries[writtenItem].sha256, earlier.entries[writtenItem].sha256)

@@ -60,3 +60,16 @@ public struct ArchiveOptions: Sendable {
     self.compressors = compressors
   }
 }
+
+extension ArchiveOptions {
+  /// Looks whether the data directory can be read now; blocks for as long as its file system does.
+  ///
+  /// - Throws: `dataDirectory`.
+  public func checkDataDirectory() throws(BackupError) {
+    do {
+      _ = try FileSystem.names(in: dataDirectory, limit: 0)
+    } catch {
+      throw .dataDirectory(path: dataDirectory, detail: error.description)
+    }
+  }
+}

@@ -51,7 +51,3 @@ extension WorkerPool {
     }
   }
 }
-
-extension SHA256.Digest {
-  var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
-}

@@ -124,8 +124,8 @@ struct DataDirectory {
   private mutating func look(into file: Candidate) throws(BackupError) -> Bool? {
     do throws(SQLiteError) { return try PlainFile.isDatabase(file.path) } catch {
       if error.reason == .noMemory { throw .system(error.description) }
-      let isMissing = (try? FileSystem.status(file.path)) == nil
-      let reason = isMissing ? SkipReason.missing.rawValue : error.reason.rawValue
+      let reason =
+        FileSystem.isMissing(file.path) ? SkipReason.missing.rawValue : error.reason.rawValue
       skipped.append(Skipped(path: file.name, reason: reason, detail: error.description))
       return nil
     }
@@ -233,36 +233,5 @@ struct DataDirectory {
 
   private mutating func skip(_ name: String, _ reason: SkipReason, _ detail: String) {
     skipped.append(Skipped(path: name, reason: reason.rawValue, detail: detail))
-  }
-}
-
-/// The reasons for which something is skipped before SQLite was asked; `SQLiteError.Reason` has the others.
-enum SkipReason: String {
-  case missing
-  case permission
-  case unreadable
-  case symbolicLink = "symbolic-link"
-  case notARegularFile = "not-a-regular-file"
-  case nameNotUTF8 = "name-not-utf8"
-  case unsafeName = "unsafe-name"
-  case hardLink = "hard-link"
-  case companion
-  case tooDeep = "too-deep"
-
-  init(_ error: SystemError) {
-    self = error.isMissing ? .missing : error.isForbidden ? .permission : .unreadable
-  }
-}
-
-extension ArchiveOptions {
-  /// Looks whether the data directory can be read now; blocks for as long as its file system does.
-  ///
-  /// - Throws: `dataDirectory`.
-  public func checkDataDirectory() throws(BackupError) {
-    do {
-      _ = try FileSystem.names(in: dataDirectory, limit: 0)
-    } catch {
-      throw .dataDirectory(path: dataDirectory, detail: error.description)
-    }
   }
 }

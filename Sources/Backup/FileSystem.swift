@@ -77,6 +77,12 @@ enum FileSystem {
     return Status(status)
   }
 
+  /// Whether it can be told that there is nothing of this name.
+  static func isMissing(_ path: String) -> Bool {
+    do throws(SystemError) { _ = try status(path) } catch { return error.isMissing }
+    return false
+  }
+
   /// Which file a link leads to. The corresponding C function is `stat`.
   static func target(_ link: String) -> Identity? {
     var status = stat()

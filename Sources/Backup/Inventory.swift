@@ -140,7 +140,7 @@ struct Inventory {
     _ candidate: DataDirectory.Candidate, _ error: SQLiteError
   ) throws(BackupError) {
     var reason = error.reason
-    if reason == .cannotOpen, (try? FileSystem.status(candidate.path)) == nil { reason = .missing }
+    if reason == .cannotOpen, FileSystem.isMissing(candidate.path) { reason = .missing }
     var detail = error.description
     switch reason {
     case .noMemory: throw .system(detail)

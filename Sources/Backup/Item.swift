@@ -93,14 +93,8 @@ struct Item {
     }
     return Manifest.Entry(
       path: entry.name, kind: database == nil ? .file : .database, size: entry.size, sha256: sha256,
-      crc32: Self.hexadecimal(crc32),
+      crc32: crc32.hexadecimal,
       modified: Timestamp(seconds: entry.modified).seconds,
       database: database, note: note)
-  }
-
-  /// Eight digits.
-  static func hexadecimal(_ crc32: UInt32) -> String {
-    let digits = String(crc32, radix: 16)
-    return String(repeating: "0", count: 8 - digits.count) + digits
   }
 }

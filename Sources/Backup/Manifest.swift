@@ -75,6 +75,8 @@ struct Manifest: Codable {
 extension Manifest {
   /// The longest text that is read, in bytes: that of 10,000 entries has 4 MB.
   static let maximumSize = 8 << 20
+  /// The longest `VERSION` that is compared, in bytes.
+  static let maximumVersionSize = 1 << 16
   /// A decoder needs some 100 bytes for each value: `[0,0,0…` of the greatest size would take 200 MB. 10,000 entries
   /// that all are databases have 140,000.
   private static let maximumValues = 200_000

@@ -83,7 +83,8 @@ public struct Restore {
     var members: [String: ZipMember] = [:]
     for member in archive.members { members[member.name] = member }
     self.members = members
-    guard let manifest = try Self.manifest(archive, members["MANIFEST.json"]) else {
+    let text = try Self.content(members["MANIFEST.json"], upTo: Manifest.maximumSize, of: archive)
+    guard let manifest = text.flatMap(Manifest.init) else {
       throw .notAnArchive(
         "\(options.archive) has no MANIFEST.json of ours, without which nothing in it can be verified: unzip it into an "
           + "empty directory, and look at it there")
@@ -99,6 +100,8 @@ public struct Restore {
     guard archive.members.count == entries.count + 1, manifest.entries.count == entries.count else {
       throw .damaged("the manifest lists files that the archive does not have")
     }
+    let version = try Self.content(members["VERSION"], upTo: Manifest.maximumVersionSize, of: archive)
+    if let fault = manifest.faults(version: version).first { throw .damaged(fault) }
     let all = archive.members.map(\.name)
     let chosen = try RestorePlan.selection(of: all, only: options.only)
     let databases = Set(
@@ -124,13 +127,14 @@ public struct Restore {
       }
   }
 
-  private static func manifest(
-    _ archive: ZipArchive, _ member: ZipMember?
-  ) throws(RestoreError) -> Manifest? {
-    guard let member, member.size <= Manifest.maximumSize else { return nil }
-    var text: [UInt8] = []
-    do { try archive.read(member) { text += $0 } } catch { throw .damaged("\(error)") }
-    return Manifest(text)
+  /// - Returns: nil if there is no such entry, or none of such a size.
+  private static func content(
+    _ member: ZipMember?, upTo limit: Int, of archive: ZipArchive
+  ) throws(RestoreError) -> [UInt8]? {
+    guard let member, member.size <= limit else { return nil }
+    var content: [UInt8] = []
+    do { try archive.read(member) { content += $0 } } catch { throw .damaged("\(error)") }
+    return content
   }
 
   /// Who uses what would be replaced.
@@ -220,10 +224,9 @@ public struct Restore {
     } catch {
       throw .damaged("\(error)")
     }
-    let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    // The manifest does not tell its own digest.
-    guard path == "MANIFEST.json" || digest == entries[path]?.sha256 else {
-      throw .damaged("\(printable(path)): its SHA-256 is not what the manifest says")
-    }
+    // The manifest says nothing of itself.
+    let fault = entries[path]?.fault(
+      size: member.size, sha256: hash.finalize().hexadecimal, crc32: member.crc32)
+    if let fault { throw .damaged("\(printable(path)): \(fault)") }
   }
 }

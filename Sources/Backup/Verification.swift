@@ -70,7 +70,9 @@ public struct Verification: Sendable {
   var contents: [String: [UInt8]] = [:]
 
   /// Entries whose content is looked at, and the most that is kept of it.
-  private static let keptSizes = ["MANIFEST.json": Manifest.maximumSize, "VERSION": 1 << 16]
+  private static let keptSizes = [
+    "MANIFEST.json": Manifest.maximumSize, "VERSION": Manifest.maximumVersionSize,
+  ]
   private static let databaseHeader = Array("SQLite format 3\0".utf8)
 
   /// Reads an archive.
@@ -204,11 +206,10 @@ public struct Verification: Sendable {
         if let found = try spool?.check(look) { (fault, strayKey) = found }
       } catch { fault = "\(error)" }
     }
-    let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     if keptSize > 0, kept.count == size { contents[path] = kept }
     entries.append(
       Entry(
-        path: path, size: size, sha256: digest, isDatabase: isDatabase, fault: fault,
+        path: path, size: size, sha256: hash.finalize().hexadecimal, isDatabase: isDatabase, fault: fault,
         note: strayKey.map { "a foreign key in table \(printable($0)) leads nowhere" }))
     return unreadable
   }

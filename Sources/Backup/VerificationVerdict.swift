@@ -29,14 +29,7 @@ extension Verification {
       compare(&entries[index], with: entry)
     }
     for path in promised.keys.sorted() { faults.append("\(printable(path)): is missing") }
-    if let version = contents["VERSION"], version != Array((manifest.appVersion + "\n").utf8) {
-      faults.append("VERSION is not the manifest's app_version")
-    }
-    if manifest.complete != manifest.skipped.isEmpty {
-      faults.append(
-        "the manifest contradicts itself: it is \(manifest.complete ? "" : "not ")complete, and skipped \(manifest.skipped.count)"
-      )
-    }
+    faults += manifest.faults(version: contents["VERSION"])
     let isSound = faults.isEmpty && entries.allSatisfy { $0.fault == nil }
     verdict = isSound ? (manifest.complete ? .whole : .incomplete) : .damaged
   }
@@ -48,22 +41,9 @@ extension Verification {
       found.fault = nil
     }
     guard found.fault == nil else { return }
-    let digits = String(crcs[found.path] ?? 0, radix: 16)
-    let crc32 = String(repeating: "0", count: 8 - digits.count) + digits
-    if found.size != promised.size {
-      found.fault = "has \(found.size) bytes, and \(promised.size) in the manifest"
-    } else if found.sha256 != promised.sha256 {
-      found.fault = "its SHA-256 is not the manifest's"
-    } else if crc32 != promised.crc32 {
-      found.fault = "its CRC-32 is not the manifest's"
-    } else if promised.kind == .database, found.size > 0, !found.isDatabase {
+    found.fault = promised.fault(size: found.size, sha256: found.sha256, crc32: crcs[found.path] ?? 0)
+    if found.fault == nil, promised.kind == .database, found.size > 0, !found.isDatabase {
       found.fault = "is a database in the manifest, and none to SQLite"
-    } else if let database = promised.database,
-      UInt64(max(0, database.pageSize)).multipliedReportingOverflow(by: UInt64(database.pageCount)) != (
-        found.size, false
-      )
-    {
-      found.fault = "has not the manifest's number of pages"
     }
   }
 }

@@ -18,6 +18,8 @@ public struct SystemError: Error, Equatable, Sendable {
 
   /// Whether a wait passed its deadline.
   public var isTimeout: Bool { errno == ETIMEDOUT }
+  /// Whether the kernel had no memory for it.
+  public var isShortage: Bool { errno == ENOMEM || errno == ENOBUFS }
   /// Whether an operation was called off.
   public var isCancelled: Bool { errno == ECANCELED }
 }

@@ -22,6 +22,8 @@ import Logging
   let resumeGrace: Duration
   /// Every archive that is being sent or could be sent on, the oldest first.
   var transfers: [Transfer] = []
+  /// How many are being let go.
+  var letGoCount = 0
 
   private let maximumBackups: Int
   private var running: [ObjectIdentifier: RunningBackup] = [:]

@@ -143,10 +143,22 @@ extension BackupService {
   private func letGo(_ transfer: Transfer) {
     transfers.removeAll { $0 === transfer }
     transfer.changed.notify()
+    letGoCount += 1
     Loop.start { [self] in
       let reason = await transfer.close()
       countOut(transfer, .failed, reason ?? transfer.loss)
+      letGoCount -= 1
+      changed.notify()
     }
+  }
+
+  /// Gives up all whose clients were lost.
+  ///
+  /// - Parameter timeout: of the wait until everything that was held for them has been released.
+  func forgetAll(within timeout: Duration) async {
+    let deadline = ContinuousClock.now + timeout
+    for transfer in transfers { forget(transfer) }
+    while letGoCount > 0, await changed.wait(until: deadline) {}
   }
 
   /// Those whose clients were lost, the oldest first. They hold snapshots, unless they are whole.

@@ -117,6 +117,8 @@ struct BackupFailure {
       (reason, detail) = ("client-stalled", "the client took nothing for as long as --stall-timeout allows")
     case let error as SystemError where error.isCancelled && isStopping:
       (reason, detail) = ("stopping", "it was not finished within --drain-timeout")
+    case let error as SystemError where error.isShortage:
+      (reason, detail) = ("system", "this machine has no more memory for the connection: \(error)")
     case let error as SystemError: (reason, detail) = ("client-left", "the connection was lost: \(error)")
     default: (reason, detail) = ("internal", "\(error)")
     }

@@ -124,11 +124,12 @@ struct Serve: ParsableCommand {
 
       let reason = try await ending(server, service, ends)
       service.isStopping = true
-      for transfer in service.transfers { service.forget(transfer) }
       logger.info(
         "stopping", metadata: ["reason": "\(reason)", "running_backups": "\(service.runningBackups.count)"])
       Notify.stopping(status: service.status, within: drainTimeout.value + Self.stopMargin)
+      async let forgotten: Void = service.forgetAll(within: Self.stopMargin)
       await server.drain(timeout: drainTimeout.value)
+      await forgotten
       for listener in listeners { listener.removePath() }
       await output.flush()
     }

@@ -148,11 +148,12 @@ import HTTP1
 
   /// Releases all that is held.
   ///
-  /// - Returns: why the session had ended before, which says more than that the connection did.
+  /// - Returns: why the session had ended before it was whole, which says more than that the connection did.
   @discardableResult
   func close() async -> BackupError? {
     sessionEnded.notify()
     backup.bytesRead = await session.bytesRead
-    return await session.close()
+    let reason = await session.close()
+    return isWhole ? nil : reason
   }
 }

@@ -81,9 +81,17 @@ def test_a_slow_client_is_not_cut_off_as_long_as_it_takes_something(reservoir):
 
 
 def test_a_snapshot_that_grows_too_old_is_given_up(reservoir):
-    with serve(reservoir, "--max-snapshot-age", "500ms") as server:
-        assert_broken_off(server, curl(server), "max-snapshot-age")
+    application = sqlite3.connect(reservoir / "reservoir.db", isolation_level=None)
+    # A snapshot of a log with frames in it, which no checkpoint can pass by.
+    application.execute("CREATE TABLE news(x)")
+    with serve(reservoir, "--max-snapshot-age", "2s") as server:
+        process = curl(server)
+        wait_until(lambda: server.get("/healthz").json()["running_backups"] == 1, "the backup")
+        application.execute("INSERT INTO news VALUES (1)")
+        assert not truncates(reservoir / "reservoir.db")
+        assert_broken_off(server, process, "max-snapshot-age")
         assert truncates(reservoir / "reservoir.db")
+    application.close()
 
 
 def test_a_log_that_grows_too_far_ends_the_backup(reservoir):

@@ -1,0 +1,14 @@
+internal import Crypto
+
+extension SHA256.Digest {
+  /// 64 digits, as sha256sum(1) prints them.
+  var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+}
+
+extension UInt32 {
+  /// Eight digits, as `unzip -v` prints a CRC-32.
+  var hexadecimal: String {
+    let digits = String(self, radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
+  }
+}
