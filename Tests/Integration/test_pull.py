@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+import data as make
 from archive import Archive
 from harness import serve, wait_until
 from pulling import TARGET, Puller, assert_kept, assert_refused, listening, proxy
 from restoring import backup, small
+from test_metrics import samples
+from test_resume import Breaking
 from test_tokens import FIRST, SECOND
+from writers import running
 
 OLD = [f"backup-2020-01-0{day}T030000Z.zip" for day in (1, 2, 3)]
 DAMAGED_AT = 3_000_000  # in the middle of baseline.db
@@ -226,3 +230,17 @@ def test_a_download_goes_on_where_it_was_if_the_archive_is_the_same(tmp_path, pu
     assert "Range:" not in first
     assert f"\r\nRange: bytes={half}-\r\n" in second and '\r\nIf-Range: "1"\r\n' in second
     assert len(third) == (not is_the_same) and not any("Range:" in head for head in third)
+
+
+@pytest.mark.parametrize("query", ["", "?compression=store"])
+def test_a_download_goes_on_with_the_very_same_snapshot(reservoir, tmp_path, query):
+    """Through a proxy that resets its first connection, while an application writes."""
+    (tmp_path / "puller").mkdir()
+    puller = Puller(tmp_path / "puller")
+    with serve(reservoir) as server, running("transfer_at_times", make.ledger(reservoir / "ledger.db", make.WAL)):
+        breaking = Breaking(server.ports[0])
+        assert_kept(puller, puller.run(f"http://127.0.0.1:{breaking.port}/api/backup{query}"))
+        breaking.listener.close()
+        assert b"If-Range" in breaking.requests[1] and len(breaking.requests) == 2
+        assert samples(server)["sluice_backups_resumed_total"] == 1
+        assert samples(server)["sluice_backups_started_total"] == 1
