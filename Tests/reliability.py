@@ -22,7 +22,7 @@ TARGET = TESTS / "RELIABILITY.md"
 # Which promise a file of end-to-end tests is for; what is not named here stands under "Other".
 AREAS = {
     "One moment, whole": ["archive", "consistency", "neighbours", "readers", "verify", "unchanged"],
-    "Failure is seen": ["faults", "limits", "bad_input", "bad_flags", "output_file", "cli_backup"],
+    "Failure is seen": ["faults", "limits", "bad_input", "races", "bad_flags", "output_file", "cli_backup"],
     "The application notices nothing": ["source_untouched", "backpressure"],
     "The way back": ["restore", "restore_killed", "restore_hostile"],
     "The protocol": ["http", "smuggling", "behind_nginx", "nginx_service", "tokens", "resume", "slow_and_many", "vanishing"],

@@ -11,15 +11,19 @@ struct DataDirectory {
   /// Directories within included directories; deeper ones are a mistake or a trap.
   static let maximumDepth = 32
 
-  /// A file, by its name in the archive and its path.
+  /// A file, by its name in the archive and where it is.
   struct Candidate {
     let name: String
-    let path: String
+    /// Held open, so that the path leads to this directory and no other, whatever becomes of it: a link that takes its place
+    /// after it was looked at would lead out of the data directory.
+    let directory: Directory
+    let baseName: String
     let status: FileSystem.Status
+
+    var path: String { "\(directory.path)/\(baseName)" }
   }
 
-  /// The absolute path, without links.
-  let path: String
+  private let root: Directory
   /// Before the first file was looked at: nanoseconds since 1970.
   let lookedAt = FileSystem.now()
   private(set) var databases: [Candidate] = []
@@ -38,8 +42,8 @@ struct DataDirectory {
   ) throws(BackupError) {
     let names: [[UInt8]]
     do {
-      self.path = try FileSystem.canonical(path)
-      names = try FileSystem.names(in: self.path, limit: Self.maximumNames)
+      root = try Directory(path: path)
+      names = try FileSystem.names(in: root.path, limit: Self.maximumNames)
     } catch {
       throw .dataDirectory(path: path, detail: error.description)
     }
@@ -50,11 +54,11 @@ struct DataDirectory {
       for name in selection.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
         guard Self.isFileName(name) else { throw .invalidName(name) }
         guard wanted.contains(Array(name.utf8)) else { throw .unknownDatabase(name) }
-        try add(Array(name.utf8), in: "", depth: 0)
+        try add(Array(name.utf8), in: root, "", depth: 0)
       }
     } else {
       for name in wanted.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-        try add(name, in: "", depth: 0)
+        try add(name, in: root, "", depth: 0)
       }
       for include in includes { try add(include) }
       try sortOutFiles(asked: Set(includes.map { Array($0.path.utf8) }))
@@ -86,7 +90,7 @@ struct DataDirectory {
   private mutating func sortOutFiles(asked: Set<[UInt8]>) throws(BackupError) {
     var others: [Candidate] = []
     for file in files {
-      let mayBeLookedInto = file.status.linkCount == 1 && !isBesideItsDatabase(file.name)
+      let mayBeLookedInto = file.status.linkCount == 1 && !isBesideItsDatabase(file)
       guard let isDatabase = mayBeLookedInto ? try look(into: file) : false else { continue }
       if isDatabase { databases.append(file) } else { others.append(file) }
     }
@@ -136,10 +140,10 @@ struct DataDirectory {
   }
 
   /// Whether a file is called as an index, or as the log or the journal of one that is there.
-  private func isBesideItsDatabase(_ name: String) -> Bool {
-    if Self.isCalledIndex(name) { return true }
-    guard let database = Self.database(ofCompanion: name) else { return false }
-    return (try? FileSystem.status("\(path)/\(String(decoding: database, as: UTF8.self))")) != nil
+  private func isBesideItsDatabase(_ file: Candidate) -> Bool {
+    if Self.isCalledIndex(file.name) { return true }
+    guard let database = Self.database(ofCompanion: file.path) else { return false }
+    return !FileSystem.isMissing(String(decoding: database, as: UTF8.self))
   }
 
   private static let companionSuffixes = ["-wal", "-shm", "-journal"]
@@ -159,70 +163,78 @@ struct DataDirectory {
   }
 
   private mutating func add(_ include: ArchiveOptions.Include) throws(BackupError) {
+    let parts = include.path.utf8.split(separator: UInt8(ascii: "/")).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+    guard let last = parts.last else { return }
+    var directory = root
+    var parent = ""
     do {
-      _ = try FileSystem.status("\(path)/\(include.path)")
+      for part in parts.dropLast() {
+        parent += part
+        directory = try directory.directory(part)
+        parent += "/"
+      }
+      _ = try FileSystem.status("\(directory.path)/\(last)")
+    } catch  where error.isLink && !parent.hasSuffix("/") {
+      // A link on the way would lead out of the directory.
+      skip(include.path, .symbolicLink, "\(parent) is no directory of its own, and links are not followed")
+      return
     } catch {
       if include.isRequired || !error.isMissing { skip(include.path, .init(error), error.description) }
       return
     }
-    let parts = include.path.utf8.split(separator: UInt8(ascii: "/")).map {
-      String(decoding: $0, as: UTF8.self)
-    }
-    // A link on the way would lead out of the directory.
-    for count in 1..<max(1, parts.count) {
-      let parent = parts[..<count].joined(separator: "/")
-      guard (try? FileSystem.status("\(path)/\(parent)"))?.kind == .directory else {
-        skip(include.path, .symbolicLink, "\(parent) is no directory of its own, and links are not followed")
-        return
-      }
-    }
-    guard let last = parts.last else { return }
-    try add(Array(last.utf8), in: parts.dropLast().map { $0 + "/" }.joined(), depth: 1)
+    try add(Array(last.utf8), in: directory, parent, depth: 1)
   }
 
   /// Adds one name of a directory, with all that is in it if it is a directory itself.
   ///
   /// - Parameters:
-  ///   - parent: the directory's name in the archive, with a slash at its end; empty for the data directory.
+  ///   - parent: `directory`'s name in the archive, with a slash at its end; empty for the data directory.
   ///   - depth: 0 for the data directory, whose own directories are not entered.
-  private mutating func add(_ nameBytes: [UInt8], in parent: String, depth: Int) throws(BackupError) {
+  private mutating func add(
+    _ nameBytes: [UInt8], in directory: Directory, _ parent: String, depth: Int
+  ) throws(BackupError) {
     guard let baseName = String(validating: nameBytes, as: UTF8.self) else {
       skip(parent + String(decoding: nameBytes, as: UTF8.self), .nameNotUTF8, "its name is not UTF-8")
       return
     }
     let name = parent + baseName
     guard taken.insert(Array(name.utf8)).inserted else { return }
-    let path = "\(self.path)/\(name)"
     let status: FileSystem.Status
-    do { status = try FileSystem.status(path) } catch {
+    do { status = try FileSystem.status("\(directory.path)/\(baseName)") } catch {
       skip(name, .init(error), error.description)
       return
     }
-    let candidate = Candidate(name: name, path: path, status: status)
+    let candidate = Candidate(name: name, directory: directory, baseName: baseName, status: status)
     switch status.kind {
     case .regular where Self.isDatabaseName(nameBytes): databases.append(candidate)
     case .regular: files.append(candidate)
     case .symbolicLink: skip(name, .symbolicLink, "symbolic links are not followed")
-    case .directory where depth > 0: try addContents(of: name, depth: depth)
+    case .directory where depth > 0: try addContents(of: baseName, in: directory, name, depth: depth)
     case .directory, .other: skip(name, .notARegularFile, "neither a regular file nor a directory to include")
     }
   }
 
-  private mutating func addContents(of directory: String, depth: Int) throws(BackupError) {
+  private mutating func addContents(
+    of baseName: String, in parent: Directory, _ name: String, depth: Int
+  ) throws(BackupError) {
     guard depth <= Self.maximumDepth else {
-      skip(directory, .tooDeep, "directories are entered \(Self.maximumDepth) deep")
+      skip(name, .tooDeep, "directories are entered \(Self.maximumDepth) deep")
       return
     }
+    let directory: Directory
     let names: [[UInt8]]
     do {
-      names = try FileSystem.names(in: "\(path)/\(directory)", limit: Self.maximumFiles + 1)
+      directory = try parent.directory(baseName)
+      names = try FileSystem.names(in: directory.path, limit: Self.maximumFiles + 1)
     } catch {
-      skip(directory, .init(error), error.description)
+      skip(name, .init(error), error.description)
       return
     }
     try count(names)
-    for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-      try add(name, in: directory + "/", depth: depth + 1)
+    for inner in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      try add(inner, in: directory, name + "/", depth: depth + 1)
     }
   }
 

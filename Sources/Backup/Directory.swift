@@ -16,6 +16,9 @@ final class Directory {
 
   private init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 
+  /// A path to this directory itself, wherever it is by now, for as long as it is held open: proc(5).
+  var path: String { "/proc/self/fd/\(descriptor.rawValue)" }
+
   /// Opens a directory in this one.
   func directory(_ name: String) throws(SystemError) -> Directory {
     let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
@@ -105,8 +108,7 @@ final class Directory {
 
   /// The names in it that are UTF-8.
   func names() throws(SystemError) -> [String] {
-    // The path leads to this directory itself, wherever it is by now: proc(5).
-    try FileSystem.names(in: "/proc/self/fd/\(descriptor.rawValue)", limit: .max)
+    try FileSystem.names(in: path, limit: .max)
       .compactMap { String(validating: $0, as: UTF8.self) }
   }
 

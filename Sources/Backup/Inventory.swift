@@ -164,6 +164,6 @@ extension Item {
     self.init(
       ZipEntry(
         name: candidate.name, modified: modified, permissions: candidate.status.permissions, size: size),
-      source, status: candidate.status, note: note)
+      source, in: candidate.directory, status: candidate.status, note: note)
   }
 }

@@ -14,11 +14,17 @@ struct Item {
   /// Of the file that it is read from, as it was before it was opened; nil for an entry of our own making.
   let status: FileSystem.Status?
   private var source: Source
+  /// The one that it was opened in: SQLite may look by a path through it for as long as it has it open.
+  private let directory: Directory?
   /// What else the manifest is to say of it.
   private let note: String?
 
-  init(_ entry: ZipEntry, _ source: Source, status: FileSystem.Status? = nil, note: String? = nil) {
+  init(
+    _ entry: ZipEntry, _ source: Source, in directory: Directory? = nil, status: FileSystem.Status? = nil,
+    note: String? = nil
+  ) {
     self.entry = entry
+    self.directory = directory
     self.status = status
     self.source = source
     self.note = note

@@ -102,6 +102,13 @@ public struct Restore {
     }
     let version = try Self.content(members["VERSION"], upTo: Manifest.maximumVersionSize, of: archive)
     if let fault = manifest.faults(version: version).first { throw .damaged(fault) }
+    // It is not among what is put in place, and so read nowhere else.
+    if let version, let member = members["VERSION"], let entry = entries["VERSION"],
+      let fault = entry.fault(
+        size: member.size, sha256: SHA256.hash(data: version).hexadecimal, crc32: member.crc32)
+    {
+      throw .damaged("VERSION: \(fault)")
+    }
     let all = archive.members.map(\.name)
     let chosen = try RestorePlan.selection(of: all, only: options.only)
     let databases = Set(

@@ -9,11 +9,11 @@ internal import Glibc
   /// Kept for the busy handler, which has a pointer to it.
   private let busy: BusyHandler
 
-  /// Opens a database that is there already, to read it and nothing else.
+  /// Opens a database that is there already, to read it and nothing else. A symbolic link is refused.
   ///
   /// - Parameter busyTimeout: how long a lock of somebody else's is waited for, each time one is met.
   static func reading(_ path: String, busyTimeout: Duration) throws(SQLiteError) -> Connection {
-    let connection = try open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, busyTimeout: busyTimeout)
+    let connection = try open(path, SQLITE_OPEN_READONLY, in: ExactPaths.name, busyTimeout: busyTimeout)
     // The last connection to close would otherwise move the log into the database and delete it.
     try unsafe connection.check(csqlite_no_checkpoint_on_close(connection.handle))
     // Most pragmas read the schema, which may be damaged without harm here: then they ignore it.
@@ -68,12 +68,12 @@ internal import Glibc
   }
 
   private static func open(
-    _ name: String, _ flags: Int32, busyTimeout: Duration
+    _ name: String, _ flags: Int32, in vfs: String? = nil, busyTimeout: Duration
   ) throws(SQLiteError) -> Connection {
     _ = isConfigured
     var opened: OpaquePointer?
     let flags = flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
-    let code = unsafe sqlite3_open_v2(name, &opened, flags, nil)
+    let code = unsafe sqlite3_open_v2(name, &opened, flags, vfs)
     guard code == SQLITE_OK, let handle = unsafe opened else {
       let error = unsafe self.error(code, opened)
       unsafe sqlite3_close_v2(opened)
@@ -198,6 +198,9 @@ internal import Glibc
       }
       let reason = unsafe sqlite3_system_errno(handle)
       if code & 0xff == SQLITE_CANTOPEN || code & 0xff == SQLITE_IOERR, reason != 0 {
+        if code == SQLITE_CANTOPEN, reason == ELOOP {
+          return SQLiteError(code: SQLiteError.cannotOpenSymlink, message: "\(message): \(describe(reason))")
+        }
         // SQLite tells a missing file from a forbidden one in this number alone.
         if code == SQLITE_CANTOPEN, reason == EACCES || reason == EPERM {
           return SQLiteError(code: SQLITE_PERM, message: "\(message): \(describe(reason))")

@@ -10,7 +10,8 @@ public final class Database {
   private var connection: Connection?
   private let options: Snapshot.Options
 
-  /// Opens the database at an absolute path without links in it, read-only.
+  /// Opens the database at an absolute path, read-only. Its last name must be no symbolic link; what the names before it
+  /// are is the caller's matter, and that they stay it for as long as the database or its snapshot lives.
   ///
   /// A lock is not waited for here, so that whoever opens many can wait for all that are locked at once; the
   /// snapshot's own locks are.

@@ -67,7 +67,7 @@ public struct SQLiteError: Error, Equatable, Sendable {
 
   // Extended codes are macros that combine others, which Swift does not import.
   private static let readonlyRollback = SQLITE_READONLY | 3 << 8
-  private static let cannotOpenSymlink = SQLITE_CANTOPEN | 6 << 8
+  static let cannotOpenSymlink = SQLITE_CANTOPEN | 6 << 8
   static let shortRead = SQLITE_IOERR | 2 << 8
 }
 

@@ -34,8 +34,7 @@ def one_of_each(directory):
 
 
 def options(directory):
-    return ["--memory-budget", "0", "--spool-directory", directory.with_name("spool"), "--busy-timeout", "100ms",
-            "--resume-grace", "0s"]  # fmt: skip
+    return ["--memory-budget", "0", "--spool-directory", directory.with_name("spool"), "--busy-timeout", "100ms"]
 
 
 def is_at_rest(server):
