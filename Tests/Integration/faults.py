@@ -3,6 +3,7 @@
 import http.client
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 from collections import Counter
@@ -16,7 +17,7 @@ from archive import Archive
 from harness import run, wait_until
 from measure import truncates
 
-CODES = "BUSY|CANTOPEN|CORRUPT|FULL|IOERR|LOCKED|NOMEM|NOTADB|PERM|PROTOCOL|READONLY"
+CODES = r"ERROR\b|BUSY|CANTOPEN|CORRUPT|FULL|IOERR|LOCKED|NOMEM|NOTADB|PERM|PROTOCOL|READONLY"
 # The names of its codes, where Python knows them: from 3.11 on.
 SQLITE = {code: name for name, code in vars(sqlite3).items() if re.match(f"SQLITE_({CODES})", name)}
 DATABASES = ("copied.db", "pinned.db", "floor_plan/inner.sqlite")
@@ -109,3 +110,13 @@ def assert_free(directory):
     assert all(truncates(directory / name) for name in DATABASES[1:])
     with closing(sqlite3.connect(directory / DATABASES[0], timeout=0, isolation_level=None)) as application:
         application.execute("BEGIN EXCLUSIVE")
+
+
+def preloaded(tmp_path, name):
+    """A library to be put before the system's."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler:
+        pytest.skip("the library that this needs is C")
+    library = tmp_path / f"{name}.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, Path(__file__).with_name(f"{name}.c")], check=True)
+    return library

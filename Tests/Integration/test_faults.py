@@ -1,17 +1,14 @@
 """Every system call on the way of a backup fails, one after the other: it is whole, or everyone sees that it is not."""
 
 import re
-import shutil
 import sqlite3
-import subprocess
 from collections import Counter
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from archive import Archive
-from faults import DATABASES, assert_free, check_archive, fetch, one_of_each, options, places, sqlite_names, traced
+from faults import DATABASES, assert_free, check_archive, fetch, one_of_each, options, places, preloaded, sqlite_names, traced
 from harness import run, serve, wait_until
 from restoring import SLOW
 from test_bad_input import skipped_by_header
@@ -112,7 +109,9 @@ def test_a_call_that_fails_costs_one_backup_at_the_most(directory, tmp_path, fig
                 outcomes[outcome(call, answer, server.lines[said:], number)] += 1
                 assert_free(directory)
                 wait_until(lambda: len(server.open_files()) <= opened, "what it had opened to be closed")
+                said = len(server.lines)
                 check_archive(server.get("/api/backup").body, 0, number)
+                wait_until(lambda said=said: "backup sent" in "".join(server.lines[said:]), "the log")
             assert outcomes, f"{call} never failed with {error}"
             cases += outcomes.total()
             counted = ", ".join(f"{times} {what}" for what, times in outcomes.most_common())
@@ -129,71 +128,23 @@ def test_a_database_that_cannot_be_looked_into_is_not_taken_for_a_file(directory
             assert copy.execute("PRAGMA user_version").fetchone() == (7,), "what was committed is missing, and nobody is told"
 
 
-# The calls of `sluice backup`; those on files are counted there alone, and not what the loader does before them.
-COMMAND = {
-    "write": ["ENOSPC", "EIO", "EDQUOT", "EFBIG", "EINTR"],
-    "openat": ["EMFILE", "EIO", "EACCES"],
-    "pread64": ["EIO", "EINTR"],
-    "getdents64": ["EIO"],
-    "fcntl": ["EIO", "EAGAIN"],
-    "fsync": ["EIO", "ENOSPC"],
-    "rename": ["EIO", "ENOSPC", "EACCES"],
-    "clone3": ["EAGAIN"],
-}
+@pytest.fixture
+def short(tmp_path):
+    """Puts a library before the system's whose reads and writes are short; where they tell of themselves."""
+    library = preloaded(tmp_path, "short")
+    (tmp_path / "told").mkdir()
+    return ["env", f"TOLD={tmp_path}/told", f"LD_PRELOAD={library}"], tmp_path / "told"
 
 
-@pytest.mark.parametrize("call", COMMAND)
-def test_a_call_of_the_command_that_fails_leaves_no_archive_that_is_not_whole(directory, tmp_path, figure, record_property, call):
-    log, output, cases = tmp_path / "strace", tmp_path / "output/file.zip", 0
-    output.parent.mkdir()
-    run("backup", "--data", directory, "-o", output)  # after it, SQLite's own files are there and found
-    watched = [path for path in (directory, *directory.rglob("*")) if call not in ("fsync", "rename", "clone3")]
-    if call == "openat":
-        # Files are opened through the folder that they are in, which is open.
-        run("backup", "--data", directory, "-o", output, prefix=["strace", "-f", "-qq", "-o", log, "-e", "trace=openat"])
-        watched += sorted(set(re.findall(r'"(/proc/self/fd/\d+/[^"]+)"', log.read_text())))
-    watched = ["-P", output] if call == "write" else [part for path in watched for part in ("-P", path)]
-    for error in COMMAND[call]:
-        outcomes = Counter()
-        for number in range(1, 200, 1 if SLOW else 5):
-            output.unlink(missing_ok=True)
-            inject = f"inject={call}:error={error}:when={number}"
-            prefix = ["strace", "-f", "-qq", "-o", log, *watched, "-e", f"trace={call}", "-e", inject]
-            arguments = ["backup", "--data", directory, *options(directory)]
-            if call == "write":
-                with output.open("wb") as file:
-                    ended = run(*arguments, "-o", "-", prefix=prefix, capture_output=False, stdout=file, stderr=subprocess.PIPE)
-            else:
-                ended = run(*arguments, "-o", output, prefix=prefix)
-            if "(INJECTED)" not in log.read_text():
-                break
-            lines = ended.stderr.splitlines()
-            if ended.returncode == 1:
-                assert len(lines) == 1, lines
-                assert not output.exists() or run("verify", output).returncode in (1, 2)
-            else:
-                archive = check_archive(output.read_bytes(), ended.returncode)
-                skipped = [line for line in lines if line.startswith("sluice: skipped ")]
-                assert len(skipped) == len(archive.skipped) and all(any(name in line for line in skipped) for name in archive.skipped)
-            outcomes[{0: "whole", 1: "no archive", 3: "incomplete"}[ended.returncode] + sqlite_names(ended.stderr)] += 1
-            assert [path for path in output.parent.iterdir() if path != output] == []
-            assert_free(directory)
-        assert outcomes, f"{call} never failed with {error}"
-        cases += outcomes.total()
-        figure(f"backup: {call} {error}", ", ".join(f"{times} {what}" for what, times in outcomes.most_common()))
-    record_property("cases", cases)
-
-
-# Those of the compressors, of the loop, of the first threads: each in turn.
-BEGINNINGS = [("eventfd2", 1), ("eventfd2", 2), ("eventfd2", 3), ("epoll_create1", 1), ("epoll_ctl", 1), ("clone3", 1), ("clone3", 3),
-              ("signalfd4", 1)]  # fmt: skip
-
-
-@pytest.mark.parametrize(("call", "number"), BEGINNINGS)
-@pytest.mark.parametrize("command", ["backup", "serve"])
-def test_a_command_that_cannot_even_begin_says_so(directory, tmp_path, command, call, number):
-    prefix = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error=EMFILE:when={number}"]
-    options = ["-o", tmp_path / "file.zip"] if command == "backup" else ["--listen", "127.0.0.1:0"]
-    ended = run(command, "--data", directory, *options, prefix=prefix)
-    assert (ended.returncode, ended.stdout) == (1, "") and len(ended.stderr.splitlines()) == 1, ended.stderr
-    assert not (tmp_path / "file.zip").exists()
+def test_reads_and_writes_that_move_a_part_or_are_interrupted_make_a_whole_archive(directory, tmp_path, short):
+    prefix, told = short
+    application = sqlite3.connect(directory / "pinned.db", isolation_level=None)
+    application.execute("UPDATE account SET balance = balance + iif(id % 2, 1, -1)")
+    with closing(application):
+        with serve(directory, *options(directory), prefix=prefix) as server:
+            for compression in ("fast", "store"):
+                check_archive(server.get(f"/api/backup?compression={compression}").body, 0)
+        ended = run("backup", "--data", directory, *options(directory), "-o", tmp_path / "file.zip", prefix=prefix)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        check_archive((tmp_path / "file.zip").read_bytes(), 0)
+    assert {path.name for path in told.iterdir()} == {"pread64", "pwrite64", "write", "recv", "sendmsg"}
