@@ -54,7 +54,7 @@ extension BackupService {
     backup.logSkipped(preamble.skipped)
     return Transfer(
       session, preamble, backup, target: request.target.text, hashesArchive: wanted.digest,
-      onFailure: { [weak self] transfer in self?.forget(transfer) })
+      onFailure: { transfer in self.forget(transfer) })
   }
 }
 
