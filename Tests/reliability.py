@@ -22,7 +22,7 @@ TARGET = TESTS / "RELIABILITY.md"
 # Which promise a file of end-to-end tests is for; what is not named here stands under "Other".
 AREAS = {
     "One moment, whole": ["archive", "consistency", "neighbours", "readers", "verify", "unchanged"],
-    "Failure is seen": ["faults", "limits", "bad_input", "races", "bad_flags", "output_file", "cli_backup"],
+    "Failure is seen": ["faults", "command_faults", "limits", "bad_input", "races", "bad_flags", "output_file", "cli_backup"],
     "The application notices nothing": ["source_untouched", "backpressure"],
     "The way back": ["restore", "restore_killed", "restore_hostile"],
     "The protocol": ["http", "smuggling", "behind_nginx", "nginx_service", "tokens", "resume", "slow_and_many", "vanishing"],
@@ -50,7 +50,8 @@ None of these numbers can be set against another: each counts something else. Th
 ## What is not done here
 
 - No coverage is measured, of branches or otherwise, and nobody has checked that each test fails for each mistake that it could find.
-- Single allocations do not fail in turn. Where Swift itself finds no memory, the process ends; a service manager starts it again.
+- What SQLite allocates fails in turn, what Swift does not: where that finds no memory, the process ends, and a service manager
+  starts it again.
 - System calls fail one at a time, by Linux's rules, on local file systems. Power loss with writes reordered is not simulated;
   killing the process at every step is, where something is written.
 - The harnesses are one, by the authors of the program. Nobody else has verified it.
