@@ -77,7 +77,7 @@ public struct Restore {
       throw .notAnArchive("\(options.archive) cannot be read: \(error)")
     }
     do { archive = try ZipArchive(file.descriptor.rawValue) } catch {
-      if error.isNoZip { throw .notAnArchive("\(options.archive) is no zip") }
+      if error.fault == .noArchive { throw .notAnArchive("\(options.archive) is no zip") }
       throw .damaged("\(error)")
     }
     var members: [String: ZipMember] = [:]

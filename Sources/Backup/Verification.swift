@@ -95,7 +95,7 @@ public struct Verification: Sendable {
       }
     } catch let error as ZipReadError {
       if case .unreadable = error.fault { throw error }
-      if error.isNoZip {
+      if error.fault == .noArchive {
         faults = ["it is no zip"]
         verdict = .foreign
         return
@@ -219,14 +219,4 @@ public struct Verification: Sendable {
 final class ArchiveDescriptor {
   let descriptor: Descriptor
   init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
-}
-
-extension ZipReadError {
-  /// Whether it does not even begin as a zip does.
-  var isNoZip: Bool {
-    switch fault {
-    case .missing, .truncated: offset < 4
-    default: false
-    }
-  }
 }

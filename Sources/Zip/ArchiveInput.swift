@@ -74,6 +74,16 @@ struct ArchiveInput {
     return buffer.littleEndian(at: position)
   }
 
+  /// - Throws: ``ZipReadError/Fault/noArchive`` if what comes next begins none: an empty one is nothing but its end.
+  mutating func expectBeginning() throws(ZipReadError) {
+    let begin = offset
+    var signature: UInt32?
+    do { signature = try peekSignature() } catch  where error.fault == .truncated {}
+    guard signature == LocalRecord.signature || signature == DirectoryEnd.signature else {
+      throw ZipReadError(.noArchive, at: begin)
+    }
+  }
+
   /// - Throws: ``ZipReadError/Fault/extraBytes(_:)`` if something follows.
   mutating func expectEnd() throws(ZipReadError) {
     let rest = try available()

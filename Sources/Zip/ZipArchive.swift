@@ -19,10 +19,7 @@ public final class ZipArchive: Sendable {
     self.descriptor = descriptor
     byteCount = try SystemInput.size(descriptor)
     var start = ArchiveInput(file: descriptor, range: 0..<byteCount, bufferSize: 4)
-    // An empty archive is nothing but its end.
-    guard [LocalRecord.signature, DirectoryEnd.signature].contains(try start.peekSignature()) else {
-      throw ZipReadError(.missing("local file header"), at: 0)
-    }
+    try start.expectBeginning()
     members = try Self.members(descriptor, byteCount, limits)
   }
 

@@ -17,6 +17,8 @@ public struct ZipReadError: Error, Equatable, Sendable {
   public enum Fault: Equatable, Sendable {
     /// The system could not read it; the number is `errno`.
     case unreadable(Int32)
+    /// Neither a member nor the end of an empty archive stands at the beginning.
+    case noArchive
     /// It ends within something that it began.
     case truncated
     /// Something else stands where a record must be; the record's name.
@@ -69,6 +71,7 @@ extension ZipReadError.Fault: CustomStringConvertible {
     switch self {
     case .unreadable(let number): "the archive cannot be read (errno \(number))"
     case .truncated: "the archive is cut off"
+    case .noArchive: "it does not begin as an archive does"
     case .missing(let record): "there is no \(record) where one must be"
     case .extraBytes(let count): "\(count) bytes that belong to nothing"
     case .overlap: "it overlaps what comes after it"

@@ -33,6 +33,7 @@ public struct ZipStream: ~Copyable {
   /// - Throws: ``ZipReadError``, of every fault but those of data.
   public mutating func next() throws(ZipReadError) -> String? {
     precondition(current == nil, "a member's data must be read before the next member")
+    if input.offset == 0 { try input.expectBeginning() }
     guard try input.peekSignature() == LocalRecord.signature else {
       try readDirectory()
       return nil

@@ -64,7 +64,11 @@ def test_the_credential_that_systemd_passes_is_the_token_file(house, tmp_path, t
         assert client.answer("GET", "/api/backup", Authorization=f"Bearer {SECOND}").status == 200
 
 
-@pytest.mark.parametrize("content", ["", "\n\n", "short\n", "with space " * 4, "x" * 20_000, "\n".join(["t" * 20] * 17)])
+@pytest.mark.parametrize(
+    "content",
+    ["", "\n\n", "short\n", "with space " * 4, "x" * 20_000, "\n".join(["t" * 20] * 17)],
+    ids=["empty", "no line", "short", "space", "long", "many"],
+)
 def test_a_token_file_that_is_none_is_refused_in_one_line_that_tells_nothing_of_it(house, tmp_path, content):
     (tmp_path / "tokens").write_text(content)
     ended = run("serve", "--data", house, "--token-file", tmp_path / "tokens", "--listen", "127.0.0.1:0", timeout=10)
