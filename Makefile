@@ -129,7 +129,8 @@ install: ## Install what was built below PREFIX=/usr/local: program, units, manu
 	umask 022; install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/systemd/system share/man/man1 share/doc/sluice \
 	  share/bash-completion/completions share/zsh/vendor-completions share/fish/vendor_completions.d) \
 	  $(DESTDIR)$(SYSCONFDIR)/default
-	install -m 755 $(SLUICE) deploy/pull/sluice-pull $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(SLUICE) $(DESTDIR)$(PREFIX)/bin/sluice
+	install -m 755 deploy/pull/sluice-pull $(DESTDIR)$(PREFIX)/bin
 	strip $(DESTDIR)$(PREFIX)/bin/sluice
 	umask 022; for unit in $(UNITS); do sed -e 's|=/usr/bin/sluice|=$(PREFIX)/bin/sluice|' deploy/*/$$unit \
 	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done
