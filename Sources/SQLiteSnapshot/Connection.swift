@@ -102,22 +102,35 @@ internal import Glibc
     try unsafe check(sqlite3_exec(handle, sql, nil, nil, nil))
   }
 
-  /// The first column of a statement's first row, as text; empty if there is no row.
+  /// The first column of a statement's first row, as text; empty if there is no row, or nothing in it.
   func text(_ sql: String) throws(SQLiteError) -> String {
+    try unsafe first(sql) { (statement) throws(SQLiteError) in
+      if let text = unsafe sqlite3_column_text(statement, 0) { return unsafe String(cString: text) }
+      // As there is none where there is no memory for it.
+      let code = unsafe sqlite3_errcode(handle)
+      guard code != SQLITE_NOMEM else { throw unsafe Self.error(code, handle) }
+      return ""
+    } ?? ""
+  }
+
+  /// The first column of a statement's first row, as a number; 0 if there is no row.
+  func number(_ sql: String) throws(SQLiteError) -> Int {
+    try unsafe first(sql) { unsafe Int(sqlite3_column_int64($0, 0)) } ?? 0
+  }
+
+  /// Reads a statement's first row; nil if there is none.
+  private func first<Value>(
+    _ sql: String, _ read: (OpaquePointer?) throws(SQLiteError) -> Value
+  ) throws(SQLiteError) -> Value? {
     var statement: OpaquePointer?
     try unsafe check(sqlite3_prepare_v2(handle, sql, -1, &statement, nil))
     defer { unsafe sqlite3_finalize(statement) }
     let code = unsafe sqlite3_step(statement)
     guard code == SQLITE_ROW else {
       guard code == SQLITE_DONE else { throw unsafe Self.error(code, handle) }
-      return ""
+      return nil
     }
-    return unsafe sqlite3_column_text(statement, 0).map { unsafe String(cString: $0) } ?? ""
-  }
-
-  /// The first column of a statement's first row, as a number; 0 if there is no row.
-  func number(_ sql: String) throws(SQLiteError) -> Int {
-    Int(try text(sql)) ?? 0
+    return try unsafe read(statement)
   }
 
   /// The database file, as SQLite itself has it open. It lives as long as the connection.

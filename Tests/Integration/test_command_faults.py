@@ -83,7 +83,7 @@ def test_memory_that_sqlite_does_not_get(directory, tmp_path, figure, record_pro
         "restore": ["restore", output, "--into", target],
     }[command]  # fmt: skip
     outcomes = Counter()
-    for number in range(1, 100_000, 1 if SLOW else 40):
+    for number in range(1, 100_000, 1 if SLOW else 11):
         told.unlink(missing_ok=True)
         if command == "backup":
             output.unlink(missing_ok=True)
