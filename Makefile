@@ -11,6 +11,8 @@ RIVAL_PACKAGES := python3-zipstream-ng linux-perf
 DEMO_PACKAGES := sqlite3
 # In CI, thirty.
 FUZZ_SECONDS ?= 600
+# For make reliability; otherwise a minute.
+SOAK ?= 3600
 PYTHON ?= /usr/bin/python3
 SLUICE := .build/release/sluice
 VERSION = $(shell sed -n 's/^let version = "\(.*\)"/\1/p' Sources/sluice/Version.swift)
@@ -75,9 +77,12 @@ integration: build # End to end, against the real program.
 	$(if $(shell command -v java),,$(call install,default-jdk-headless))
 	SLUICE=$(SLUICE) $(PYTHON) -m pytest -q Tests/Integration
 
-reliability: build ## Run the end-to-end tests, the long ones too, and write Tests/RELIABILITY.md: hours.
+reliability: build ## Run every test, the long ones too, and write Tests/RELIABILITY.md: hours. SOAK=3600.
 	$(call install,$(TEST_PACKAGES))
-	SLUICE=$(SLUICE) RUN_SLOW=1 $(PYTHON) Tests/reliability.py
+	rm -f .build/parts*.xml .build/whole.xml
+	-swift test $(TRAITS) --xunit-output .build/parts.xml
+	-SLUICE=$(SLUICE) RUN_SLOW=1 SOAK=$(SOAK) $(PYTHON) -m pytest -q -o junit_family=xunit1 --junit-xml .build/whole.xml Tests/Integration
+	$(PYTHON) Tests/reliability.py .build/parts-swift-testing.xml .build/whole.xml
 
 test-asan: ## Run the tests under AddressSanitizer and LeakSanitizer.
 	$(MAKE) unit sanitized SANITIZE=address
