@@ -1,8 +1,6 @@
-internal import Crypto
-
-extension SHA256.Digest {
-  /// 64 digits, as sha256sum(1) prints them.
-  var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+extension Sequence<UInt8> {
+  /// Two digits for each byte, as sha256sum(1) prints a digest.
+  package var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 }
 
 extension UInt32 {

@@ -63,16 +63,12 @@ struct StateTag {
   /// 128 bits in hexadecimal.
   var text: String {
     guard isCertain else { return Self.unique() }
-    return hash.finalize().prefix(16).map(Self.hexadecimal).joined()
+    return hash.finalize().prefix(16).hexadecimal
   }
 
   /// 128 bits that nobody else has, nor can guess.
   static func unique() -> String {
     var random = SystemRandomNumberGenerator()
-    return (0..<16).map { _ in hexadecimal(random.next()) }.joined()
-  }
-
-  private static func hexadecimal(_ byte: UInt8) -> String {
-    (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    return (0..<16).map { _ in random.next() as UInt8 }.hexadecimal
   }
 }

@@ -70,8 +70,8 @@ extension ZipReadError.Fault: CustomStringConvertible {
   public var description: String {
     switch self {
     case .unreadable(let number): "the archive cannot be read (errno \(number))"
-    case .truncated: "the archive is cut off"
     case .noArchive: "it does not begin as an archive does"
+    case .truncated: "the archive is cut off"
     case .missing(let record): "there is no \(record) where one must be"
     case .extraBytes(let count): "\(count) bytes that belong to nothing"
     case .overlap: "it overlaps what comes after it"

@@ -91,10 +91,9 @@ struct BackupCommand: ParsableCommand {
 
 /// A line of sha256sum(1), which `sha256sum --check` reads: where the archive is standard output, on standard error.
 private func printDigest(_ digest: [UInt8], of path: String) {
-  let hexadecimal = digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   // "a line is escaped if the file name contains": a name could otherwise look like two lines.
   let escapes: [Character: String] = ["\\": "\\\\", "\n": "\\n", "\r": "\\r", "\r\n": "\\r\\n"]
   let name = path.map { escapes[$0] ?? String($0) }.joined()
   put(
-    "\(name == path ? "" : "\\")\(hexadecimal)  \(name)\n", path == "-" ? STDERR_FILENO : STDOUT_FILENO)
+    "\(name == path ? "" : "\\")\(digest.hexadecimal)  \(name)\n", path == "-" ? STDERR_FILENO : STDOUT_FILENO)
 }
