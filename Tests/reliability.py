@@ -42,8 +42,8 @@ OTHERS = """\
 ## What runs beside them
 
 - `make test-asan` and `make test-tsan`: the tests of Swift's targets, and the end-to-end tests of the routes and commands, under
-  AddressSanitizer with LeakSanitizer and under ThreadSanitizer; all but the end-to-end tests under the latter in CI. What these
-  report that is none stands in `Tests/Sanitizers`, with the reason.
+  AddressSanitizer with LeakSanitizer and under ThreadSanitizer, in CI too. What LeakSanitizer reports that is not ours stands
+  in `Tests/Sanitizers`, with the reason.
 - `make fuzz`, for thirty seconds in CI: libFuzzer against the request parser.
 
 ## What the most trusted of their kind promise

@@ -26,7 +26,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
     var isAsleep = false
   }
 
-  private let queue = Mutex(Queue())
+  private let queue = Lock(Queue())
   private let thread = Atomic<UInt>(0)
   /// An eventfd whose edges end the loop's wait.
   let wakeup: Descriptor
@@ -60,7 +60,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
 
   /// What the task that the loop runs for has come to.
   private final class Outcome<Success: Sendable>: Sendable {
-    let result = Mutex<Result<Success, any Error>?>(nil)
+    let result = Lock<Result<Success, any Error>?>(nil)
   }
 
   func run<Success: Sendable>(

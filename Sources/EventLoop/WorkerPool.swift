@@ -1,5 +1,3 @@
-import Synchronization
-
 /// A task executor with a thread for each processor, for what keeps them busy: whichever is free runs the job that has waited
 /// longest. The threads live as long as the process, and let all others go before them.
 ///
@@ -11,7 +9,7 @@ public final class WorkerPool: TaskExecutor {
   /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
   private static let niceness: CInt = 10
 
-  private let jobs = Mutex<[UnownedJob]>([])
+  private let jobs = Lock<[UnownedJob]>([])
   /// As many as there are jobs.
   private let available: Descriptor
 

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// A serial executor with a thread of its own, for what blocks: SQLite, file reads, file writes.
 ///
 /// An actor that answers one as its `unownedExecutor` runs there and nowhere else.
@@ -12,7 +10,7 @@ public final class WorkerThread: SerialExecutor {
     var isStopped = false
   }
 
-  private let queue = Mutex(Queue())
+  private let queue = Lock(Queue())
   private let wakeup: Descriptor
 
   /// Starts the thread.

@@ -94,6 +94,6 @@ private func printDigest(_ digest: [UInt8], of path: String) {
   // "a line is escaped if the file name contains": a name could otherwise look like two lines.
   let escapes: [Character: String] = ["\\": "\\\\", "\n": "\\n", "\r": "\\r", "\r\n": "\\r\\n"]
   let name = path.map { escapes[$0] ?? String($0) }.joined()
-  put(
-    "\(name == path ? "" : "\\")\(digest.hexadecimal)  \(name)\n", path == "-" ? STDERR_FILENO : STDOUT_FILENO)
+  let line = "\(name == path ? "" : "\\")\(digest.hexadecimal)  \(name)\n"
+  put(line, path == "-" ? STDERR_FILENO : STDOUT_FILENO)
 }

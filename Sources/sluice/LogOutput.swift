@@ -2,7 +2,6 @@ import Backup
 import EventLoop
 import Glibc
 import Logging
-import Synchronization
 import Systemd
 
 /// Where log lines go: to the journal with their fields, when it is the journal that reads standard error; else there as
@@ -27,7 +26,7 @@ final class LogOutput: Sendable {
     let time = Timestamp.now().milliseconds
   }
 
-  private let queue = Mutex(Queue())
+  private let queue = Lock(Queue())
   private let writer: Writer
 
   /// - Throws: when there is no thread for it.

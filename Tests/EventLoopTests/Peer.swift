@@ -1,17 +1,16 @@
 import Foundation
 import Glibc
-import Synchronization
 
 @testable import EventLoop
 
 /// The other end of a connection: a blocking descriptor, which threads of its own use as a client would.
 final class Peer: Sendable {
   private let rawValue: CInt
-  private let descriptor: Mutex<Descriptor?>
+  private let descriptor: Lock<Descriptor?>
 
   init(owning rawValue: CInt) {
     self.rawValue = rawValue
-    descriptor = Mutex(Descriptor(owning: rawValue))
+    descriptor = Lock(Descriptor(owning: rawValue))
   }
 
   func close() { descriptor.withLock { $0 = nil } }

@@ -1,6 +1,5 @@
 import Dispatch
 import Glibc
-import Synchronization
 import Testing
 
 @testable import EventLoop
@@ -9,7 +8,7 @@ import Testing
 struct WorkerPoolTests {
   /// What the jobs of a test have noted, in the order in which they ran.
   final class Notes: Sendable {
-    private let noted = Mutex<[Int]>([])
+    private let noted = Lock<[Int]>([])
     var all: [Int] { noted.withLock { $0 } }
     /// - Returns: how many there are now.
     @discardableResult func add(_ number: Int) -> Int {

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import TestSupport
 import Testing
 
@@ -11,7 +10,7 @@ struct WorkerThreadTests {
   actor Worker {
     private let thread: WorkerThread
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
-    private let appended = Mutex<[Int]>([])
+    private let appended = Lock<[Int]>([])
     /// Read from any thread: an actor whose thread has ended answers nothing.
     nonisolated var numbers: [Int] { appended.withLock { $0 } }
 

@@ -127,17 +127,17 @@ struct DatabaseTests {
     _ = try Bank.create(path, journalMode: "DELETE")
     let other = try OtherProcess(path)
     let options = try scratch.options(busyTimeout: .seconds(3600))
-    let isOpen = Mutex(false)
-    let isLocked = Mutex(false)
+    let isOpen = Atomic(false)
+    let isLocked = Atomic(false)
     let waiting = Task {
       let database = try Database(path: path, options)
-      isOpen.withLock { $0 = true }
-      while !isLocked.withLock({ $0 }) { await Task.yield() }
+      isOpen.store(true, ordering: .releasing)
+      while !isLocked.load(ordering: .acquiring) { await Task.yield() }
       return #expect(throws: SQLiteError.self) { try database.snapshot() }
     }
-    while !isOpen.withLock({ $0 }) { await Task.yield() }
+    while !isOpen.load(ordering: .acquiring) { await Task.yield() }
     try other.ask("sql('BEGIN EXCLUSIVE')")
-    isLocked.withLock { $0 = true }
+    isLocked.store(true, ordering: .releasing)
     waiting.cancel()
     #expect(try await waiting.value?.reason == .locked)
   }
