@@ -31,7 +31,7 @@ def is_sqlite_to_blame(path):
 @pytest.mark.parametrize(
     ("page_size", "backups"), [(4096, BACKUPS), (512, max(1, BACKUPS // 10)), (65536, max(1, BACKUPS // 10))]
 )
-def test_backups_under_two_writers_and_a_checkpointer_are_consistent(tmp_path, figure, page_size, backups):
+def test_backups_under_two_writers_and_a_checkpointer_are_consistent(tmp_path, figure, record_property, page_size, backups):
     wal = make.ledger(tmp_path / "wal.db", make.WAL, page_size, accounts=3000)
     rollback = make.ledger(tmp_path / "rollback.db", make.ROLLBACK, page_size, accounts=3000)
     observer = sqlite3.connect(wal, timeout=10)
@@ -60,6 +60,7 @@ def test_backups_under_two_writers_and_a_checkpointer_are_consistent(tmp_path, f
         # A writer that met any error at all has ended with another status.
         *transfers, checkpoints = [writer.finish() for writer in writers]
     figure(f"{backups} backups at {page_size}", {"commits": [report["commits"] for report in transfers], **checkpoints})
+    record_property("cases", backups)
     assert all(report["commits"] > backups for report in transfers)
     assert all(checkpoints["checkpoints"][mode] > 0 for mode in CHECKPOINTS)
     assert len(seen) > backups / 2

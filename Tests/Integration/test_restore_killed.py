@@ -13,6 +13,8 @@ import harness
 from harness import wait_until
 from restoring import SLOW, restore, tree, word, words
 
+KILLS = 200 if SLOW else 20
+
 
 def test_a_full_disk_changes_nothing(archive, target):
     def limit_file_size():
@@ -59,7 +61,7 @@ def traced(archive, target, call, injection, count):
 
 
 @pytest.mark.parametrize("call", ["mkdirat", "linkat", "renameat", "unlinkat", "symlinkat", "fsync", "fchmod"])
-def test_a_kill_at_every_call(archive, target, tmp_path, call):
+def test_a_kill_at_every_call(archive, target, tmp_path, record_property, call):
     """In CI, at every third."""
     states = []
     for count in range(1, 200, 1 if SLOW else 3):
@@ -71,14 +73,15 @@ def test_a_kill_at_every_call(archive, target, tmp_path, call):
             break
         states.append(check_after_a_kill(archive, copy))
     assert states and states == sorted(states, reverse=True), "old first, then new"
+    record_property("cases", len(states))
 
 
 @pytest.mark.parametrize(
     ("call", "error"),
     [("write", "ENOSPC"), ("mkdirat", "ENOSPC"), ("linkat", "ENOSPC"), ("symlinkat", "ENOSPC"), ("fsync", "EIO"), ("renameat", "EIO")],
 )
-def test_a_call_that_fails_leaves_everything_as_it_was(archive, target, tmp_path, call, error):
-    before = tree(target)
+def test_a_call_that_fails_leaves_everything_as_it_was(archive, target, tmp_path, record_property, call, error):
+    before, cases = tree(target), 0
     for count in range(1, 200, 1 if SLOW else 3):
         copy = tmp_path / "copy"
         shutil.rmtree(copy, ignore_errors=True)
@@ -88,12 +91,15 @@ def test_a_call_that_fails_leaves_everything_as_it_was(archive, target, tmp_path
             break
         assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
         assert tree(copy) == before, result.stderr
-    assert count > 1
+        cases += 1
+    assert cases > 0
+    record_property("cases", cases)
     assert set(words(copy).values()) == {"new"}
 
 
-def test_a_kill_on_the_way_back(archive, target, tmp_path):
+def test_a_kill_on_the_way_back(archive, target, tmp_path, record_property):
     """The second rename onto a first name fails; then the way back is killed at every call."""
+    cases = 0
     for call in ("linkat", "unlinkat", "symlinkat", "fsync") if SLOW else ("unlinkat",):
         for count in range(1, 200, 1 if SLOW else 4):
             copy = tmp_path / "copy"
@@ -106,15 +112,17 @@ def test_a_kill_on_the_way_back(archive, target, tmp_path):
                 assert result.returncode == 1 and set(words(copy).values()) == {"old"}
                 break
             check_after_a_kill(archive, copy)
+            cases += 1
+    record_property("cases", cases)
 
 
-def test_kills_at_random_moments(archive, target, tmp_path):
+def test_kills_at_random_moments(archive, target, tmp_path, record_property):
     start = time.perf_counter()
     copy = tmp_path / "copy"
     shutil.copytree(target, copy)
     assert restore(archive, copy, "--force").returncode == 0
     duration = time.perf_counter() - start
-    for seed in range(200 if SLOW else 20):
+    for seed in range(KILLS):
         shutil.rmtree(copy)
         shutil.copytree(target, copy)
         process = subprocess.Popen(
@@ -124,6 +132,7 @@ def test_kills_at_random_moments(archive, target, tmp_path):
         process.kill()
         process.wait()
         check_after_a_kill(archive, copy)
+    record_property("cases", KILLS)
 
 
 def test_what_is_unfinished_is_told_by_a_dry_run(archive, target):

@@ -111,7 +111,7 @@ class Download:
 
 
 @pytest.mark.parametrize("target", ["/api/backup", "/api/backup?compression=store"])
-def test_curl_through_nginx(nginx, reservoir, tmp_path, target):  # noqa: F811
+def test_curl_through_nginx(nginx, reservoir, tmp_path, record_property, target):  # noqa: F811
     chance = random.Random(8)
     with sluice_behind(nginx, reservoir) as server:
         (nginx / "back.sock").chmod(0o666)
@@ -129,6 +129,7 @@ def test_curl_through_nginx(nginx, reservoir, tmp_path, target):  # noqa: F811
             assert run("verify", download.file).returncode == 0
             size = download.size()
         wait_until(lambda: samples(server)["sluice_backups_running"] == 0, "the end of all")
+        record_property("cases", DOWNLOADS)
         # Some may have been whole already when they were to be killed.
         assert DOWNLOADS // 2 <= samples(server)["sluice_backups_resumed_total"] <= DOWNLOADS
 

@@ -171,7 +171,7 @@ class Application:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_tag_changes_whenever_the_content_does(tmp_path, seed, figure):
+def test_the_tag_changes_whenever_the_content_does(tmp_path, seed, figure, record_property):
     application = Application(tmp_path / "data", seed)
     content_of, changed, kept = {}, 0, 0
     with serve(tmp_path / "data") as server, server.connect() as client:
@@ -192,4 +192,5 @@ def test_the_tag_changes_whenever_the_content_does(tmp_path, seed, figure):
             before = content
     application.close()
     figure(f"states, seed {seed}", f"{len(content_of)} tags, content changed {changed} times, stayed {kept} times")
+    record_property("cases", changed + kept)
     assert changed > CHANGES / 8

@@ -119,7 +119,7 @@ def tiny(tmp_path):
     return (tmp_path / "tiny.zip").read_bytes()
 
 
-def test_every_byte_counts(tiny, tmp_path):
+def test_every_byte_counts(tiny, tmp_path, record_property):
     """Save those that say nothing of names or data: who made it, what it needs, attributes, flags of absent times."""
     meaningless = set()
     for start in range(len(tiny)):
@@ -135,13 +135,15 @@ def test_every_byte_counts(tiny, tmp_path):
     passed = {place for place, status in zip(places, verdicts(tmp_path, changed)) if status != DAMAGED}
     # What does not even begin as a zip does is none.
     assert passed - set(range(4)) <= meaningless
+    record_property("cases", len(places))
 
 
-def test_cut_off_at_every_length(tiny, tmp_path):
+def test_cut_off_at_every_length(tiny, tmp_path, record_property):
     # The first are shorter than the records that are looked for at the end.
     lengths = [*range(100), *range(100, len(tiny), 1 if SLOW else 7)]
     for length, status in zip(lengths, verdicts(tmp_path, (tiny[:length] for length in lengths))):
         assert status == (FOREIGN if length < 4 else DAMAGED), length
+    record_property("cases", len(lengths))
 
 
 def test_a_pipe_that_ends_early(tiny, tmp_path, verify):
