@@ -1,10 +1,12 @@
 """What the tests of failing calls share: a small directory, strace(1) beside a server, what must hold afterwards."""
 
 import http.client
+import mmap
 import os
 import re
 import shutil
 import sqlite3
+import struct
 import subprocess
 from collections import Counter
 from contextlib import closing, contextmanager, suppress
@@ -110,6 +112,27 @@ def assert_free(directory):
     assert all(truncates(directory / name) for name in DATABASES[1:])
     with closing(sqlite3.connect(directory / DATABASES[0], timeout=0, isolation_level=None)) as application:
         application.execute("BEGIN EXCLUSIVE")
+
+
+class Faults:
+    """The file by which faulty.c hears how often calls are to fail, and tells how often they did."""
+
+    def __init__(self, path):
+        path.write_bytes(struct.pack("=3I", 0, 0, 0))
+        with path.open("r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), 0)
+
+    @contextmanager
+    def one_in(self, calls):
+        struct.pack_into("=I", self._memory, 0, calls)
+        try:
+            yield
+        finally:
+            struct.pack_into("=I", self._memory, 0, 0)
+
+    @property
+    def count(self):
+        return struct.unpack_from("=I", self._memory, 8)[0]
 
 
 def preloaded(tmp_path, name):

@@ -10,11 +10,13 @@ import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 import data as make
-from client import connect, exchange
+from client import BROKEN_OFF, Connection, connect, exchange
+from faults import Faults, preloaded
 from harness import run, serve, wait_until
+from manager import Manager
 from measure import truncates, wait_until_still
 from test_metrics import samples
 from test_tokens import FIRST, SECOND
@@ -38,9 +40,8 @@ BAD = [
 
 def judged(status, headers, body):
     """What came of an answer that has come to its end."""
-    if status == 503:
-        assert headers["Retry-After"]
-        return "too many"
+    if status >= 500:
+        return "too many" if "Retry-After" in headers else "failed"
     assert status == 200, body[:1000]
     ended = run("verify", "-", input=body, text=False)
     assert ended.returncode == (3 if "Sluice-Skipped" in headers else 0), ended.stdout
@@ -84,6 +85,8 @@ def silent(server, chance):
 def http_1_0(server, chance):
     request = f"GET {target(chance)} HTTP/1.0\r\nAuthorization: Bearer {FIRST}\r\n\r\n"
     head, _, body = exchange(("127.0.0.1", server.ports[0]), request.encode()).partition(b"\r\n\r\n")
+    if not head:
+        raise ConnectionError("closed without an answer")
     first, *fields = head.decode().split("\r\n")
     return judged(int(first.split()[1]), dict(field.split(": ", 1) for field in fields), body)
 
@@ -92,8 +95,8 @@ def conditional(server, chance):
     with server.connect() as client:
         # Nobody writes to this one.
         first = client.answer("GET", "/api/backup?db=base.db", **BEARER)
-        if first.status == 503:
-            return "too many"
+        if first.status != 200:
+            return judged(first.status, first.headers, first.body)
         second = client.answer("GET", "/api/backup?db=base.db", If_None_Match=first.headers["ETag"], **BEARER)
         return "unchanged" if second.status == 304 else judged(second.status, second.headers, second.body)
 
@@ -123,16 +126,36 @@ def bad(server, chance):
     return "refused"
 
 
-KINDS = (whole, slow, aborted, silent, http_1_0, conditional, questions, refused, bad)
+BACKUPS = (whole, slow, aborted, silent, http_1_0, conditional)
+KINDS = (*BACKUPS, questions, refused, bad)
 
 
-def client(server, seed):
-    """Requests of every kind, in an order drawn by lot."""
+def client(server, seed, faulty):
+    """Requests of every kind, in an order drawn by lot; backups alone while calls of the server fail."""
     chance, seen = random.Random(seed), Counter()
     for _ in range(REQUESTS):
-        kind = chance.choice(KINDS)
-        seen[f"{kind.__name__}: {kind(server, chance)}"] += 1
+        kind = chance.choice(BACKUPS if faulty else KINDS)
+        try:
+            outcome = kind(server, chance)
+            assert faulty or outcome != "failed"
+        except BROKEN_OFF:
+            if not faulty:
+                raise
+            outcome = "broken off"
+        seen[f"{kind.__name__}{', calls failing' if faulty else ''}: {outcome}"] += 1
     return seen
+
+
+def activated(manager, place, directory):
+    """A service that is started for who waits already, and leaves when it is idle."""
+    with Connection(place) as connection:
+        connection.request("GET", "/api/backup")
+        with manager.running("--data", directory, "--idle-exit", "20ms") as process:
+            response = connection.getresponse()
+            outcome = judged(response.status, response.headers, response.read())
+            connection.close()
+            process.wait(20)
+    return f"activated: {outcome}"
 
 
 def descriptors(server):
@@ -155,18 +178,25 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
     make.bulk(directory / "base.db", make.WAL, 10)
     wal, rollback = make.ledger(directory / "wal.db", make.WAL), make.ledger(directory / "rollback.db", make.ROLLBACK)
     tokens.write_text(f"{FIRST}\n")
-    seen, rounds = Counter(), 0
+    faults, seen, rounds = Faults(tmp_path / "faults"), Counter(), 0
+    prefix = ["env", f"FAULTS={tmp_path}/faults", f"LD_PRELOAD={preloaded(tmp_path, 'faulty')}"]
+    # One copy of the database that has no log fits into memory; the next has to go to the disk.
+    options = ["--memory-budget", rollback.stat().st_size * 3 // 2, "--spool-directory", tmp_path / "spool", "--resume-grace", "0s"]
+    (tmp_path / "spool").mkdir()
 
     def soak(server, pool, seconds):
         nonlocal rounds
         end = time.monotonic() + seconds
         while True:
-            futures = [pool.submit(client, server, rounds * CLIENTS + number) for number in range(CLIENTS)]
-            (tmp_path / "new").write_text(f"{FIRST}\n" + f"{SECOND}\n" * (rounds % 2))
-            (tmp_path / "new").replace(tokens)
-            server.signal(signal.SIGHUP)
-            for future in futures:
-                seen.update(future.result())
+            chance, faulty = random.Random(rounds), rounds % 3 == 2
+            with faults.one_in(chance.choice([30, 100, 300, 1000])) if faulty else nullcontext():
+                futures = [pool.submit(client, server, rounds * CLIENTS + number, faulty) for number in range(CLIENTS)]
+                (tmp_path / "new").write_text(f"{FIRST}\n" + f"{SECOND}\n" * (rounds % 2))
+                (tmp_path / "new").replace(tokens)
+                server.signal(signal.SIGHUP)
+                seen[activated(manager, place, directory)] += 1
+                for future in futures:
+                    seen.update(future.result())
             # Between two rounds nobody holds a log, and it does not grow for ever.
             for path in (wal, directory / "base.db"):
                 wait_until(lambda path=path: truncates(path), f"a checkpoint of {path.name} in round {rounds}", 30)
@@ -181,7 +211,14 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
             yield cost(server, opened)
 
     with ExitStack() as stack:
-        server = stack.enter_context(serve(directory, "--token-file", tokens, "--max-backups", CLIENTS - 1, "--resume-grace", "0s"))
+        server = stack.enter_context(
+            serve(directory, "--token-file", tokens, "--max-backups", CLIENTS - 1, *options, prefix=prefix)
+        )
+        listening = stack.enter_context(socket.socket(socket.AF_UNIX))
+        place = tmp_path / "passed.sock"
+        listening.bind(str(place))
+        listening.listen()
+        manager = Manager(tmp_path, listening)
         pool = stack.enter_context(ThreadPoolExecutor(CLIENTS))
         for path in (wal, rollback):
             stack.enter_context(running("transfer_at_times", path))
@@ -192,11 +229,14 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
         after = list(looks(server, pool))
         counts = samples(server)
         assert server.process.poll() is None
-    figure(f"{rounds} rounds in {SOAK} s", dict(sorted(seen.items())))
+    figure(f"{rounds} rounds in {SOAK} s, {faults.count} calls failed", dict(sorted(seen.items())))
     figure("resident at rest, before", f"{before} KiB")
     figure("resident at rest, after", f"{after} KiB")
     record_property("cases", seen.total())
-    assert {name for name, *_ in (kind.split(":") for kind in seen)} == {kind.__name__ for kind in KINDS}
+    assert {kind.partition(":")[0] for kind in seen} == {
+        "activated", *(kind.__name__ for kind in KINDS), *(f"{kind.__name__}, calls failing" for kind in BACKUPS)
+    }  # fmt: skip
+    assert faults.count > 0
     assert min(after) <= max(before) + MARGIN
     ended = [sum(counts[f"sluice_backups_{how}_total"].values()) for how in ("completed", "aborted")]
     assert counts["sluice_backups_started_total"] == sum(ended)
