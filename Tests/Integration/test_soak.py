@@ -1,4 +1,4 @@
-"""Everything at once for SOAK seconds: what it costs at the end is what it cost before, and every archive is right.
+"""Everything at once, failing calls among it, for SOAK seconds: it costs at the end what it cost before; every archive is right.
 
     SOAK=3600 /usr/bin/python3 -m pytest Tests/Integration/test_soak.py
 """
