@@ -41,6 +41,8 @@ internal import Glibc
   /// The corresponding C function is `xRead` of `sqlite3_io_methods`.
   /// - Returns: false beside them if the file ended first.
   func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> (bytes: [UInt8], isWhole: Bool) {
+    // Swift would write a count into the array that all empty ones are, whatever thread does: a race, if a harmless one.
+    guard count > 0 else { return ([], true) }
     var code = SQLITE_OK
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initializedCount in
       code = unsafe methods.pointee.xRead(file, buffer.baseAddress, Int32(count), Int64(offset))
