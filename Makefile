@@ -95,7 +95,7 @@ test-tsan: ## Run the tests under ThreadSanitizer.
 # ThreadSanitizer itself dies. What has one thread and takes minutes with it is left to AddressSanitizer. ThreadSanitizer
 # has no false alarms here; what LeakSanitizer reports that is not ours stands in Tests/Sanitizers, with the reason.
 SANITIZED_TESTS := $(addprefix Tests/Integration/test_,archive.py bad_input.py cli_backup.py consistency.py drain.py \
-  http.py limits.py metrics.py output_file.py tokens.py)
+  http.py limits.py metrics.py output_file.py races.py resume.py service.py slow_and_many.py tokens.py unchanged.py vanishing.py)
 SANITIZED = $(if $(SANITIZE),--sanitize $(SANITIZE) --scratch-path .build-$(SANITIZE))
 SKIPPED = $(if $(filter thread,$(SANITIZE)),--skip LargeArchive --skip 'no bit that means')
 SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \
@@ -104,7 +104,7 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)
 sanitized: # End to end, against a program with SANITIZE in it.
 	$(call install,$(TEST_PACKAGES))
 	swift build --product sluice $(SANITIZED) $(TRAITS)
-	$(SANITIZER_OPTIONS) SLUICE=.build-$(SANITIZE)/debug/sluice CONSISTENCY_BACKUPS=20 \
+	$(SANITIZER_OPTIONS) SLUICE=.build-$(SANITIZE)/debug/sluice SANITIZE=$(SANITIZE) CONSISTENCY_BACKUPS=20 \
 	  $(PYTHON) -m pytest -q -n 3 --dist loadfile -k 'not full_disk' $(SANITIZED_TESTS)
 
 # SwiftPM does not know of it: its flags must not reach anyone's build. New finds are kept in .build/fuzz/corpus.

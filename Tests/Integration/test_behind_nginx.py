@@ -7,7 +7,7 @@ import pytest
 
 from archive import Archive
 from client import BROKEN_OFF, Connection
-from harness import serve, wait_until
+from harness import open_the_way, serve, wait_until
 from measure import wait_until_still
 
 CONFIGURATION = """
@@ -42,8 +42,7 @@ def nginx(request, tmp_path):
     directory = tmp_path / "nginx"
     directory.mkdir()
     directory.chmod(0o777)
-    for parent in list(directory.parents)[:3]:
-        parent.chmod(0o711)  # the workers are another user's
+    open_the_way(directory)
     (directory / "nginx.conf").write_text(CONFIGURATION.format(directory=directory, version=request.param))
     process = subprocess.Popen(
         ["nginx", "-p", directory, "-e", directory / "error.log", "-c", directory / "nginx.conf"],

@@ -13,7 +13,7 @@ import httptools
 import pytest
 
 from client import Connection, connect
-from harness import serve, wait_until
+from harness import open_the_way, serve, wait_until
 from rules import RULES
 
 LAST = b"GET /api/backup?db=%s.db HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -159,8 +159,8 @@ def chain(request, tmp_path_factory):
     """nginx that keeps its one connection to sluice, so that whoever comes next would get a wrong answer."""
     ignore, buffering = request.param.split("-")
     directory = tmp_path_factory.mktemp("nginx")
-    for place in [directory, *list(directory.parents)[:3]]:
-        place.chmod(0o711 if place != directory else 0o777)  # the workers are another user's
+    directory.chmod(0o777)
+    open_the_way(directory)
     (directory / "nginx.conf").write_text(
         CONFIGURATION.format(directory=directory, ignore=ignore, buffering=buffering)
     )
