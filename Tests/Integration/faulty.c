@@ -50,7 +50,9 @@ FAULTY(void *, mmap64, (void *at, size_t size, int protection, int flags, int fd
        (at, size, protection, flags, fd, offset), fd >= 0, ENOMEM, ENFILE)
 FAULTY(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags), 1, ECONNRESET, ENOBUFS, EPIPE)
 FAULTY(ssize_t, recv, (int fd, void *to, size_t count, int flags), (fd, to, count, flags), 1, ECONNRESET, ENOMEM)
-FAULTY(int, setsockopt, (int fd, int level, int option, const void *value, socklen_t size), (fd, level, option, value, size), 1, ENOBUFS)
+/* SO_LINGER cannot fail, and without it HTTP/1.0 over TCP could not be told that an answer was broken off. */
+FAULTY(int, setsockopt, (int fd, int level, int option, const void *value, socklen_t size), (fd, level, option, value, size),
+       level != SOL_SOCKET || option != SO_LINGER, ENOBUFS)
 FAULTY(int, epoll_ctl, (int epoll, int what, int fd, struct epoll_event *event), (epoll, what, fd, event), 1, ENOMEM, ENOSPC)
 FAULTY(int, eventfd, (unsigned count, int flags), (count, flags), 1, EMFILE)
 
