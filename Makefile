@@ -104,7 +104,7 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)
 sanitized: # End to end, against a program with SANITIZE in it.
 	$(call install,$(TEST_PACKAGES))
 	swift build --product sluice $(SANITIZED) $(TRAITS)
-	$(SANITIZER_OPTIONS) SLUICE=.build-$(SANITIZE)/debug/sluice SANITIZE=$(SANITIZE) CONSISTENCY_BACKUPS=20 \
+	$(SANITIZER_OPTIONS) SLUICE=.build-$(SANITIZE)/debug/sluice IS_SANITIZED=1 CONSISTENCY_BACKUPS=20 \
 	  $(PYTHON) -m pytest -q -n 3 --dist loadfile -k 'not full_disk' $(SANITIZED_TESTS)
 
 # SwiftPM does not know of it: its flags must not reach anyone's build. New finds are kept in .build/fuzz/corpus.

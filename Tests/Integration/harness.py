@@ -129,7 +129,7 @@ class Server:
         return self._status("VmHWM")
 
     def _status(self, field):
-        if "SANITIZE" in os.environ:
+        if "IS_SANITIZED" in os.environ:
             return 0  # most of it are the sanitizer's own books
         text = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(rf"^{field}:\s*(\d+) kB$", text, re.MULTILINE)[1])
