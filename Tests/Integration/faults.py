@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import sqlite3
-import struct
 import subprocess
 from collections import Counter
 from contextlib import closing, contextmanager, suppress
@@ -51,7 +50,10 @@ def is_at_rest(server):
 
 @contextmanager
 def traced(server, log, call, *injection):
-    """Follows one call of a server that runs already. Taken off amid a call that it changes, strace(1) spoils that one."""
+    """Follows one call of a server that runs already. Taken off amid a call that it changes, strace(1) spoils that one.
+
+    What it yields tells, afterwards, whether a call was made to fail.
+    """
     if os.geteuid() != 0:
         pytest.skip("only root may follow whatever process it wants")
     command = ["strace", "-f", "-qq", "-y", "-p", str(server.pid), "-o", log, "-e", f"trace={call}", *injection]
@@ -59,7 +61,7 @@ def traced(server, log, call, *injection):
     try:
         status = Path(f"/proc/{server.pid}/status")
         wait_until(lambda: f"TracerPid:\t{strace.pid}\n" in status.read_text(), "strace to be there")
-        yield
+        yield lambda: "(INJECTED)" in log.read_text()
         wait_until(lambda: server.process.poll() is not None or is_at_rest(server) and is_at_rest(server), "it to rest")
     finally:
         strace.terminate()
@@ -114,25 +116,48 @@ def assert_free(directory):
         application.execute("BEGIN EXCLUSIVE")
 
 
+def numbers(path):
+    """Three numbers in a file that a library put before the system's shares with us."""
+    path.write_bytes(bytes(12))
+    with path.open("r+b") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0)).cast("I")
+
+
 class Faults:
     """The file by which faulty.c hears how often calls are to fail, and tells how often they did."""
 
     def __init__(self, path):
-        path.write_bytes(struct.pack("=3I", 0, 0, 0))
-        with path.open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), 0)
+        self._numbers = numbers(path)
 
     @contextmanager
     def one_in(self, calls):
-        struct.pack_into("=I", self._memory, 0, calls)
+        self._numbers[0] = calls
         try:
             yield
         finally:
-            struct.pack_into("=I", self._memory, 0, 0)
+            self._numbers[0] = 0
 
     @property
     def count(self):
-        return struct.unpack_from("=I", self._memory, 8)[0]
+        return self._numbers[2]
+
+
+class Refusals:
+    """The file by which nomem.c hears which piece of memory SQLite is not to have."""
+
+    def __init__(self, tmp_path):
+        path = tmp_path / "refusals"
+        self._numbers = numbers(path)
+        self.prefix = ["env", f"REFUSALS={path}", f"LD_PRELOAD={preloaded(tmp_path, 'nomem')}"]
+
+    @contextmanager
+    def of(self, number, lasts):
+        """Refuses that one; if it lasts, all after it, too. What it yields tells whether so many were asked for."""
+        self._numbers[1], self._numbers[2], self._numbers[0] = lasts, 0, number
+        try:
+            yield lambda: self._numbers[2] >= number
+        finally:
+            self._numbers[0] = 0
 
 
 def preloaded(tmp_path, name):

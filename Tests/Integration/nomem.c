@@ -1,4 +1,4 @@
-/* Put before the system's library: the FAIL_ATth piece of memory that SQLite asks for is not there; with FAIL_ON, none after it either. */
+/* Put before the system's library: a piece of memory that SQLite asks for is not there, as the file REFUSALS says. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -7,14 +7,15 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 void *__libc_malloc(size_t size);
 void *__libc_realloc(void *piece, size_t size);
 
 static uintptr_t begin, end;
-static long fail_at, fail_on;
-static atomic_long asked;
+/* What the file holds: the how manieth, or 0 for none; whether all after it are missing, too; how many were asked for. */
+static struct { atomic_uint number, lasts, asked; } *refusals;
 
 static int find(struct dl_phdr_info *library, size_t size, void *unused) {
   if (!strstr(library->dlpi_name, "libsqlite3")) return 0;
@@ -27,17 +28,21 @@ static int find(struct dl_phdr_info *library, size_t size, void *unused) {
 }
 
 __attribute__((constructor)) static void begin_to_count(void) {
-  fail_at = atol(getenv("FAIL_AT"));
-  fail_on = getenv("FAIL_ON") != NULL;
+  int fd = open(getenv("REFUSALS"), O_RDWR | O_CLOEXEC);
+  refusals = mmap(NULL, sizeof *refusals, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (refusals == MAP_FAILED) abort();
+  close(fd);
   dl_iterate_phdr(find, NULL);
 }
 
 static int fails(void *caller) {
   if ((uintptr_t)caller < begin || (uintptr_t)caller >= end) return 0;
-  long number = atomic_fetch_add(&asked, 1) + 1;
-  if (number == fail_at) close(creat(getenv("TOLD"), 0600));
+  unsigned number = refusals->number;
+  if (!number) return 0;
+  unsigned asked = atomic_fetch_add(&refusals->asked, 1) + 1;
+  if (asked < number || (asked > number && !refusals->lasts)) return 0;
   errno = ENOMEM;
-  return number == fail_at || (fail_on && number > fail_at);
+  return 1;
 }
 void *malloc(size_t size) { return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size); }
 void *realloc(void *piece, size_t size) { return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(piece, size); }

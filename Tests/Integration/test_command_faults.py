@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from faults import NAMES, assert_free, check_archive, one_of_each, options, preloaded, sqlite_names
+from faults import NAMES, Refusals, assert_free, check_archive, one_of_each, options, sqlite_names
 from harness import run
 from restoring import SLOW
 
@@ -76,7 +76,7 @@ def test_a_call_of_the_command_that_fails_leaves_no_archive_that_is_not_whole(di
 @pytest.mark.parametrize("command", ["backup", "verify", "restore"])
 def test_memory_that_sqlite_does_not_get(directory, tmp_path, figure, record_property, command, lasts):
     """Each piece that it asks for is not there, in turn: SQLITE_NOMEM, or what SQLite makes of it."""
-    library, told, output, target = preloaded(tmp_path, "nomem"), tmp_path / "told", tmp_path / "output.zip", tmp_path / "target"
+    refusals, output, target = Refusals(tmp_path), tmp_path / "output.zip", tmp_path / "target"
     run("backup", "--data", directory, "-o", output)
     arguments = {
         "backup": ["backup", "--data", directory, *options(directory), "-o", output], "verify": ["verify", output],
@@ -84,13 +84,12 @@ def test_memory_that_sqlite_does_not_get(directory, tmp_path, figure, record_pro
     }[command]  # fmt: skip
     outcomes = Counter()
     for number in range(1, 100_000, 1 if SLOW else 11):
-        told.unlink(missing_ok=True)
         if command == "backup":
             output.unlink(missing_ok=True)
         target.mkdir()
-        variables = [f"FAIL_AT={number}", f"TOLD={told}", f"LD_PRELOAD={library}", *(["FAIL_ON=1"] if lasts else [])]
-        ended = run(*arguments, prefix=["env", *variables])
-        if not told.exists():
+        with refusals.of(number, lasts) as happened:
+            ended = run(*arguments, prefix=refusals.prefix)
+        if not happened():
             break
         if command == "backup" and ended.returncode != 1:
             check_archive(output.read_bytes(), ended.returncode)

@@ -1,14 +1,14 @@
-"""Every system call on the way of a backup fails, one after the other: it is whole, or everyone sees that it is not."""
+"""Every system call on the way of a backup fails, and every piece of memory that SQLite asks for: it is whole, or everyone sees that it is not."""
 
 import re
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
 from archive import Archive
-from faults import DATABASES, assert_free, check_archive, fetch, one_of_each, options, places, preloaded, sqlite_names, traced
+from faults import DATABASES, Refusals, assert_free, check_archive, fetch, one_of_each, options, places, preloaded, sqlite_names, traced
 from harness import run, serve, wait_until
 from restoring import SLOW
 from test_bad_input import skipped_by_header
@@ -81,42 +81,82 @@ def outcome(call, answer, lines, version):
     return f"{answer.status if answer else 'broken off'} ({reason}{codes})"
 
 
+class Victim:
+    """A server whose calls fail, beside an application that commits to the pinned database's log before each backup."""
+
+    def __init__(self, server, directory, application):
+        self.server, self.directory, self.application = server, directory, application
+        self.opened = len(server.open_files())
+
+    def backup(self, call, number, failing):
+        """A backup while something fails, and one after it, which must be whole. What became of the first; None if nothing
+        has failed."""
+        server = self.server
+        self.application.execute("UPDATE account SET balance = balance + iif(id % 2, 1, -1)")
+        self.application.execute(f"PRAGMA user_version={number}")
+        said = len(server.lines)
+        with failing as happened:
+            answer = fetch(server)
+        assert server.process.poll() is None, server.log
+        wait_until(lambda: server.get("/healthz").json()["running_backups"] == 0, "the end of the backup")
+        if call not in OF_CONNECTIONS or answer:
+            wait_until(lambda: re.search("backup (sent|failed)", "".join(server.lines[said:])), "the log")
+        became = outcome(call, answer, server.lines[said:], number)
+        assert_free(self.directory)
+        wait_until(lambda: len(server.open_files()) <= self.opened, "what it had opened to be closed")
+        said = len(server.lines)
+        check_archive(server.get("/api/backup").body, 0, number)
+        wait_until(lambda: "backup sent" in "".join(server.lines[said:]), "the log")
+        return became if happened() else None
+
+
+@contextmanager
+def victim(directory, **options_of_process):
+    application = sqlite3.connect(directory / "pinned.db", isolation_level=None)
+    application.execute("PRAGMA wal_autocheckpoint=0")
+    with closing(application), serve(directory, *options(directory), *AT_ONCE, **options_of_process) as server:
+        assert server.get("/api/backup").status == 200  # after it, SQLite's own files are there and found
+        wait_until(lambda: "backup sent" in server.log, "the log")
+        yield Victim(server, directory, application)
+
+
+def told(outcomes):
+    return ", ".join(f"{times} {what}" for what, times in outcomes.most_common())
+
+
 @pytest.mark.parametrize("call", SERVER)
 def test_a_call_that_fails_costs_one_backup_at_the_most(directory, tmp_path, figure, record_property, call):
     """In CI, at some places; with RUN_SLOW=1, at each."""
     log, cases = tmp_path / "strace", 0
-    application = sqlite3.connect(directory / "pinned.db", isolation_level=None)
-    application.execute("PRAGMA wal_autocheckpoint=0")
-    with closing(application), serve(directory, *options(directory), *AT_ONCE) as server:
-        count = places(server, log, call)
+    with victim(directory) as harmed:
+        count = places(harmed.server, log, call)
         assert count > 0, f"no backup calls {call} any more"
-        opened = len(server.open_files())
         lasting = [(error, "+") for error in SERVER[call] if call in LASTING and error != "EINTR"]
         for error, more in [(error, "") for error in SERVER[call]] + (lasting if SLOW else lasting[:1]):
             outcomes = Counter()
             for number in range(1, count + 1, 1 if SLOW else max(1, count // 4)):
-                application.execute("UPDATE account SET balance = balance + iif(id % 2, 1, -1)")
-                application.execute(f"PRAGMA user_version={number}")
-                said = len(server.lines)
-                with traced(server, log, call, "-e", f"inject={call}:error={error}:when={number}{more}"):
-                    answer = fetch(server)
-                assert server.process.poll() is None, server.log
-                if "(INJECTED)" not in log.read_text():
-                    continue
-                wait_until(lambda: server.get("/healthz").json()["running_backups"] == 0, "the end of the backup")
-                if call not in OF_CONNECTIONS or answer:
-                    wait_until(lambda said=said: re.search("backup (sent|failed)", "".join(server.lines[said:])), "the log")
-                outcomes[outcome(call, answer, server.lines[said:], number)] += 1
-                assert_free(directory)
-                wait_until(lambda: len(server.open_files()) <= opened, "what it had opened to be closed")
-                said = len(server.lines)
-                check_archive(server.get("/api/backup").body, 0, number)
-                wait_until(lambda said=said: "backup sent" in "".join(server.lines[said:]), "the log")
+                failing = traced(harmed.server, log, call, "-e", f"inject={call}:error={error}:when={number}{more}")
+                outcomes[harmed.backup(call, number, failing)] += 1
+            del outcomes[None]
             assert outcomes, f"{call} never failed with {error}"
             cases += outcomes.total()
-            counted = ", ".join(f"{times} {what}" for what, times in outcomes.most_common())
-            figure(f"{call} {error}{' from then on' if more else ''}", f"{outcomes.total()} of {count} places: {counted}")
+            figure(f"{call} {error}{' from then on' if more else ''}", f"{outcomes.total()} of {count} places: {told(outcomes)}")
     record_property("cases", cases)
+
+
+@pytest.mark.parametrize("lasts", [False, True], ids=["once", "from then on"])
+def test_memory_that_sqlite_does_not_get_costs_one_backup_at_the_most(directory, tmp_path, figure, record_property, lasts):
+    """Each piece that it asks for is not there, in turn: SQLITE_NOMEM, or what SQLite makes of it."""
+    refusals, outcomes = Refusals(tmp_path), Counter()
+    with victim(directory, prefix=refusals.prefix) as harmed:
+        for number in range(1, 100_000, 1 if SLOW else 11):
+            became = harmed.backup("malloc", number, refusals.of(number, lasts))
+            if became is None:
+                break
+            outcomes[became] += 1
+    figure(f"malloc of SQLite: no memory {'from then on' if lasts else 'once'}", f"{outcomes.total()} places: {told(outcomes)}")
+    record_property("cases", outcomes.total())
+    assert any("NOMEM" in became for became in outcomes) and outcomes.total() > 3
 
 
 def test_a_database_that_cannot_be_looked_into_is_not_taken_for_a_file(directory, tmp_path):

@@ -17,9 +17,6 @@ from messes import AS_FILE, AS_SQLITE, MESSES, beside, left_by_a_crash, view
 from restoring import SLOW
 from writers import CHECKPOINTS, Writer
 
-# For `make reliability`: they take minutes.
-pytestmark = pytest.mark.slow
-
 KILLS = 500 if SLOW else 25
 
 
@@ -61,8 +58,6 @@ def test_applications_that_are_killed_amid_a_backup_spoil_none(tmp_path, figure,
     assert seen["whole"] > KILLS
     record_property("cases", KILLS)
     figure(f"backups beside {KILLS} kills", dict(seen))
-
-
 
 
 @pytest.fixture(scope="module")
