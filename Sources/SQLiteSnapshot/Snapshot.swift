@@ -136,6 +136,8 @@ public final class Snapshot {
 
   /// Copies a database that nothing is locked of.
   init(copying source: consuming Connection, journalMode: String, _ options: Options) throws(SQLiteError) {
+    // With it on, SQLite takes a file that was cut short for all that there ever was.
+    try source.execute("PRAGMA writable_schema=OFF")
     let sourcePageSize = try source.number("PRAGMA page_size")
     let byteCount = UInt64(try source.number("PRAGMA page_count")) * UInt64(sourcePageSize)
     let dataVersion = try source.number("PRAGMA data_version")
