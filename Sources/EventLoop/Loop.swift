@@ -1,3 +1,5 @@
+internal import CLinux
+
 /// The event loop as a global actor: what is marked `@Loop` runs on the loop's one thread and on no other.
 @globalActor public actor Loop {
   /// The one loop of this process.
@@ -32,6 +34,11 @@
   @Loop public static func sleep(for duration: Duration) async {
     _ = await Waiter.suspend(until: .now + duration) { _ in }
   }
+
+  /// Gives the system back what the allocator keeps of memory that was freed: for after a flood, since it takes milliseconds.
+  ///
+  /// The corresponding C function is `malloc_trim`.
+  @Loop public static func giveMemoryBack() { malloc_trim(0) }
 
   /// Runs `body` where the compiler cannot see that this is the loop's thread already, and traps if it is not.
   ///

@@ -138,10 +138,10 @@ public struct Socket: ~Copyable {
     SystemCalls.shutdownWrite(descriptor.rawValue)
   }
 
-  /// Makes the close that follows look like a failure to the peer, not like an end: a TCP connection is reset.
-  /// For a Unix socket see `consume`.
-  public func resetOnClose() {
-    SystemCalls.resetOnClose(descriptor)
+  /// Sets whether a close looks like a failure to the peer, and not like an end, be it this process's death that closes: a
+  /// TCP connection is reset then. For a Unix socket see `consume`.
+  public func resetOnClose(_ isReset: Bool) {
+    SystemCalls.resetOnClose(descriptor, isReset)
   }
 }
 

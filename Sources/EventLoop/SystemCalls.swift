@@ -177,9 +177,9 @@ enum SystemCalls {
     return value
   }
 
-  /// Makes the next close of a TCP socket send a reset, whatever is still unsent: socket(7), `SO_LINGER`.
-  static func resetOnClose(_ descriptor: borrowing Descriptor) {
-    var value = linger(l_onoff: 1, l_linger: 0)
+  /// Sets whether the close of a TCP socket sends a reset, whatever is still unsent: socket(7), `SO_LINGER`.
+  static func resetOnClose(_ descriptor: borrowing Descriptor, _ isReset: Bool) {
+    var value = linger(l_onoff: isReset ? 1 : 0, l_linger: 0)
     let raw = descriptor.rawValue
     // A Unix socket has no reset; there the option does nothing.
     _ = unsafe setsockopt(raw, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))

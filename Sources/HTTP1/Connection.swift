@@ -6,6 +6,10 @@ internal import EventLoop
 @Loop final class Connection {
   private let socket: Socket
   private let limits: ConnectionLimits
+  /// Where it stands while it waits for a request, and its neighbours there.
+  private let waiting: WaitingConnections
+  var waitingBefore: Connection?
+  var waitingAfter: Connection?
   /// Received and not yet taken for a request.
   private var received: [UInt8] = []
   /// Whether it waits for a request of which nothing has come.
@@ -32,9 +36,10 @@ internal import EventLoop
     case untilClose
   }
 
-  init(_ socket: consuming Socket, _ limits: ConnectionLimits) {
+  init(_ socket: consuming Socket, _ limits: ConnectionLimits, _ waiting: WaitingConnections) {
     self.socket = socket
     self.limits = limits
+    self.waiting = waiting
   }
 
   /// Where the client is.
@@ -66,7 +71,7 @@ internal import EventLoop
 
   /// Answers requests until the client or we have had enough, and ends the connection as its state asks.
   func run(_ handler: some RequestHandler) async {
-    if await answerAll(handler) { await linger() } else { socket.resetOnClose() }
+    if await answerAll(handler) { await linger() } else { socket.resetOnClose(true) }
   }
 
   /// - Returns: whether every answer was whole.
@@ -91,6 +96,8 @@ internal import EventLoop
 
   /// Reads until there is a whole head; nil at the client's end of stream.
   private func nextRequest() async throws -> RequestHead? {
+    waiting.append(self)
+    defer { waiting.remove(self) }
     try consumeLastByte()
     var parser = RequestParser()
     var deadline = ContinuousClock.now + (received.isEmpty ? limits.idleTimeout : limits.headTimeout)
@@ -98,10 +105,15 @@ internal import EventLoop
     while true {
       do throws(HTTPError) {
         if let (head, byteCount) = try parser.parse(received.span) {
-          // The end of the content may have to be told by the connection's end, and its lack by a failure.
-          holdsLastByte = head.version == .http10 && socket.leavesUnread && justReceived > 0
-          try? socket.consume(justReceived - (holdsLastByte ? 1 : 0))
-          received = byteCount == received.count ? [] : Array(received.dropFirst(byteCount))
+          var next = byteCount == received.count ? [] : Array(received.dropFirst(byteCount))
+          if socket.leavesUnread {
+            // The end of the content may have to be told by the connection's end, and its lack by a failure. What
+            // follows the head stays where it is.
+            holdsLastByte = head.version == .http10
+            try? socket.consume(justReceived - next.count - (holdsLastByte ? 1 : 0))
+            next = []
+          }
+          received = next
           return head
         }
       } catch {
@@ -187,6 +199,8 @@ internal import EventLoop
     }
     let encoded = encode(head)
     exchange = .inContent(framing)
+    // Even this process's own end must not look like the content's.
+    if case .untilClose = framing, request.method != .head { socket.resetOnClose(true) }
     try await socket.send([encoded], stallTimeout: limits.stallTimeout)
     if request.method == .head { exchange = .complete }
   }
@@ -226,7 +240,7 @@ internal import EventLoop
       ResponseHead.encode(trailers, into: &end)
       try await socket.send([end], stallTimeout: limits.stallTimeout)
     case .untilClose:
-      break
+      socket.resetOnClose(false)
     }
     exchange = .complete
   }

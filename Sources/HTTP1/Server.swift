@@ -24,6 +24,8 @@ public protocol RequestHandler: Sendable {
 @Loop public final class Server<Handler: RequestHandler> {
   /// How long what was broken off may take to let go of what it holds.
   private static var cancelledTimeout: Duration { .seconds(2) }
+  /// After so many connections at once, what the allocator has kept of them is given back when most are gone.
+  private static var floodSize: Int { 1000 }
 
   private let handler: Handler
   private let limits: ConnectionLimits
@@ -31,6 +33,8 @@ public protocol RequestHandler: Sendable {
   private var listeners: [Listener] = []
   private var connections: [ObjectIdentifier: (connection: Connection, task: Task<Void, any Error>)] = [:]
   private let connectionClosed = Condition()
+  private let waiting = WaitingConnections()
+  private var mostConnections = 0
   /// Since when no connection has been open, if none is.
   private var quietSince = ContinuousClock.now
 
@@ -46,7 +50,10 @@ public protocol RequestHandler: Sendable {
     listeners.append(listener)
     Loop.start { [self] in
       while true {
-        while connections.count >= limits.connectionCount { _ = await connectionClosed.wait() }
+        while connections.count >= limits.connectionCount {
+          waiting.endLongest()
+          _ = await waiting.changed.wait()
+        }
         do {
           let (socket, peer) = try await listener.accept(descriptorFreed: connectionClosed)
           start(socket, peer)
@@ -64,7 +71,7 @@ public protocol RequestHandler: Sendable {
   private func start(_ rawValue: CInt, _ peer: SocketAddress) {
     // A connection that broke before it could be registered is nobody's.
     guard let socket = try? Socket(owning: rawValue, peer: peer) else { return }
-    let connection = Connection(socket, limits)
+    let connection = Connection(socket, limits, waiting)
     let id = ObjectIdentifier(connection)
     let task = Loop.start { [self] in
       await connection.run(handler)
@@ -72,11 +79,20 @@ public protocol RequestHandler: Sendable {
       count.open = connections.count
       quietSince = .now
       connectionClosed.notify()
+      waiting.changed.notify()
+      giveMemoryBack()
     }
     connections[id] = (connection, task)
     count.open = connections.count
+    mostConnections = max(mostConnections, connections.count)
     count.accepted += 1
     connection.onLost { task.cancel() }
+  }
+
+  private func giveMemoryBack() {
+    guard mostConnections >= Self.floodSize, connections.count < mostConnections / 8 else { return }
+    mostConnections = connections.count
+    Loop.giveMemoryBack()
   }
 
   /// Accepts no more once no connection has been open for `duration`, and returns then.

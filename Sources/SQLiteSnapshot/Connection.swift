@@ -85,7 +85,7 @@ internal import Glibc
   }
 
   /// Once in the process, before SQLite is used.
-  static let isConfigured: Void = csqlite_set_nothing_aside()
+  static let isConfigured: Void = csqlite_configure()
 
   private init(handle: OpaquePointer, busy: BusyHandler) {
     unsafe self.handle = handle

@@ -29,9 +29,10 @@ import Logging
   private var running: [ObjectIdentifier: RunningBackup] = [:]
   private var last: (finished: ContinuousClock.Instant, outcome: Outcome, byteCount: UInt64)?
   private let started = ContinuousClock.now
-  private let files: FileAccess
+  private let tokenFiles: FileAccess
+  private let directory: DirectoryCheck
 
-  /// - Throws: `SystemError` when there is no thread for looking at files.
+  /// - Throws: `SystemError` when there are no threads for looking at files.
   init(
     _ options: ArchiveOptions, maximumBackups: Int, resumeGrace: Duration, _ tokens: Tokens?, _ logger: Logger
   ) throws {
@@ -40,7 +41,8 @@ import Logging
     self.resumeGrace = resumeGrace
     self.tokens = tokens
     self.logger = logger
-    files = try FileAccess()
+    tokenFiles = try FileAccess()
+    directory = DirectoryCheck(options, try FileAccess())
   }
 
   /// How a backup ended.
@@ -53,11 +55,22 @@ import Logging
 
   var runningBackups: [RunningBackup] { Array(running.values) }
 
-  /// Counts a backup in, in the place of one whose client was lost if there is no other.
+  /// Begins a backup.
   ///
   /// - Throws: 503 when as many run as may.
   func begin(_ request: RequestHead, _ response: Response) throws(HTTPError) -> RunningBackup {
-    if running.count + kept.count >= maximumBackups, let oldest = kept.first { forget(oldest) }
+    let backup = RunningBackup(request, from: response.peer, logger)
+    try enter(backup)
+    return backup
+  }
+
+  /// Counts a backup among those that run, in the place of one whose client was lost if there is no other.
+  ///
+  /// - Parameter resumed: the archive that it goes on with, which has a place already unless it is whole.
+  /// - Throws: 503 when as many run as may.
+  func enter(_ backup: RunningBackup, of resumed: Transfer? = nil) throws(HTTPError) {
+    let others = kept.filter { $0 !== resumed }
+    if running.count + others.count >= maximumBackups, let oldest = others.first { forget(oldest) }
     guard running.count < maximumBackups else {
       metrics.rejected["too-many-backups", default: 0] += 1
       throw HTTPError(
@@ -65,13 +78,6 @@ import Logging
         "\(running.count) backups are running, as many as may at once. Ask again in a little while.",
         fields: [FieldLine(name: "Retry-After", value: "10")])
     }
-    let backup = RunningBackup(request, from: response.peer, logger)
-    take(backup)
-    return backup
-  }
-
-  /// Counts a backup among those that run.
-  func take(_ backup: RunningBackup) {
     running[ObjectIdentifier(backup)] = backup
     changed.notify()
   }
@@ -121,7 +127,7 @@ import Logging
   ///
   /// - Throws: a `Failure`; the tokens stay what they were then.
   func reload(_ source: TokenSource) async throws {
-    let read = try await files.tokens(source)
+    let read = try await tokenFiles.tokens(source)
     guard read != nil || tokens == nil else {
       throw Failure(description: "there is no token any more, and the service was not started without one")
     }
@@ -150,8 +156,7 @@ import Logging
 
   /// `GET /healthz`: whether a backup could be made now.
   func health(_ response: Response) async throws {
-    var problem: String?
-    do { try await files.check(options) } catch { problem = "\(error)" }
+    let problem = await directory.problem()
     var members: [(name: String, value: JSONValue)] = [
       ("status", .string(problem == nil ? "ok" : "failing")),
       ("version", .string(version)),
@@ -175,19 +180,4 @@ import Logging
   private static func seconds(since instant: ContinuousClock.Instant) -> Int {
     Int((ContinuousClock.now - instant).components.seconds)
   }
-}
-
-/// Looks at files for the loop, on a thread of its own: a file system that hangs must not hang the service.
-private actor FileAccess {
-  private nonisolated let worker: WorkerThread
-
-  init() throws(SystemError) { worker = try WorkerThread(named: "files") }
-
-  deinit { worker.stop() }
-
-  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.asUnownedSerialExecutor() }
-
-  func check(_ options: ArchiveOptions) throws(BackupError) { try options.checkDataDirectory() }
-
-  func tokens(_ source: TokenSource) throws -> Tokens? { try source.read() }
 }

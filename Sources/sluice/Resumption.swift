@@ -66,6 +66,7 @@ extension BackupService {
       throw HTTPError(
         .rangeNotSatisfiable, "It has no such bytes.", fields: [ByteRange.unsatisfied(length: length)])
     }
+    try enter(transfer.backup, of: transfer)
     transfer.keptUntil = nil
     transfer.changed.notify()
     guard let positions = await transfer.prepare(range) else {
@@ -74,7 +75,6 @@ extension BackupService {
     }
     transfer.backup.logResumed(request, from: response.peer, at: positions.lowerBound)
     metrics.resumed += 1
-    if !transfer.isCountedOut { take(transfer.backup) }
     try await run(transfer, positions, request, response)
   }
 
@@ -98,6 +98,7 @@ extension BackupService {
       transfers.removeAll { $0 === transfer }
       transfer.changed.notify()
       let reason = await transfer.close() ?? error
+      leave(transfer.backup)
       countOut(transfer, .failed, reason)
       throw (reason as? BackupError)?.answer ?? reason
     }

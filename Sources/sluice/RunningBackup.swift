@@ -139,9 +139,6 @@ struct BackupFailure {
 }
 
 extension RequestHead {
-  /// An address has at most so many characters: IPv6 with a zone.
-  private static var maximumClientLength: Int { 64 }
-
   /// Who asks, for the log: what a proxy on this machine says of it, else the other end of the connection.
   ///
   /// A proxy adds the address that it sees at the end of `X-Forwarded-For`; what stands before that is hearsay.
@@ -150,7 +147,8 @@ extension RequestHead {
     let direct = if case .unix = peer { "unix" } else { printable(peer.description) }
     guard peer.isLocal, let list = values("X-Forwarded-For").last else { return direct }
     let last = list.split { $0 == "," || $0 == " " || $0 == "\t" }.last ?? ""
-    let isAddress = last.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
-    return isAddress && !last.isEmpty && last.utf8.count <= Self.maximumClientLength ? String(last) : direct
+    // Anything else could be anything, and a secret among it.
+    let isAddress = ["\(last):0", "[\(last)]:0", "\(last)"].contains { SocketAddress($0) != nil }
+    return isAddress && !last.hasPrefix("unix:") ? String(last) : direct
   }
 }

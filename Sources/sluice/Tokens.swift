@@ -74,7 +74,8 @@ struct Tokens {
     guard credentials.count == 1, let credential = credentials.first else {
       throw Self.refusal("Show a token: Authorization: Bearer TOKEN.", challenge: #"Bearer realm="sluice""#)
     }
-    let parts = credential.split(separator: " ", maxSplits: 1)
+    // RFC 9110 §11.4: 1*SP between the two.
+    let parts = credential.split(separator: " ")
     let isBearer = parts.count == 2 && parts[0].lowercased() == "bearer"
     let digest = SHA256.hash(data: Array((isBearer ? parts[1] : "").utf8))
     var isKnown = false

@@ -1,5 +1,6 @@
 import Backup
 import EventLoop
+import Glibc
 import HTTP1
 
 /// One archive on its way to a client, over as many connections as that takes: what was sent last is retained, and whoever
@@ -119,6 +120,8 @@ import HTTP1
     let margin = request.values("X-Forwarded-For").isEmpty ? Self.margin : Self.proxyMargin
     var position = wanted.lowerBound
     while true {
+      // Until the first of the wanted bytes is made, nothing is written that would tell.
+      guard !Task.isCancelled else { throw SystemError(call: "sendmsg", errno: ECONNRESET) }
       let pieces = output.pieces(position..<max(position, wanted.upperBound))
       for index in stride(from: 0, to: pieces.count, by: Self.piecesPerWrite) {
         try await body.write(Array(pieces[index..<min(index + Self.piecesPerWrite, pieces.count)]))

@@ -88,7 +88,7 @@ final class Peer: Sendable {
   func resetOnClose() {
     descriptor.withLock { descriptor in
       guard let owned = descriptor.take() else { return }
-      SystemCalls.resetOnClose(owned)
+      SystemCalls.resetOnClose(owned, true)
       descriptor = consume owned
     }
   }

@@ -169,7 +169,7 @@ struct SocketTests {
       let socket = try Socket(owning: raw, peer: .unix(""))
       peer.write([1, 2, 3])
       try await socket.consume(socket.receive(until: nil).count - unread)
-      socket.resetOnClose()
+      socket.resetOnClose(true)
     }
     let failure = immediateFailure { () throws(SystemError) in _ = try peer.readOnce(1) }
     #expect(failure?.errno ?? 0 == error)
@@ -204,7 +204,7 @@ struct SocketTests {
   }
 
   private nonisolated func close(reset socket: consuming Socket) {
-    socket.resetOnClose()
+    socket.resetOnClose(true)
     _ = consume socket
   }
 }

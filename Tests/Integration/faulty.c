@@ -56,13 +56,16 @@ FAULTY(int, setsockopt, (int fd, int level, int option, const void *value, sockl
 FAULTY(int, epoll_ctl, (int epoll, int what, int fd, struct epoll_event *event), (epoll, what, fd, event), 1, ENOMEM, ENOSPC)
 FAULTY(int, eventfd, (unsigned count, int flags), (count, flags), 1, EMFILE)
 
-int open64(const char *path, int flags, ...) {
-  va_list rest;
-  va_start(rest, flags);
-  mode_t mode = va_arg(rest, mode_t);
-  va_end(rest);
-  return (errno = DRAWN(EMFILE, EIO, EACCES)) ? -1 : REAL(open64)(path, flags, mode);
-}
+#define FAULTY_OPEN(call)                                                                \
+  int call(const char *path, int flags, ...) {                                           \
+    va_list rest;                                                                        \
+    va_start(rest, flags);                                                               \
+    mode_t mode = va_arg(rest, mode_t);                                                  \
+    va_end(rest);                                                                        \
+    return (errno = DRAWN(EMFILE, EIO, EACCES)) ? -1 : REAL(call)(path, flags, mode);    \
+  }
+FAULTY_OPEN(open)
+FAULTY_OPEN(open64)
 int openat(int fd, const char *path, int flags, ...) {
   va_list rest;
   va_start(rest, flags);
