@@ -223,13 +223,14 @@ final class ArchiveMaker {
         bytes, isFirst: isFirst, isLast: isLast, after: hash, engine, on: options.compressors)
       hash = block.hash
       window.append(block)
-      if isLast { finishReading() }
+      if isLast { try finishReading() }
     }
   }
 
   /// Lets go of what has been read: a pin is held no longer than it must be.
-  private func finishReading() {
+  private func finishReading() throws(BackupError) {
     if !holdsManifest {
+      try items[readingItem].checkRead()
       // Its checksums are known when it has been written.
       manifest.entries.append(items[readingItem].manifestEntry(sha256: "", crc32: 0))
     }

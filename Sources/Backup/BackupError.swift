@@ -15,7 +15,7 @@ public enum BackupError: Error, Sendable {
   case incomplete([Skipped])
   /// A file could not be read any more, or is not what it was when the backup began.
   case reading(path: String, SQLiteError)
-  /// A plain file was written to, and what had been made of it cannot be made again.
+  /// A file was written to while it was read, or read again.
   case changed(path: String)
   /// The snapshots were held for longer than allowed.
   case snapshotTooOld(limit: Duration)
@@ -67,7 +67,7 @@ extension BackupError: CustomStringConvertible {
     case .reading(let path, let error):
       "\(printable(path)) could not be read to its end: \(error)"
     case .changed(let path):
-      "\(printable(path)) was written to since the first part of this archive was made"
+      "\(printable(path)) was written to while the archive was made"
     case .snapshotTooOld(let limit):
       "the backup took longer than a snapshot may be held (\(limit)); see --max-snapshot-age"
     case .logGrewTooMuch(let path, let limit):

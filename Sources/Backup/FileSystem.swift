@@ -54,7 +54,7 @@ enum FileSystem {
   }
 
   /// As `stat` gives it: a file may claim times that nanoseconds in 64 bits have no room for.
-  struct Time {
+  struct Time: Equatable {
     let seconds: Int64
     let nanoseconds: Int64
 

@@ -42,6 +42,8 @@ struct Inventory {
       guard !Task.isCancelled else { throw .cancelled }
       do throws(SQLiteError) {
         let file = try PlainFile(path: candidate.path)
+        // It was looked into a while ago.
+        if try file.isDatabase() { throw SQLiteError.becameDatabase }
         items.append(Item(candidate, size: try file.size(), .file(file), note: note))
       } catch {
         try skip(candidate, error)

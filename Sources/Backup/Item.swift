@@ -89,6 +89,29 @@ struct Item {
     }
   }
 
+  /// Looks whether what was read to its end is of one moment, as far as can be told: a pin must have held, and what was
+  /// taken for a plain file must be no database by now. One that is called a database, and that SQLite cannot read, must not
+  /// have been written to either.
+  ///
+  /// - Throws: `reading`, `changed`.
+  func checkRead() throws(BackupError) {
+    do throws(SQLiteError) {
+      switch source {
+      case .snapshot(let snapshot): try snapshot.checkHold()
+      case .file(let file): if try file.isDatabase() { throw SQLiteError.becameDatabase }
+      case .text: break
+      }
+    } catch {
+      throw .reading(path: entry.name, error)
+    }
+    guard case .file = source, note != nil, let directory, let status else { return }
+    let baseName = entry.name.utf8.split(separator: UInt8(ascii: "/")).last.map { String(decoding: $0, as: UTF8.self) }
+    // What has taken its name is another file, and this one as it was.
+    guard let now = try? FileSystem.status("\(directory.path)/\(baseName ?? "")"), now.identity == status.identity
+    else { return }
+    guard now.changedAt == status.changedAt else { throw .changed(path: entry.name) }
+  }
+
   /// The manifest's line for it.
   func manifestEntry(sha256: String, crc32: UInt32) -> Manifest.Entry {
     var database: Manifest.Database?

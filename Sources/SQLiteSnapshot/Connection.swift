@@ -147,6 +147,15 @@ internal import Glibc
     try file(SQLITE_FCNTL_JOURNAL_POINTER)
   }
 
+  /// Whether the database's name leads to another file by now.
+  ///
+  /// The corresponding C constant is `SQLITE_FCNTL_HAS_MOVED`.
+  func hasMoved() throws(SQLiteError) -> Bool {
+    var hasMoved: Int32 = 0
+    try unsafe check(sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved))
+    return hasMoved != 0
+  }
+
   private func file(_ operation: Int32) throws(SQLiteError) -> OpenFile {
     var file: UnsafeMutablePointer<sqlite3_file>?
     try unsafe check(sqlite3_file_control(handle, "main", operation, &file))
@@ -204,6 +213,10 @@ internal import Glibc
   }
 
   private static func error(_ code: Int32, _ handle: OpaquePointer?) -> SQLiteError {
+    // See `ExactPaths`: it would have deleted the log.
+    if code == SQLiteError.deleteFailed {
+      return SQLiteError(code: SQLITE_CORRUPT, message: "it is empty, and yet it has a write-ahead log")
+    }
     var message = unsafe String(cString: sqlite3_errstr(code))
     if let handle = unsafe handle {
       if unsafe sqlite3_extended_errcode(handle) == code {

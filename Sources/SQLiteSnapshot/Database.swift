@@ -8,6 +8,7 @@ public final class Database {
   /// SQLite's name of the journal mode: `wal`, or `delete` for every mode with a rollback journal.
   public let journalMode: String
   private var connection: Connection?
+  private let names: FileNames
   private let options: Snapshot.Options
 
   /// Opens the database at an absolute path, read-only. Its last name must be no symbolic link; what the names before it
@@ -24,6 +25,9 @@ public final class Database {
     // What is read goes past SQLite's page cache: a small one will do.
     try connection.execute("PRAGMA cache_size=4")
     journalMode = try connection.text("PRAGMA journal_mode")
+    // While the lock is held: the names lead to what SQLite has opened by them just now.
+    names = try FileNames(of: path)
+    guard try !connection.hasMoved() else { throw SQLiteError.moved }
     try connection.execute("COMMIT")
     connection.setBusyTimeout(options.busyTimeout)
     self.connection = consume connection
@@ -37,7 +41,7 @@ public final class Database {
     guard let connection = connection.take() else {
       throw SQLiteError(code: SQLITE_MISUSE, message: "the snapshot was taken already")
     }
-    if journalMode == "wal" { return try Snapshot(pinning: connection) }
-    return try Snapshot(copying: connection, journalMode: journalMode, options)
+    if journalMode == "wal" { return try Snapshot(pinning: connection, names) }
+    return try Snapshot(copying: connection, journalMode: journalMode, names, options)
   }
 }

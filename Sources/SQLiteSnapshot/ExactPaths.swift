@@ -1,11 +1,13 @@
 internal import CSQLite
 internal import Glibc
 
-/// SQLite's own VFS, but that a path is opened as it was given.
+/// SQLite's own VFS, but that a path is opened as it was given, and that nothing is deleted.
 ///
 /// SQLite would first find out where the links in it lead, and open that path afterwards: by then it may lead elsewhere.
 /// Paths below `/proc/self/fd`, which lead to a directory that is held open, would be lost. The last name is not followed if
 /// it is a link: `O_NOFOLLOW` is always set.
+///
+/// Beside an empty database even a read-only connection would delete a log, which may be all that is left of the content.
 ///
 /// The corresponding C type is `sqlite3_vfs`.
 enum ExactPaths {
@@ -25,6 +27,7 @@ enum ExactPaths {
       unsafe strcpy(output, path)
       return SQLITE_OK
     }
+    unsafe vfs.pointee.xDelete = { _, _, _ in SQLiteError.deleteFailed }
     return unsafe sqlite3_vfs_register(vfs, 0) == SQLITE_OK ? name : nil
   }()
 }

@@ -42,9 +42,15 @@ internal import Glibc
   /// https://www.sqlite.org/fileformat2.html §1.3.
   /// - Throws: `SQLITE_CANTOPEN`, `SQLITE_IOERR`: then it may be one.
   public static func isDatabase(_ path: String) throws(SQLiteError) -> Bool {
-    let file = try PlainFile(path: path)
-    guard try file.size() >= UInt64(magic.count) else { return false }
-    return try file.read(magic.count, at: 0) == magic
+    try PlainFile(path: path).isDatabase()
+  }
+
+  /// Whether it begins so now.
+  ///
+  /// - Throws: `SQLITE_IOERR`: then it may.
+  public func isDatabase() throws(SQLiteError) -> Bool {
+    guard try file.size() >= UInt64(Self.magic.count) else { return false }
+    return try file.read(Self.magic.count, at: 0).bytes == Self.magic
   }
 
   private static let magic = Array("SQLite format 3\0".utf8)

@@ -22,6 +22,7 @@ public struct SQLiteError: Error, Equatable, Sendable {
     switch code {
     case Self.readonlyRollback: return .hotJournal
     case Self.cannotOpenSymlink: return .symbolicLink
+    case Self.databaseMoved: return .changed
     default: break
     }
     switch code & 0xff {
@@ -49,6 +50,8 @@ public struct SQLiteError: Error, Equatable, Sendable {
     case symbolicLink = "symbolic-link"
     /// It is not there any more.
     case missing
+    /// It, its `-wal` or its `-shm` was moved, replaced or deleted while it was taken, or became what it was not.
+    case changed
     /// SQLite could not open it; the detail says why.
     case cannotOpen = "cannot-open"
     /// Its first bytes are not SQLite's: damaged or encrypted.
@@ -69,6 +72,15 @@ public struct SQLiteError: Error, Equatable, Sendable {
   private static let readonlyRollback = SQLITE_READONLY | 3 << 8
   static let cannotOpenSymlink = SQLITE_CANTOPEN | 6 << 8
   static let shortRead = SQLITE_IOERR | 2 << 8
+  static let deleteFailed = SQLITE_IOERR | 10 << 8
+  private static let databaseMoved = SQLITE_READONLY | 4 << 8
+
+  static let moved = SQLiteError(
+    code: databaseMoved, message: "it, its -wal or its -shm was moved, replaced or deleted while it was taken")
+
+  /// What was no database began to be one while it was read as a plain file.
+  public static let becameDatabase = SQLiteError(
+    code: databaseMoved, message: "it became a database while it was taken for a plain file")
 }
 
 extension SQLiteError: CustomStringConvertible {

@@ -56,6 +56,7 @@ public final class Snapshot {
   public var size: UInt64 { UInt64(pageCount) * UInt64(pageSize) }
 
   private let connection: Connection
+  private let names: FileNames
   private let file: OpenFile
   private let logFile: OpenFile?
   private let logSizeWhenPinned: UInt64
@@ -69,6 +70,8 @@ public final class Snapshot {
   /// The database that was copied, and SQLite's number of the state that it was in when the copy began.
   private var source: Connection?
   private let dataVersionBeforeCopy: Int
+  /// Of that database: a copy has counters of its own.
+  private let sourceHeader: [UInt8]
 
   // MARK: pinned
 
@@ -81,7 +84,7 @@ public final class Snapshot {
   /// In one case the log can be started anew all the same: when the pin found it wholly checkpointed (read
   /// mark 0, https://www.sqlite.org/walformat.html §2.3.1). No checkpoint can run from then on, so the database
   /// file alone is the snapshot, and it cannot happen twice.
-  init(pinning connection: consuming Connection) throws(SQLiteError) {
+  init(pinning connection: consuming Connection, _ names: FileNames) throws(SQLiteError) {
     // The first read takes the snapshot. This one needs no schema, so a damaged schema does not matter.
     try connection.execute("BEGIN; PRAGMA schema_version")
     let pageSize = try connection.number("PRAGMA page_size")
@@ -97,6 +100,7 @@ public final class Snapshot {
         code: SQLITE_CORRUPT, message: "the write-ahead log does not hold what its index says")
     }
     takenAt = Self.now()
+    self.names = names
     self.file = file
     self.logFile = logFile
     logSizeWhenPinned = try logFile.size()
@@ -107,12 +111,22 @@ public final class Snapshot {
     pageCount = log.pageCount > 0 ? log.pageCount : UInt32(try connection.number("PRAGMA page_count"))
     self.connection = connection
     source = nil
+    sourceHeader = []
     dataVersionBeforeCopy = 0
     reservation = nil
     journalMode = "wal"
     method = .pinned
     fileSizeNeeded = Self.fileSizeNeeded(pageCount: pageCount, pageSize: pageSize, log.frames)
     try checkFileSize()
+    try checkHold()
+  }
+
+  /// Whether everyone who opens the database still meets the pin, as far as its files' names tell: to be asked once all has
+  /// been read, which counts only then. A copy is nobody's but ours.
+  ///
+  /// - Throws: `SQLITE_READONLY_DBMOVED` if not.
+  public func checkHold() throws(SQLiteError) {
+    if method == .pinned { try names.check() }
   }
 
   /// By how many bytes the log has grown since it was pinned; 0 for a copy, which holds nobody up.
@@ -135,12 +149,16 @@ public final class Snapshot {
   // MARK: copied
 
   /// Copies a database that nothing is locked of.
-  init(copying source: consuming Connection, journalMode: String, _ options: Options) throws(SQLiteError) {
+  init(
+    copying source: consuming Connection, journalMode: String, _ names: FileNames, _ options: Options
+  ) throws(SQLiteError) {
     // With it on, SQLite takes a file that was cut short for all that there ever was.
     try source.execute("PRAGMA writable_schema=OFF")
     let sourcePageSize = try source.number("PRAGMA page_size")
     let byteCount = UInt64(try source.number("PRAGMA page_count")) * UInt64(sourcePageSize)
     let dataVersion = try source.number("PRAGMA data_version")
+    // Before the copy: what is committed meanwhile makes it differ from that of the next backup, and not the same.
+    sourceHeader = byteCount > 0 ? try source.databaseFile().read(Self.headerSize, at: 0).bytes : []
     var reservation = options.memory.reserve(byteCount)
     let isInMemory = reservation != nil
     let copy =
@@ -152,10 +170,17 @@ public final class Snapshot {
         maximumRestarts: Self.maximumCopyRestarts)
     }
     takenAt = Self.now()
+    // Between two steps nothing is locked, and at each SQLite looks for a log by its name.
+    try names.checkDatabase()
+    self.names = names
     file = try copy.databaseFile()
-    // A VACUUM may have changed it since the copy was begun.
-    pageSize = byteCount > 0 ? try copy.number("PRAGMA page_size") : sourcePageSize
-    pageCount = UInt32(try file.size() / UInt64(pageSize))
+    // A VACUUM may have changed it since the copy was begun, which the copy's connection does not notice.
+    pageSize = byteCount > 0 ? try Self.pageSize(of: file) : sourcePageSize
+    let size = try file.size()
+    guard size % UInt64(pageSize) == 0 else {
+      throw SQLiteError(code: SQLITE_BUSY, message: "the page size was changed while it was copied")
+    }
+    pageCount = UInt32(size / UInt64(pageSize))
     logFile = nil
     logSizeWhenPinned = 0
     overlay = nil
@@ -178,6 +203,13 @@ public final class Snapshot {
     source.setBusyTimeout(.zero)
     guard (try? source.number("PRAGMA data_version")) == dataVersionBeforeCopy else { return }
     takenAt = Self.now()
+  }
+
+  /// As the header has it, where 1 stands for 65536: fileformat2.html §1.3.2.
+  private static func pageSize(of file: OpenFile) throws(SQLiteError) -> Int {
+    let header = try file.read(headerSize, at: 0).bytes
+    let size = Int(header[16]) << 8 | Int(header[17])
+    return size == 1 ? 65536 : size
   }
 
   /// An empty database in memory whose file can be read: that of the `memdb` VFS.
@@ -206,15 +238,21 @@ public final class Snapshot {
   ///
   /// - Throws: what reading the files says; `SQLITE_CORRUPT` if somebody has cut one of them short.
   public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
-    var (bytes, isWhole) = try file.read(count, at: offset)
-    // The end of the file may lie before the end of the database: the rest is in the log, or it should be.
-    if !isWhole { try checkFileSize() }
+    // The end of the file may lie before the end of the database: the rest is in the log.
+    let count = UInt64(count)
+    let inFile = min(count, fileSizeNeeded > offset ? fileSizeNeeded - offset : 0)
+    var (bytes, isWhole) = try file.read(Int(inFile), at: offset)
+    guard isWhole else {
+      try checkFileSize()
+      throw SQLiteError(code: SQLiteError.shortRead, message: "the database file could be read in part only")
+    }
+    bytes += repeatElement(0, count: Int(count - inFile))
     if let overlay, let logFile, try lay(overlay, in: logFile, on: &bytes, at: offset) == false {
       try checkLogRestarted(overlay)
       self.overlay = nil
       fileSizeNeeded = Self.fileSizeNeeded(pageCount: pageCount, pageSize: pageSize, [])
       try checkFileSize()
-      return try read(count, at: offset)
+      return try read(Int(count), at: offset)
     }
     clearLockPage(in: &bytes, at: offset)
     return bytes
@@ -227,7 +265,8 @@ public final class Snapshot {
   /// fileformat2.html §1.3.7 and §4.1.
   /// - Throws: what `read` throws.
   public func state() throws(SQLiteError) -> [UInt8] {
-    var state = pageCount > 0 ? Array(try read(pageSize, at: 0).prefix(Self.headerSize)) : []
+    var state = sourceHeader
+    if method == .pinned, pageCount > 0 { state += try read(pageSize, at: 0).prefix(Self.headerSize) }
     for number in [UInt32(pageSize), pageCount] + logState {
       for shift in stride(from: 0, to: 32, by: 8) { state.append(UInt8(truncatingIfNeeded: number >> shift)) }
     }

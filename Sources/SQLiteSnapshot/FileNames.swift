@@ -1,0 +1,78 @@
+internal import CSQLite
+internal import Glibc
+
+/// The names by which a database, its log and its index are found, and the files that they led to when it was opened.
+///
+/// Whoever opens a database finds these files by their names, and its locks on them. As long as the names lead to the files
+/// that this process has open, everybody meets its locks. Once one leads elsewhere, somebody may write as if nothing were
+/// locked: https://www.sqlite.org/howtocorrupt.html §2.4 and §4.1.
+struct FileNames {
+  private let path: String
+  private let database: Identity
+  private let log: Identity?
+  private let index: Identity?
+
+  private struct Identity: Equatable {
+    let device: UInt64
+    let inode: UInt64
+  }
+
+  /// Looks at them.
+  ///
+  /// - Throws: `SQLITE_READONLY_DBMOVED` if there is no database of that name; `SQLITE_IOERR` if nobody can tell.
+  init(of path: String) throws(SQLiteError) {
+    self.path = path
+    guard let database = try Self.identity(path) else { throw SQLiteError.moved }
+    self.database = database
+    log = try Self.identity(path + "-wal")
+    index = try Self.identity(path + "-shm")
+  }
+
+  /// - Throws: `SQLITE_READONLY_DBMOVED` if the database's name leads elsewhere by now.
+  func checkDatabase() throws(SQLiteError) {
+    guard try Self.identity(path) == database else { throw SQLiteError.moved }
+  }
+
+  /// Looks at all three. Of a database that has no name left at all, nobody else can find the log or the index either: it
+  /// is ours alone, with those who have it open already.
+  ///
+  /// - Throws: `SQLITE_READONLY_DBMOVED` if one of them leads elsewhere by now.
+  func check() throws(SQLiteError) {
+    guard try Self.identity(path) == database else {
+      guard Self.linkCount(ofOpen: database) == 0 else { throw SQLiteError.moved }
+      return
+    }
+    guard try Self.identity(path + "-wal") == log, try Self.identity(path + "-shm") == index else {
+      throw SQLiteError.moved
+    }
+  }
+
+  /// Which file a name leads to; nil if it leads to none. The corresponding C function is `lstat`.
+  private static func identity(_ path: String) throws(SQLiteError) -> Identity? {
+    var status = stat()
+    guard unsafe lstat(path, &status) == 0 else {
+      guard errno == ENOENT else { throw SQLiteError(code: SQLITE_IOERR, message: "lstat: \(describe(errno))") }
+      return nil
+    }
+    return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
+  /// How many names a file has that this process has open; nil if that cannot be found out. SQLite shows nobody its
+  /// descriptors: all of this process are looked at.
+  ///
+  /// The corresponding C function is `fstat`.
+  private static func linkCount(ofOpen file: Identity) -> UInt64? {
+    guard let descriptors = unsafe opendir("/proc/self/fd") else { return nil }
+    defer { unsafe closedir(descriptors) }
+    while let entry = unsafe readdir(descriptors) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
+      var status = stat()
+      guard let descriptor = CInt(String(decoding: name, as: UTF8.self)), unsafe fstat(descriptor, &status) == 0
+      else { continue }
+      if Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)) == file {
+        return UInt64(status.st_nlink)
+      }
+    }
+    return nil
+  }
+}
