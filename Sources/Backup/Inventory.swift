@@ -43,7 +43,7 @@ struct Inventory {
       do throws(SQLiteError) {
         let file = try PlainFile(path: candidate.path)
         // It was looked into a while ago.
-        if try file.isDatabase() { throw SQLiteError.becameDatabase }
+        if note == nil, try file.isDatabase() { throw SQLiteError.becameDatabase }
         items.append(Item(candidate, size: try file.size(), .file(file), note: note))
       } catch {
         try skip(candidate, error)

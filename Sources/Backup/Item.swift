@@ -98,7 +98,7 @@ struct Item {
     do throws(SQLiteError) {
       switch source {
       case .snapshot(let snapshot): try snapshot.checkHold()
-      case .file(let file): if try file.isDatabase() { throw SQLiteError.becameDatabase }
+      case .file(let file): if note == nil, try file.isDatabase() { throw SQLiteError.becameDatabase }
       case .text: break
       }
     } catch {

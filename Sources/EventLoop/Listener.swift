@@ -79,11 +79,13 @@ import Glibc
   /// Waits for a connection and answers its socket's number, to be owned at once, and its peer.
   ///
   /// The corresponding C function is `accept4`.
-  /// - Parameter descriptorFreed: announced when a connection closes, so that a process without a free
-  ///   descriptor neither spins nor sleeps longer than it must.
+  /// - Parameters:
+  ///   - descriptorFreed: announced when a connection closes, so that a process without a free descriptor neither spins
+  ///     nor sleeps longer than it must.
+  ///   - makeRoom: called when there is none.
   /// - Throws: `ECANCELED` once it was cancelled; `EINVAL` when somebody has shut the socket down.
   public func accept(
-    descriptorFreed: Condition
+    descriptorFreed: Condition, makeRoom: () -> Void = {}
   ) async throws(SystemError) -> (CInt, SocketAddress) {
     while true {
       guard !registration.isCancelled else { throw SystemError(call: "accept4", errno: ECANCELED) }
@@ -92,6 +94,7 @@ import Glibc
       } catch {
         switch error.errno {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+          makeRoom()
           _ = await descriptorFreed.wait(until: .now + Self.exhaustedPause)
         case ECONNABORTED, EPROTO, ENOPROTOOPT, EOPNOTSUPP, EPERM, ENETDOWN, ENETUNREACH, ENONET, EHOSTDOWN,
           EHOSTUNREACH, ETIMEDOUT:

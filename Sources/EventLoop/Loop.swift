@@ -38,7 +38,10 @@ internal import CLinux
   /// Gives the system back what the allocator keeps of memory that was freed: for after a flood, since it takes milliseconds.
   ///
   /// The corresponding C function is `malloc_trim`.
-  @Loop public static func giveMemoryBack() { malloc_trim(0) }
+  @Loop public static func giveMemoryBack() {
+    Reactor.shared.forgetGone()
+    malloc_trim(0)
+  }
 
   /// Runs `body` where the compiler cannot see that this is the loop's thread already, and traps if it is not.
   ///

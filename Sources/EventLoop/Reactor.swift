@@ -30,6 +30,11 @@ import CLinux
     try SystemCalls.epollAdd(executor.epoll, registration.descriptor, events)
   }
 
+  /// Empties the slots of those that are gone: what Swift keeps for a weak reference, small as it is, holds a page of memory.
+  func forgetGone() {
+    for index in slots.indices where slots[index].registration == nil { slots[index] = Slot() }
+  }
+
   /// Waits for the kernel, at most until the next deadline, and wakes who waited for what came.
   func turn(mayWait: Bool) {
     do {

@@ -1,6 +1,7 @@
 /// How long a client may take, and how many there may be.
 public struct ConnectionLimits: Sendable {
-  /// Connections at once; more wait in the kernel's queue.
+  /// Connections at once. For one more, that which has waited longest for a request is ended; if all are being answered,
+  /// more wait in the kernel's queue.
   public var connectionCount: Int
   /// From the first byte of a request to its empty line: a head is one packet, or a few.
   public var headTimeout: Duration

@@ -50,12 +50,14 @@ public protocol RequestHandler: Sendable {
     listeners.append(listener)
     Loop.start { [self] in
       while true {
-        while connections.count >= limits.connectionCount {
+        // One too many for as long as it takes to make room for it.
+        while connections.count > limits.connectionCount {
           waiting.endLongest()
           _ = await waiting.changed.wait()
         }
         do {
-          let (socket, peer) = try await listener.accept(descriptorFreed: connectionClosed)
+          let (socket, peer) = try await listener.accept(
+            descriptorFreed: connectionClosed, makeRoom: { waiting.endLongest() })
           start(socket, peer)
           await Task.yield()
         } catch let error as SystemError where error.isCancelled {

@@ -28,6 +28,8 @@ internal import EventLoop
     (connection.waitingBefore, connection.waitingAfter) = (nil, nil)
   }
 
-  /// Ends the one that has waited longest, if any does.
-  func endLongest() { first?.cancel() }
+  /// Ends the one that has waited longest, unless it is the only one: that came last, too.
+  func endLongest() {
+    if first !== last { first?.cancel() }
+  }
 }

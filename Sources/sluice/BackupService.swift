@@ -41,8 +41,8 @@ import Logging
     self.resumeGrace = resumeGrace
     self.tokens = tokens
     self.logger = logger
-    tokenFiles = try FileAccess()
-    directory = DirectoryCheck(options, try FileAccess())
+    tokenFiles = try FileAccess(named: "tokens")
+    directory = DirectoryCheck(options, try FileAccess(named: "directory"))
   }
 
   /// How a backup ended.

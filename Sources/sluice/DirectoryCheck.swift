@@ -48,7 +48,7 @@ import EventLoop
 actor FileAccess {
   private nonisolated let worker: WorkerThread
 
-  init() throws(SystemError) { worker = try WorkerThread(named: "files") }
+  init(named name: String) throws(SystemError) { worker = try WorkerThread(named: name) }
 
   deinit { worker.stop() }
 

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -113,6 +114,10 @@ class Server:
             with suppress(FileNotFoundError):  # closed meanwhile
                 paths.append(os.readlink(descriptor))
         return paths
+
+    def open_kinds(self):
+        """How many it has open, by path; sockets and what else has no path by what they are."""
+        return Counter(path.partition(":")[0] for path in self.open_files())
 
     def cpu_ticks(self):
         return cpu_ticks(Path(f"/proc/{self.pid}"))

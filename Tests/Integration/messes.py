@@ -56,9 +56,22 @@ MESSES = {
     "a file cut between two pages": ("rollback", "corrupt", lambda path, other: cut(path, 4096 * 9)),
     "a file cut amid its header": ("rollback", "corrupt", lambda path, other: cut(path, 60)),
     "a file of nothing": ("rollback", AS_SQLITE, lambda path, other: cut(path, 0)),
-    "a file of nothing, the log there": ("wal", AS_SQLITE, lambda path, other: cut(path, 0)),
+    "a file of nothing, the log there": ("wal", "corrupt", lambda path, other: cut(path, 0)),
     "a log without its database": ("wal", "not at all", lambda path, other: path.unlink()),
 }  # fmt: skip
+
+
+def damage(path, chance):
+    """Something somewhere in a file, drawn by lot."""
+    size = path.stat().st_size
+    kind, place = chance.randrange(6), chance.choice([chance.randrange(size + 1), chance.randrange(min(size, 200) + 1)])
+    if kind == 0:
+        cut(path, place)
+    elif kind == 1:
+        overwrite(path, size, chance.randbytes(chance.randrange(1, 9000)))
+    else:
+        few = bytes([chance.choice([0, 1, 0xFF, chance.randrange(256)])])
+        overwrite(path, place, chance.choice([few, chance.randbytes(4), bytes(512), path.read_bytes()[place // 2 :][:512]]))
 
 
 def left_by_a_crash(path, mode):

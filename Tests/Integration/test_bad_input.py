@@ -129,10 +129,12 @@ def test_the_busy_timeout_is_for_each_lock_and_not_for_all_of_them(pair):
         assert make.is_conserved(copy)
 
 
-def test_a_vacuum_to_another_page_size_meanwhile_gives_a_sound_copy_or_none(pair):
+@pytest.mark.parametrize("budget", ["64MiB", "0"])  # in memory, on the disk
+def test_a_vacuum_to_another_page_size_meanwhile_gives_a_sound_copy_or_none(pair, tmp_path, budget):
     path = make.ledger(pair / "resized.db", make.ROLLBACK, accounts=3000)
     outcomes = set()
-    with serve(pair, "--busy-timeout", "10s") as server, running("vacuum_to_other_page_sizes", path) as writer:
+    options = ["--busy-timeout", "10s", "--memory-budget", budget, "--spool-directory", tmp_path]
+    with serve(pair, *options) as server, running("vacuum_to_other_page_sizes", path) as writer:
         for _ in range(25):
             archive = Archive(server.get("/api/backup?db=resized.db&compression=store").body)
             if archive.skipped:

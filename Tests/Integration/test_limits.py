@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -53,18 +54,34 @@ def test_a_client_that_takes_nothing_for_too_long_is_cut_off(reservoir, http, co
         assert_broken_off(server, process, "stall")
 
 
-def test_an_answer_of_no_stated_length_over_a_unix_socket_does_not_just_end(reservoir, tmp_path):
+@pytest.mark.parametrize("before", [b"", b"GET /none HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"])
+def test_an_answer_of_no_stated_length_over_a_unix_socket_does_not_just_end(reservoir, tmp_path, before):
     """A Unix socket has no reset: an end of stream would be all that a client of HTTP/1.0 sees."""
     path = str(tmp_path / "sluice.sock")
     with serve(reservoir, "--stall-timeout", "500ms", "--resume-grace", "0s", listen=[f"unix:{path}"]) as server:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(path)
-            client.sendall(b"GET /api/backup?compression=fast HTTP/1.0\r\n\r\n")
-            assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+            client.sendall(before + b"GET /api/backup?compression=fast HTTP/1.0\r\n\r\n")
+            begun = b""
+            while b"HTTP/1.1 200 " not in begun:
+                begun += client.recv(1000)
             server.wait_for_line("backup failed")
             with pytest.raises(ConnectionResetError):
                 while client.recv(1 << 20):
                     pass
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGTERM, signal.SIGTERM]])
+def test_the_end_of_the_process_is_no_end_of_an_archive(reservoir, signals):
+    """Not even to a client of HTTP/1.0, which has nothing but the connection's end to go by."""
+    with serve(reservoir, "--drain-timeout", "60s") as server:
+        process = curl(server, "--http1.0", compression="fast")
+        for number in signals:
+            server.signal(number)
+            if number == signal.SIGTERM:
+                server.wait_for_line("stopping")
+        assert server.wait() != 0
+        assert end_of(process) in BROKEN_CURL
 
 
 def test_a_slow_client_is_not_cut_off_as_long_as_it_takes_something(reservoir):
@@ -115,6 +132,17 @@ def test_a_plain_file_that_is_cut_short_meanwhile_breaks_the_archive_off(tmp_pat
         process = curl(server)
         os.truncate(file, 1 << 20)
         assert_broken_off(server, process, "plan.bin", is_stopped=False)
+
+
+def test_what_is_called_a_database_and_is_written_to_meanwhile_breaks_the_archive_off(tmp_path):
+    """An encrypted one, for instance, of which nobody can tell one moment from two."""
+    path = tmp_path / "secret.db"
+    path.write_bytes(os.urandom(48 << 20))
+    with serve(tmp_path) as server:
+        process = curl(server)
+        with path.open("r+b") as file:
+            file.write(b"1234")
+        assert_broken_off(server, process, "secret.db was written to", is_stopped=False)
 
 
 def test_a_plain_file_that_is_replaced_meanwhile_is_still_whole(tmp_path):

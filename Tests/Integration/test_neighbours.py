@@ -6,18 +6,20 @@ import sqlite3
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 
 import pytest
 
 import data as make
 from archive import Archive
-from harness import run, serve
-from messes import AS_FILE, AS_SQLITE, MESSES, beside, left_by_a_crash, view
+from client import BROKEN_OFF
+from faults import traced
+from harness import run, serve, wait_until
+from messes import AS_FILE, AS_SQLITE, MESSES, beside, damage, left_by_a_crash, view
 from restoring import SLOW
 from writers import CHECKPOINTS, Writer
 
-KILLS = 500 if SLOW else 25
+KILLS, DAMAGES = (500, 3000) if SLOW else (25, 100)
 
 
 def conserved(answer):
@@ -86,9 +88,12 @@ def test_a_broken_database_is_taken_as_sqlite_itself_sees_it_or_named(tmp_path, 
     expected, mess = MESSES[what][1:]
     mess(path, other)
     shutil.copytree(directory, copy)
+    # But for the index, which SQLite makes anew.
+    before = {name: content for name, content in contents(directory).items() if not name.endswith("-shm")}
     seen = view(copy / "bad.db") if path.exists() else None
 
     ended = run("backup", "--data", directory, "-o", tmp_path / "file.zip")
+    assert before.items() <= contents(directory).items(), "the source was changed"
     archive = Unchecked(tmp_path / "file.zip")
     verdict = run("verify", tmp_path / "file.zip").returncode
     assert "good.db" in archive.entries
@@ -106,6 +111,61 @@ def test_a_broken_database_is_taken_as_sqlite_itself_sees_it_or_named(tmp_path, 
         assert (ended.returncode, verdict) == (3, 3) and f"bad.db ({expected})" in ended.stderr
         assert archive.skipped["bad.db"]["reason"] == expected
     figure(f"{what} ({mode})", f"{expected}{f': {seen}' if isinstance(seen, str) else ''}")
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory):
+    """Databases with logs of many frames, of which some are from before the log was started anew, and one without a log."""
+    directory = tmp_path_factory.mktemp("crashed")
+    make.ledger(directory / "rollback.db", make.ROLLBACK, accounts=70, padding=3000)
+    for page_size in (512, 4096, 65536):
+        application = make.create(directory / "live.db", make.WAL, page_size)
+        with closing(application):
+            application.execute("PRAGMA wal_autocheckpoint=0")
+            application.execute("CREATE TABLE t(a, b)")
+            for number in range(30):
+                application.execute("INSERT INTO t VALUES (?, randomblob(700))", [number])
+            application.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+            for number in range(7):
+                application.execute("UPDATE t SET b = randomblob(500) WHERE a % 7 = ?", [number])
+            for suffix in ("", "-wal"):
+                shutil.copy(directory / f"live.db{suffix}", directory / f"{page_size}.db{suffix}")
+        (directory / "live.db").unlink()
+    return directory
+
+
+def test_damage_that_is_drawn_by_lot_is_taken_as_sqlite_itself_sees_it_or_named(tmp_path, crashed, figure, record_property):
+    outcomes = Counter()
+    for seed in range(DAMAGES):
+        chance, directory = random.Random(seed), tmp_path / "data"
+        directory.mkdir()
+        name = chance.choice(["rollback", "512", "4096", "65536"])
+        for path in crashed.glob(f"{name}.db*"):
+            shutil.copy(path, directory / path.name.replace(name, "bad"))
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            damage(chance.choice(sorted(directory.iterdir())), chance)
+        shutil.copytree(directory, tmp_path / "copy")
+        seen = view(tmp_path / "copy/bad.db")
+        ended = run("backup", "--data", directory, "-o", tmp_path / "file.zip")
+        assert ended.returncode in (0, 3), (seed, ended)
+        archive, verdict = Unchecked(tmp_path / "file.zip"), run("verify", tmp_path / "file.zip").returncode
+        if "bad.db" in archive.entries:
+            archive.zip.extract("bad.db", tmp_path / "extracted")
+            assert view(tmp_path / "extracted/bad.db") == seen, seed
+            assert verdict in ((0, 1) if archive.entries["bad.db"]["kind"] == "database" else (0,)), seed
+            outcomes[f"{archive.entries['bad.db']['kind']}{', damaged' if verdict else ''}"] += 1
+        else:
+            assert verdict == 3, seed
+            outcomes[archive.skipped["bad.db"]["reason"]] += 1
+        for made in ("data", "copy", "extracted"):
+            shutil.rmtree(tmp_path / made, ignore_errors=True)
+    figure(f"{DAMAGES} databases damaged by lot", dict(outcomes))
+    record_property("cases", DAMAGES)
+    assert outcomes["database"] and outcomes["corrupt"]
 
 
 class Unchecked(Archive):
@@ -187,20 +247,48 @@ def test_what_happens_amid_a_download_is_not_in_it(tmp_path, pristine_big, chang
             assert make.is_conserved(copy)
 
 
-def test_a_database_in_a_folder_that_is_moved_amid_a_download_stays_pinned(tmp_path):
+def lose_index(path):
+    beside(path, "-shm").unlink()
+
+
+def lose_log_and_index(path):
+    beside(path, "-wal").unlink()
+    beside(path, "-shm").unlink()
+
+
+def move(path):
+    return path.rename(path.with_name("moved"))
+
+
+@pytest.mark.parametrize("lose", [lose_index, lose_log_and_index, move])
+def test_a_pin_that_newcomers_do_not_meet_breaks_the_archive_off(tmp_path, lose):
+    """Its locks are in files that are found by name. Whoever finds others writes as if nobody read."""
     (tmp_path / "floor_plan").mkdir()
     path = make.ledger(tmp_path / "floor_plan/visits.sqlite", make.WAL, accounts=1500, padding=16_000)
-    application = sqlite3.connect(path, isolation_level=None, timeout=0)
-    with closing(application), serve(tmp_path) as server, server.connect(receive_buffer=4096) as client:
+    with serve(tmp_path) as server, server.connect(receive_buffer=4096) as client:
         response = client.begin("/api/backup?compression=store")
-        content = response.read(4 << 20)
-        path.rename(tmp_path / "floor_plan/moved")
-        server.get("/api/backup?compression=fast")
-        for _ in range(2):
-            # SQLite may not go on with a file that was moved, as long as it cannot checkpoint it.
-            with suppress(sqlite3.OperationalError):
+        assert response.read(4 << 20)
+        with closing(sqlite3.connect(lose(path) or path, isolation_level=None, timeout=0)) as newcomer:
+            newcomer.execute("UPDATE account SET balance = balance + iif(id % 2, 9, -9)")
+            assert newcomer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        with pytest.raises(BROKEN_OFF):
+            response.read()
+        server.wait_for_line("backup failed .*moved, replaced or deleted")
+
+
+def test_a_database_that_is_replaced_while_it_is_copied_is_not_mixed_with_the_new_one(tmp_path):
+    """Between two steps of a copy nothing is locked, and SQLite would take the new one's log for that of the old."""
+    directory, log = tmp_path / "data", tmp_path / "strace"
+    (tmp_path / "spool").mkdir()
+    directory.mkdir()
+    path = make.ledger(directory / "big.db", make.ROLLBACK, accounts=1500, padding=16_000)
+    new = make.ledger(tmp_path / "new.db", make.WAL, accounts=1500, padding=16_000)
+    with serve(directory, "--memory-budget", "0", "--spool-directory", tmp_path / "spool") as server, ThreadPoolExecutor() as pool:
+        with traced(server, log, "pwrite64", "-e", "inject=pwrite64:delay_enter=300"):
+            answer = pool.submit(server.get, "/api/backup?compression=fast")
+            wait_until(lambda: log.exists() and log.read_text().count("copy.db") > 500, "the copy to be under way")
+            new.replace(path)
+            with closing(sqlite3.connect(path, isolation_level=None)) as application:
                 application.execute("UPDATE account SET balance = balance + iif(id % 2, 9, -9)")
-                application.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        archive = Archive(content + response.read())
-    with archive.database("floor_plan/visits.sqlite") as copy:
-        assert copy.execute("SELECT DISTINCT balance FROM account").fetchall() == [(make.OPENING_BALANCE,)], "two moments in one"
+                archive = Archive(answer.result().body)
+    assert archive.skipped["big.db"]["reason"] == "changed"

@@ -396,6 +396,36 @@ def test_a_new_backup_needs_the_place(reservoir):
         assert second in (200, 206)
 
 
+def test_one_that_was_sent_to_its_end_takes_a_place_when_it_is_sent_again(reservoir):
+    with serve(reservoir, "--max-backups", "1") as server:
+        proxied = {"X_Forwarded_For": "192.0.2.1"}  # 3 MiB more are kept for the client of a proxy
+        whole = server.get("/api/backup", **proxied)
+        start = len(whole.body) - (3 << 20)
+        with server.connect(receive_buffer=4096) as slow:
+            again = slow.begin("/api/backup", Range=f"bytes={start}-", If_Range=whole.headers["ETag"], **proxied)
+            assert again.status == 206
+            assert samples(server)["sluice_backups_running"] == 1
+            assert server.get("/api/backup").status == 503
+            assert again.read() == whole.body[start:]
+        wait_until(lambda: samples(server)["sluice_backups_running"] == 0, "its place to be free")
+        assert server.get("/api/backup").status == 200
+
+
+def test_who_leaves_before_the_range_is_reached_is_missed(large):
+    with serve(large, "--resume-grace", "3s") as server:
+        head, _ = part(server, 1000, "/api/backup?compression=store")
+        last = int(head.headers["Content-Length"]) - 1
+        with connect(("127.0.0.1", server.ports[0])) as sock:
+            sock.sendall(
+                f"GET /api/backup?compression=store HTTP/1.1\r\nHost: localhost\r\nRange: bytes={last}-\r\n"
+                f"If-Range: {head.headers['ETag']}\r\n\r\n".encode()
+            )
+            server.wait_for_line("backup resumed")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        server.wait_for_line("backup failed .*reason=client-left")
+        assert samples(server)["sluice_read_bytes_total"] < last / 2
+
+
 def test_without_grace_everything_is_let_go(reservoir):
     with serve(reservoir, "--resume-grace", "0s") as server:
         head, _ = part(server, 1000)

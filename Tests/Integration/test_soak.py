@@ -158,15 +158,10 @@ def activated(manager, place, directory):
     return f"activated: {outcome}"
 
 
-def descriptors(server):
-    """How many it has open, by kind."""
-    return Counter(path.partition(":")[0] for path in server.open_files())
-
-
 def cost(server, opened):
     """The memory of a server that is at rest, in KiB, once all that it has opened since is closed."""
     wait_until(lambda: server.get("/healthz").json()["running_backups"] == 0, "the last backup to end")
-    wait_until(lambda: descriptors(server) == opened, f"the descriptors that there were: {opened}", 60)
+    wait_until(lambda: server.open_kinds() == opened, f"the descriptors that there were: {opened}", 60)
     wait_until_still(server)
     return server.resident_kib()
 
@@ -222,7 +217,7 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
         pool = stack.enter_context(ThreadPoolExecutor(CLIENTS))
         for path in (wal, rollback):
             stack.enter_context(running("transfer_at_times", path))
-        opened = descriptors(server)
+        opened = server.open_kinds()
         soak(server, pool, min(SOAK / 3, 60))
         before = list(looks(server, pool))
         soak(server, pool, SOAK)
