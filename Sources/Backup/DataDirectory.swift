@@ -53,21 +53,21 @@ struct DataDirectory {
     if let selection {
       for name in selection.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
         guard Self.isFileName(name) else { throw .invalidName(name) }
-        guard wanted.contains(Array(name.utf8)) else { throw .unknownDatabase(name) }
-        try add(Array(name.utf8), in: root, "", depth: 0)
+        guard wanted.contains(name.bytes) else { throw .unknownDatabase(name) }
+        try add(name.bytes, in: root, "", depth: 0)
       }
     } else {
       for name in wanted.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
         try add(name, in: root, "", depth: 0)
       }
       for include in includes { try add(include) }
-      try sortOutFiles(asked: Set(includes.map { Array($0.path.utf8) }))
+      try sortOutFiles(asked: Set(includes.map(\.path.bytes)))
     }
     refuseLinkedDatabases()
   }
 
   /// Names are compared as bytes: two that look the same may be two files.
-  private static func isDatabaseName(_ name: [UInt8]) -> Bool { name.suffix(3).elementsEqual(".db".utf8) }
+  static func isDatabaseName(_ name: [UInt8]) -> Bool { name.suffix(3).elementsEqual(".db".utf8) }
 
   /// Leaves out the databases that must not be opened under the name that they have here: one with a second name has
   /// its log and its locks, or its journal, under one of the two, and whoever opens it by the other sees neither.
@@ -95,7 +95,7 @@ struct DataDirectory {
       if isDatabase { databases.append(file) } else { others.append(file) }
     }
     files.removeAll()
-    var names = Set(databases.map { Array($0.name.utf8) })
+    var names = Set(databases.map(\.name.bytes))
     let inUse = Set(
       databases.flatMap { database in
         ([""] + Self.companionSuffixes).compactMap {
@@ -104,7 +104,7 @@ struct DataDirectory {
       })
     for file in others {
       if let database = Self.database(ofCompanion: file.name), names.contains(database) {
-        guard asked.contains(Array(file.name.utf8)) else { continue }
+        guard asked.contains(file.name.bytes) else { continue }
         skip(file.name, .companion, "it belongs to the database beside it, whose snapshot has its content")
       } else if Self.isCalledIndex(file.name) {
         skip(file.name, .companion, "it is called as the index of a log is, which nobody but SQLite may open")
@@ -116,7 +116,7 @@ struct DataDirectory {
           files.append(file)
           continue
         }
-        names.insert(Array(file.name.utf8))
+        names.insert(file.name.bytes)
         skip(file.name, .hardLink, "it is a database, or what belongs to one, that has another name as well")
       } else {
         files.append(file)
@@ -184,7 +184,7 @@ struct DataDirectory {
       if include.isRequired || !error.isMissing { skip(include.path, .init(error), error.description) }
       return
     }
-    try add(Array(last.utf8), in: directory, parent, depth: 1)
+    try add(last.bytes, in: directory, parent, depth: 1)
   }
 
   /// Adds one name of a directory, with all that is in it if it is a directory itself.
@@ -200,7 +200,7 @@ struct DataDirectory {
       return
     }
     let name = parent + baseName
-    guard taken.insert(Array(name.utf8)).inserted else { return }
+    guard taken.insert(name.bytes).inserted else { return }
     let status: FileSystem.Status
     do { status = try FileSystem.status("\(directory.path)/\(baseName)") } catch {
       skip(name, .init(error), error.description)

@@ -55,7 +55,7 @@ final class DatabaseUse {
     self.files = files
     self.locks = locks
     let others = FileUser.all(of: files)
-    users.removeAll { user in user.pid == nil && others.contains { $0.path == user.path } }
+    users.removeAll { user in user.pid == nil && others.contains { $0.path.bytes == user.path.bytes } }
     let all = Set(users).union(others)
     guard all.isEmpty else { throw .inUse(all.sorted { $0.description < $1.description }) }
   }

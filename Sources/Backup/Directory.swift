@@ -26,13 +26,20 @@ final class Directory {
       Descriptor(owning: try Self.check("openat", unsafe openat(descriptor.rawValue, name, flags))))
   }
 
-  /// What is by a name; nil if nothing is.
+  /// What is by a name; nil if nothing is, or nothing can be: a log's name may be too long where the file's is not.
   func status(_ name: String) throws(SystemError) -> FileSystem.Status? {
     var status = stat()
     let result = unsafe fstatat(descriptor.rawValue, name, &status, AT_SYMLINK_NOFOLLOW)
-    if result < 0, errno == ENOENT { return nil }
+    if result < 0, errno == ENOENT || errno == ENAMETOOLONG { return nil }
     try Self.check("fstatat", result)
     return FileSystem.Status(status)
+  }
+
+  /// Whether a name is short enough for the file system, which knows best: not all of them take 255 bytes.
+  func canHave(_ name: String) -> Bool {
+    var status = stat()
+    return unsafe fstatat(descriptor.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+      || errno != ENAMETOOLONG
   }
 
   /// What the directory itself is.

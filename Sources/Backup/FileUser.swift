@@ -45,6 +45,19 @@ public struct FileUser: Hashable, Sendable {
   }
 }
 
+extension FileUser {
+  /// Paths are compared by their bytes.
+  public static func == (first: FileUser, second: FileUser) -> Bool {
+    first.path.bytes == second.path.bytes && first.pid == second.pid
+  }
+
+  /// Of what is compared.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(path.bytes)
+    hasher.combine(pid)
+  }
+}
+
 extension FileUser: CustomStringConvertible {
   /// For people.
   public var description: String {

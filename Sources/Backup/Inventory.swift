@@ -50,7 +50,7 @@ struct Inventory {
       }
     }
     refuseUnsafeNames()
-    items.sort { Self.order($0) < Self.order($1) }
+    items.sort(by: Self.precedes)
     items.append(
       Item(
         name: "VERSION", bytes: Array((options.appVersion + "\n").utf8), modified: now / 1_000_000_000))
@@ -96,11 +96,13 @@ struct Inventory {
   }
 
   /// Databases directly in the directory come first, whatever they turned out to be; within a group, by name.
-  private static func order(_ item: Item) -> (Int, String) {
-    (
-      item.entry.name.utf8.contains(UInt8(ascii: "/"))
-        || !item.entry.name.utf8.suffix(3).elementsEqual(".db".utf8) ? 1 : 0, item.entry.name
-    )
+  private static func precedes(_ first: Item, _ second: Item) -> Bool {
+    let (first, second) = (first.entry.name.bytes, second.entry.name.bytes)
+    let isFirst = { (name: [UInt8]) in
+      !name.contains(UInt8(ascii: "/")) && DataDirectory.isDatabaseName(name)
+    }
+    guard isFirst(first) == isFirst(second) else { return isFirst(first) }
+    return first.lexicographicallyPrecedes(second)
   }
 
   /// A name that an archive must not have, since readers elsewhere take parts of it for something else.

@@ -105,9 +105,12 @@ struct Item {
       throw .reading(path: entry.name, error)
     }
     guard case .file = source, note != nil, let directory, let status else { return }
-    let baseName = entry.name.utf8.split(separator: UInt8(ascii: "/")).last.map { String(decoding: $0, as: UTF8.self) }
+    let baseName = entry.name.utf8.split(separator: UInt8(ascii: "/")).last.map {
+      String(decoding: $0, as: UTF8.self)
+    }
     // What has taken its name is another file, and this one as it was.
-    guard let now = try? FileSystem.status("\(directory.path)/\(baseName ?? "")"), now.identity == status.identity
+    guard let now = try? FileSystem.status("\(directory.path)/\(baseName ?? "")"),
+      now.identity == status.identity
     else { return }
     guard now.changedAt == status.changedAt else { throw .changed(path: entry.name) }
   }

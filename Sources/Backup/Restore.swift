@@ -43,8 +43,8 @@ public struct Restore {
   private let archive: ZipArchive
   private let file: ArchiveDescriptor
   private var plan: RestorePlan
-  private let members: [String: ZipMember]
-  private let entries: [String: Manifest.Entry]
+  private let members: [[UInt8]: ZipMember]
+  private let entries: [[UInt8]: Manifest.Entry]
 
   /// Finishes or undoes what a restore that was killed has left in a directory.
   ///
@@ -80,30 +80,30 @@ public struct Restore {
       if error.fault == .noArchive { throw .notAnArchive("\(options.archive) is no zip") }
       throw .damaged("\(error)")
     }
-    var members: [String: ZipMember] = [:]
-    for member in archive.members { members[member.name] = member }
+    var members: [[UInt8]: ZipMember] = [:]
+    for member in archive.members { members[member.name.bytes] = member }
     self.members = members
-    let text = try Self.content(members["MANIFEST.json"], upTo: Manifest.maximumSize, of: archive)
+    let text = try Self.content(members["MANIFEST.json".bytes], upTo: Manifest.maximumSize, of: archive)
     guard let manifest = text.flatMap(Manifest.init) else {
       throw .notAnArchive(
         "\(options.archive) has no MANIFEST.json of ours, without which nothing in it can be verified: unzip it into an "
           + "empty directory, and look at it there")
     }
-    var entries: [String: Manifest.Entry] = [:]
-    for entry in manifest.entries { entries[entry.path] = entry }
+    var entries: [[UInt8]: Manifest.Entry] = [:]
+    for entry in manifest.entries { entries[entry.path.bytes] = entry }
     self.entries = entries
     for member in archive.members where member.name != "MANIFEST.json" {
-      guard entries[member.name]?.size == member.size else {
+      guard entries[member.name.bytes]?.size == member.size else {
         throw .damaged("\(printable(member.name)) is not what the manifest says")
       }
     }
     guard archive.members.count == entries.count + 1, manifest.entries.count == entries.count else {
       throw .damaged("the manifest lists files that the archive does not have")
     }
-    let version = try Self.content(members["VERSION"], upTo: Manifest.maximumVersionSize, of: archive)
+    let version = try Self.content(members["VERSION".bytes], upTo: Manifest.maximumVersionSize, of: archive)
     if let fault = manifest.faults(version: version).first { throw .damaged(fault) }
     // It is not among what is put in place, and so read nowhere else.
-    if let version, let member = members["VERSION"], let entry = entries["VERSION"],
+    if let version, let member = members["VERSION".bytes], let entry = entries["VERSION".bytes],
       let fault = entry.fault(
         size: member.size, sha256: SHA256.hash(data: version).hexadecimal, crc32: member.crc32)
     {
@@ -112,24 +112,26 @@ public struct Restore {
     let all = archive.members.map(\.name)
     let chosen = try RestorePlan.selection(of: all, only: options.only)
     let databases = Set(
-      manifest.entries.filter { $0.kind == .database || $0.path.hasSuffix(".db") }.map(\.path))
+      manifest.entries.filter { $0.kind == .database || DataDirectory.isDatabaseName($0.path.bytes) }
+        .map(\.path.bytes))
     plan = try RestorePlan(
-      chosen, of: Set(all), databases: databases, in: target,
+      chosen, of: Set(all.map(\.bytes)), databases: databases, in: target,
       timestamp: Timestamp(nanoseconds: FileSystem.now()).compact)
-    size = chosen.reduce(0) { $0 + (members[$1]?.size ?? 0) }
+    size = chosen.reduce(0) { $0 + (members[$1.bytes]?.size ?? 0) }
     skipped =
       options.only.isEmpty
       ? manifest.skipped : manifest.skipped.filter { RestorePlan.matches($0.path, options.only) }
-    let kept = Dictionary(plan.kept.map { ($0.path, $0.as) }) { first, _ in first }
+    let kept = Dictionary(plan.kept.map { ($0.path.bytes, $0.as) }) { first, _ in first }
     lines =
       plan.journal.newFolders.map { "new folder  \(printable($0))" }
       + plan.journal.items.flatMap { item in
         let name = printable(item.path)
         let first =
-          kept[item.path].map { "replaces    \(name), kept as \(printable($0))" } ?? "new         \(name)"
+          kept[item.path.bytes].map { "replaces    \(name), kept as \(printable($0))" }
+          ?? "new         \(name)"
         return [first]
           + item.companions.compactMap { suffix in
-            kept[item.path + suffix].map { "moves       \(name)\(suffix) to \(printable($0))" }
+            kept[(item.path + suffix).bytes].map { "moves       \(name)\(suffix) to \(printable($0))" }
           }
       }
   }
@@ -186,7 +188,7 @@ public struct Restore {
     _ path: String, _ index: Int, in staging: RestoreStaging, _ isInterrupted: () -> Bool,
     _ progress: (Int) -> Void
   ) throws(RestoreError) {
-    let permissions = (members[path]?.permissions ?? 0o644) & target.status.permissions
+    let permissions = (members[path.bytes]?.permissions ?? 0o644) & target.status.permissions
     do {
       let file = try staging.directory.makeFile("\(index)")
       let raw = file.rawValue
@@ -195,7 +197,7 @@ public struct Restore {
         progress(piece.count)
       }
       try Directory.own(file, as: target.status, permissions: permissions)
-      Directory.setModified(file, members[path]?.modified ?? 0)
+      Directory.setModified(file, members[path.bytes]?.modified ?? 0)
       try Directory.sync(file)
       plan.stage(index, inode: try Directory.status(of: file).identity.inode)
     } catch let error as RestoreError {
@@ -203,7 +205,7 @@ public struct Restore {
     } catch {
       throw .staging(path: path, detail: "\(error)")
     }
-    if entries[path]?.kind == .database, entries[path]?.size != 0 {
+    if entries[path.bytes]?.kind == .database, entries[path.bytes]?.size != 0 {
       let fault: String?
       do { fault = try DatabaseCheck("\(target.path)/\(staging.name)/\(index)").quick() } catch {
         fault = "\(error)"
@@ -216,7 +218,7 @@ public struct Restore {
   private func read(
     _ path: String, _ isInterrupted: () -> Bool, _ body: ([UInt8]) throws -> Void
   ) throws(RestoreError) {
-    guard let member = members[path] else { throw .unknownPath(path) }
+    guard let member = members[path.bytes] else { throw .unknownPath(path) }
     var hash = SHA256()
     do {
       try archive.read(member) { piece in
@@ -232,7 +234,7 @@ public struct Restore {
       throw .damaged("\(error)")
     }
     // The manifest says nothing of itself.
-    let fault = entries[path]?.fault(
+    let fault = entries[path.bytes]?.fault(
       size: member.size, sha256: hash.finalize().hexadecimal, crc32: member.crc32)
     if let fault { throw .damaged("\(printable(path)): \(fault)") }
   }

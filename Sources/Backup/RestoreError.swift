@@ -14,6 +14,8 @@ public enum RestoreError: Error, Sendable {
   case obstacle(path: String, detail: String)
   /// What would be replaced, without leave to do so.
   case wouldReplace([String])
+  /// What would be replaced, and has too long a name to be kept under another.
+  case cannotKeep([String])
   /// What is to be replaced is in use.
   case inUse([FileUser])
   /// A file could not be staged: a full disk, most often.
@@ -39,14 +41,17 @@ extension RestoreError: CustomStringConvertible {
     case .obstacle(let path, let detail): "\(printable(path)) is in the way: \(detail)"
     case .wouldReplace(let paths):
       "\(Self.list(paths)) would be replaced; --force does so and keeps what is there under another name"
+    case .cannotKeep(let paths):
+      "\(Self.list(paths)) would be replaced and cannot be kept: with .before-restore-TIME the name is too long for this "
+        + "file system; rename what is there first, or choose the others with --only"
     case .inUse(let users):
       "\(Self.list(users.map(\.description))); stop the application first"
     case .staging(let path, let detail):
       "\(printable(path)) could not be staged, and nothing was changed: \(detail)"
     case .rolledBack(let detail): "\(detail); everything is as it was"
     case .unfinished(let detail):
-      "\(detail); the restore is unfinished, and what it has begun cannot be opened: put that right and run sluice "
-        + "restore again, which goes on"
+      "\(detail); the restore is unfinished, and what is neither as it was nor restored cannot be opened: put that right "
+        + "and run sluice restore again, which goes on"
     case .interrupted: "interrupted: nothing was changed"
     }
   }

@@ -6,8 +6,9 @@ struct RestorePlan {
   private(set) var journal: RestoreJournal
   /// Kept files: the name of each, and the one that it would get.
   private(set) var kept: [(path: String, as: String)] = []
+  /// Those whose other name would be too long.
+  private var unkeepable: [String] = []
 
-  /// By bytes: to a String, two ways to write an accent are the same.
   private var newFolders: Set<[UInt8]> = []
   private var namesSize = 0
   /// Of all files and new folders, in bytes: the journal stays far below what is read of it, and a few long names with a
@@ -32,7 +33,7 @@ struct RestorePlan {
     let parts = RestoreTarget.parts(path)
     return only.contains { wanted in
       let wanted = RestoreTarget.parts(wanted)
-      return !wanted.isEmpty && parts.starts(with: wanted)
+      return !wanted.isEmpty && parts.map(\.bytes).starts(with: wanted.map(\.bytes))
     }
   }
 
@@ -40,51 +41,56 @@ struct RestorePlan {
   ///
   /// - Parameters:
   ///   - paths: the chosen entries.
-  ///   - all: every file of the archive.
+  ///   - all: every file of the archive, by its bytes.
   ///   - databases: those of all that are databases.
   ///   - timestamp: for the names of what is kept.
-  /// - Throws: `unsafeEntry`, `obstacle`.
+  /// - Throws: `unsafeEntry`, `obstacle`, `cannotKeep`.
   init(
-    _ paths: [String], of all: Set<String>, databases: Set<String>, in target: RestoreTarget,
+    _ paths: [String], of all: Set<[UInt8]>, databases: Set<[UInt8]>, in target: RestoreTarget,
     timestamp: String
   ) throws(RestoreError) {
     journal = RestoreJournal(suffix: RestoreJournal.keptMark + timestamp, newFolders: [], items: [])
-    var names: Set<String> = []
+    // Both Strings by what they show: what is equal without case and not with it differs in case. What is equal with it
+    // is written in two ways, and most file systems tell that apart; `RestoreTransaction` sees whether this one does.
+    var names: [String: String] = [:]
     for path in paths {
       guard RestoreJournal.isSafe(path) else {
         throw .unsafeEntry(path: path, detail: "its name leads elsewhere")
       }
-      // A String is equal to another by what is shown, and so it is to some file systems.
-      guard names.insert(path.lowercased()).inserted else {
+      guard names.updateValue(path, forKey: path.lowercased()) ?? path == path else {
         throw .unsafeEntry(
           path: path,
           detail: "another entry has the same name, save for upper and lower case; choose with --only")
       }
       try add(path, all, databases, target)
     }
+    guard unkeepable.isEmpty else { throw .cannotKeep(unkeepable) }
     for path in paths {
       let parts = RestoreTarget.parts(path)
-      for count in 1..<max(1, parts.count)
-      where names.contains(parts[..<count].joined(separator: "/").lowercased()) {
-        throw .unsafeEntry(path: path, detail: "another entry has the name of its folder")
+      for count in 1..<max(1, parts.count) {
+        let folder = parts[..<count].joined(separator: "/")
+        guard !all.contains(folder.bytes), names[folder.lowercased()] ?? folder == folder else {
+          throw .unsafeEntry(path: path, detail: "another entry has the name of its folder")
+        }
       }
     }
   }
 
   private mutating func add(
-    _ path: String, _ all: Set<String>, _ databases: Set<String>, _ target: RestoreTarget
+    _ path: String, _ all: Set<[UInt8]>, _ databases: Set<[UInt8]>, _ target: RestoreTarget
   ) throws(RestoreError) {
     for suffix in RestoreJournal.companionSuffixes
     where path.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
       let database = String(decoding: path.utf8.dropLast(suffix.utf8.count), as: UTF8.self)
-      guard !databases.contains(database), all.contains(database) || !isThere(database, target) else {
+      guard !databases.contains(database.bytes), all.contains(database.bytes) || !isThere(database, target)
+      else {
         throw .unsafeEntry(
           path: path, detail: "it would become the log, the index or the journal of \(database)")
       }
     }
     var item = RestoreJournal.Item(
       path: path,
-      companions: RestoreJournal.companionSuffixes.filter { !all.contains(path + $0) })
+      companions: RestoreJournal.companionSuffixes.filter { !all.contains((path + $0).bytes) })
     let isFolderNew: Bool
     do throws(SystemError) {
       let folder = try target.folder(item.folder)
@@ -94,6 +100,16 @@ struct RestorePlan {
       throw .obstacle(path: path, detail: Self.detail(error))
     }
     if isFolderNew { try addFolders(item.folder, target) }
+    // All of it is on one file system, and so what holds for one folder does for a new one.
+    guard target.directory.canHave(item.name) else {
+      throw .unsafeEntry(path: path, detail: Self.tooLong)
+    }
+    guard !databases.contains(path.bytes) || target.directory.canHave(item.name + "-journal") else {
+      throw .unsafeEntry(
+        path: path,
+        detail: "with -journal its name is too long for this file system, and SQLite could not write to it; "
+          + "unzip it under a shorter one, and choose the others with --only")
+    }
     journal.items.append(item)
   }
 
@@ -109,6 +125,7 @@ struct RestorePlan {
       guard status.kind == .regular else { throw .noRegularFile }
       if suffix.isEmpty { item.replaced = status.identity.inode }
       kept.append((item.path + suffix, item.path + journal.suffix + suffix))
+      if !folder.canHave(item.name + journal.suffix + suffix) { unkeepable.append(item.path + suffix) }
     }
   }
 
@@ -124,9 +141,12 @@ struct RestorePlan {
     let parts = RestoreTarget.parts(path)
     for depth in 1...parts.count {
       let folder = parts[..<depth].joined(separator: "/")
-      guard !newFolders.contains(Array(folder.utf8)), (try? target.folder(folder)) == nil else { continue }
+      guard !newFolders.contains(folder.bytes), (try? target.folder(folder)) == nil else { continue }
       try count(folder)
-      newFolders.insert(Array(folder.utf8))
+      guard target.directory.canHave(parts[depth - 1]) else {
+        throw .unsafeEntry(path: folder, detail: Self.tooLong)
+      }
+      newFolders.insert(folder.bytes)
       journal.newFolders.append(folder)
     }
   }
@@ -138,6 +158,8 @@ struct RestorePlan {
         path: path, detail: "the names come to more than \(Self.maximumNamesSize) bytes; choose with --only")
     }
   }
+
+  private static let tooLong = "its name is too long for this file system; choose the others with --only"
 
   private static func detail(_ error: SystemError) -> String {
     if error == .noRegularFile { return "it, or what is called as its log or journal, is no regular file" }

@@ -126,17 +126,17 @@ final class RestoreStaging {
 
   /// Goes on with what a restore that was killed had begun, in its direction.
   func recover() throws(RestoreError) {
+    defer { remove() }
     if let (journal, isBackward) = try journal() {
       let transaction = RestoreTransaction(
         target: target, staging: directory, stagingName: name, journal: journal, isResumed: true)
       let use = try DatabaseUse(of: journal, in: target)
       if isBackward {
-        try transaction.rollBack(because: RestoreError.interrupted)
+        try transaction.rollBack(because: RestoreError.rolledBack(detail: "\(name) was being undone"))
       } else {
         try transaction.commit { () throws(RestoreError) in try use.checkNobody() }
       }
     }
-    remove()
   }
 
   /// Removes it with all that is in it; without a journal that is nothing of worth.

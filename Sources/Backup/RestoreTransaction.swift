@@ -33,7 +33,7 @@ struct RestoreTransaction {
       do { try goForward(check) } catch let error as SystemError {
         throw RestoreError.rolledBack(detail: "the files could not be put in place: \(error)")
       } catch let error as Obstacle {
-        throw RestoreError.rolledBack(detail: "\(error.path) has changed meanwhile")
+        throw RestoreError.rolledBack(detail: "\(error.path) \(error.detail)")
       }
     } catch {
       try rollBack(because: error)
@@ -41,7 +41,10 @@ struct RestoreTransaction {
     }
   }
 
-  private struct Obstacle: Error { let path: String }
+  private struct Obstacle: Error {
+    let path: String
+    var detail = "has changed meanwhile"
+  }
 
   private func goForward(_ check: () throws(RestoreError) -> Void) throws {
     try target.make(journal.newFolders)
@@ -66,36 +69,38 @@ struct RestoreTransaction {
       }
       // A full disk has room again.
       for index in journal.items.indices { try staging.remove("\(index)") }
-      try forEach(canLackFolder: true) { item, _, folder in try takeAway(item, in: folder) }
-      try forEach(canLackFolder: true) { item, _, folder in try giveBack(item, in: folder) }
-      try forEach(canLackFolder: true) { item, _, folder in try forget(item, in: folder) }
+      try forEach(isWayBack: true) { item, _, folder in try takeAway(item, in: folder) }
+      try forEach(isWayBack: true) { item, _, folder in try giveBack(item, in: folder) }
+      try forEach(isWayBack: true) { item, _, folder in try forget(item, in: folder) }
       target.removeFolders(journal.newFolders)
       try staging.remove(RestoreJournal.backward)
       try? staging.sync()
     } catch {
+      // Which says that everything is as it was, once the way back is gone.
+      let reason = if case RestoreError.rolledBack(let detail) = reason { detail } else { "\(reason)" }
       throw .unfinished(detail: "\(reason); and the way back failed: \(error)")
     }
   }
 
   /// Does something for every file, and makes it last.
   ///
-  /// - Parameter canLackFolder: whether a file may be left out whose folder is not there: on the way back.
+  /// - Parameter isWayBack: whether a file is left out whose folder is not there, or in whose place somebody has put
+  ///   something else: nothing there is ours, and what was kept stays kept.
   private func forEach(
-    canLackFolder: Bool = false, _ body: (RestoreJournal.Item, Int, Directory) throws -> Void
+    isWayBack: Bool = false, _ body: (RestoreJournal.Item, Int, Directory) throws -> Void
   ) throws {
     // One at a time: an archive may have more folders than a process may have descriptors.
     var current: (path: String, folder: Directory)?
     for (index, item) in journal.items.enumerated() {
-      // By bytes: to a String, two ways to write an accent are the same.
-      if current == nil || !item.folder.utf8.elementsEqual(current?.path.utf8 ?? "".utf8) {
+      if item.folder.bytes != current?.path.bytes {
         try current?.folder.sync()
         current = try target.folder(item.folder).map { (item.folder, $0) }
       }
       guard let folder = current?.folder else {
-        guard canLackFolder else { throw Obstacle(path: item.folder) }
+        guard isWayBack else { throw Obstacle(path: item.folder) }
         continue
       }
-      try body(item, index, folder)
+      do { try body(item, index, folder) } catch is Obstacle where isWayBack {}
     }
     try current?.folder.sync()
   }
@@ -155,6 +160,10 @@ struct RestoreTransaction {
 
   private func putGuard(_ item: RestoreJournal.Item, in folder: Directory) throws {
     switch try occupant(item, in: folder) {
+    case .guarded where !isResumed:
+      throw Obstacle(
+        path: item.path,
+        detail: "has the name of another entry, as this file system sees it; choose with --only")
     case .guarded, .new: return
     // This fails if something has come there since.
     case .nothing: try folder.makeLink(item.name, to: guardText)
@@ -181,7 +190,11 @@ struct RestoreTransaction {
   }
 
   private func place(_ item: RestoreJournal.Item, _ index: Int, in folder: Directory) throws {
-    guard case .guarded = try occupant(item, in: folder) else { return }
+    switch try occupant(item, in: folder) {
+    case .new: return
+    case .nothing, .old: throw Obstacle(path: item.path)
+    case .guarded: break
+    }
     guard try inode("\(index)", in: staging) == item.inode else { throw Obstacle(path: item.path) }
     try staging.rename("\(index)", to: folder, item.name)
   }

@@ -48,6 +48,8 @@ public struct Verification: Sendable {
     public var fault: String?
     /// What else is to be known.
     public var note: String?
+    /// 0 if it could not be read.
+    var crc32: UInt32 = 0
 
     enum CodingKeys: String, CodingKey {
       case path, size, sha256, fault, note
@@ -64,8 +66,6 @@ public struct Verification: Sendable {
   /// What the manifest says was skipped.
   public internal(set) var skipped: [Skipped] = []
 
-  /// The CRC-32 of each entry that could be read.
-  var crcs: [String: UInt32] = [:]
   /// What is in MANIFEST.json and VERSION.
   var contents: [String: [UInt8]] = [:]
 
@@ -110,22 +110,23 @@ public struct Verification: Sendable {
   ) throws {
     let archive = try ZipArchive(descriptor)
     // So that nothing is inflated that the manifest does not know.
-    var promised: [String: UInt64]?
+    var promised: [[UInt8]: UInt64]?
     if let member = archive.members.first(where: { $0.name == "MANIFEST.json" }),
       member.size <= Manifest.maximumSize
     {
       var text: [UInt8] = []
       try archive.read(member) { text += $0 }
       promised = Manifest(text).map { (manifest: Manifest) in
-        Dictionary(manifest.entries.map { ($0.path, $0.size) }) { first, _ in first }
+        Dictionary(manifest.entries.map { ($0.path.bytes, $0.size) }) { first, _ in first }
       }
     }
     let total = archive.members.reduce(0) { $0 + $1.size }
     var done: UInt64 = 0
     for member in archive.members where !member.isDirectory {
-      if let promised, member.name != "MANIFEST.json", promised[member.name] != member.size {
+      if let promised, member.name != "MANIFEST.json", promised[member.name.bytes] != member.size {
         let fault =
-          promised[member.name] == nil ? "the manifest has no such entry" : "has another size in the manifest"
+          promised[member.name.bytes] == nil
+          ? "the manifest has no such entry" : "has another size in the manifest"
         entries.append(
           Entry(path: member.name, size: member.size, sha256: "", isDatabase: false, fault: fault))
         continue
@@ -168,12 +169,13 @@ public struct Verification: Sendable {
   private mutating func look(
     at path: String, _ options: Options, _ read: (([UInt8]) throws -> Void) throws -> UInt32
   ) throws -> ZipReadError? {
-    guard !path.hasSuffix("/") else {
+    guard path.utf8.last != UInt8(ascii: "/") else {
       _ = try read { _ in }
       return nil
     }
     var hash = SHA256()
     var size: UInt64 = 0
+    var crc32: UInt32 = 0
     var kept: [UInt8] = []
     let keptSize = Self.keptSizes[path] ?? 0
     var spool: DatabaseSpool?
@@ -181,7 +183,7 @@ public struct Verification: Sendable {
     var start: [UInt8] = []
     var unreadable: ZipReadError?
     do {
-      crcs[path] = try read { piece in
+      crc32 = try read { piece in
         hash.update(data: piece)
         if size < Self.databaseHeader.count { start += piece } else { try spool?.append(piece) }
         if size < Self.databaseHeader.count, start.starts(with: Self.databaseHeader) {
@@ -210,7 +212,7 @@ public struct Verification: Sendable {
     entries.append(
       Entry(
         path: path, size: size, sha256: hash.finalize().hexadecimal, isDatabase: isDatabase, fault: fault,
-        note: strayKey.map { "a foreign key in table \(printable($0)) leads nowhere" }))
+        note: strayKey.map { "a foreign key in table \(printable($0)) leads nowhere" }, crc32: crc32))
     return unreadable
   }
 }

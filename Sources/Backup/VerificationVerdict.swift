@@ -15,20 +15,22 @@ extension Verification {
       return
     }
     skipped = manifest.skipped
-    var promised: [String: Manifest.Entry] = [:]
+    var promised: [[UInt8]: Manifest.Entry] = [:]
     for entry in manifest.entries {
-      if promised.updateValue(entry, forKey: entry.path) != nil {
+      if promised.updateValue(entry, forKey: entry.path.bytes) != nil {
         faults.append("the manifest has \(printable(entry.path)) twice")
       }
     }
     for index in entries.indices where entries[index].path != "MANIFEST.json" {
-      guard let entry = promised.removeValue(forKey: entries[index].path) else {
+      guard let entry = promised.removeValue(forKey: entries[index].path.bytes) else {
         entries[index].fault = entries[index].fault ?? "the manifest has no such entry"
         continue
       }
       compare(&entries[index], with: entry)
     }
-    for path in promised.keys.sorted() { faults.append("\(printable(path)): is missing") }
+    for path in promised.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      faults.append("\(printable(String(decoding: path, as: UTF8.self))): is missing")
+    }
     faults += manifest.faults(version: contents["VERSION"])
     let isSound = faults.isEmpty && entries.allSatisfy { $0.fault == nil }
     verdict = isSound ? (manifest.complete ? .whole : .incomplete) : .damaged
@@ -41,7 +43,7 @@ extension Verification {
       found.fault = nil
     }
     guard found.fault == nil else { return }
-    found.fault = promised.fault(size: found.size, sha256: found.sha256, crc32: crcs[found.path] ?? 0)
+    found.fault = promised.fault(size: found.size, sha256: found.sha256, crc32: found.crc32)
     if found.fault == nil, promised.kind == .database, found.size > 0, !found.isDatabase {
       found.fault = "is a database in the manifest, and none to SQLite"
     }

@@ -51,7 +51,10 @@ struct FileNames {
   private static func identity(_ path: String) throws(SQLiteError) -> Identity? {
     var status = stat()
     guard unsafe lstat(path, &status) == 0 else {
-      guard errno == ENOENT else { throw SQLiteError(code: SQLITE_IOERR, message: "lstat: \(describe(errno))") }
+      // A database may have so long a name that its log can have none.
+      guard errno == ENOENT || errno == ENAMETOOLONG else {
+        throw SQLiteError(code: SQLITE_IOERR, message: "lstat: \(describe(errno))")
+      }
       return nil
     }
     return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
@@ -67,7 +70,8 @@ struct FileNames {
     while let entry = unsafe readdir(descriptors) {
       let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
       var status = stat()
-      guard let descriptor = CInt(String(decoding: name, as: UTF8.self)), unsafe fstat(descriptor, &status) == 0
+      guard let descriptor = CInt(String(decoding: name, as: UTF8.self)),
+        unsafe fstat(descriptor, &status) == 0
       else { continue }
       if Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)) == file {
         return UInt64(status.st_nlink)

@@ -76,7 +76,8 @@ public struct SQLiteError: Error, Equatable, Sendable {
   private static let databaseMoved = SQLITE_READONLY | 4 << 8
 
   static let moved = SQLiteError(
-    code: databaseMoved, message: "it, its -wal or its -shm was moved, replaced or deleted while it was taken")
+    code: databaseMoved, message: "it, its -wal or its -shm was moved, replaced or deleted while it was taken"
+  )
 
   /// What was no database began to be one while it was read as a plain file.
   public static let becameDatabase = SQLiteError(

@@ -41,6 +41,21 @@ def small(directory, word, names=("a.db", "b.db", "c.db")):
     return directory
 
 
+# To Unicode the first two are one name, and so are the last two; to the file systems of Linux all of them are names.
+LOOKALIKES = ("\u00e9.db", "e\u0301.db", "K.db", "\u212a.db")
+
+
+def lookalikes(directory, names=LOOKALIKES):
+    """Databases whose names look the same, each of which says its own."""
+    for index, name in enumerate(names):
+        connection = make.create(directory / name, (make.WAL, make.ROLLBACK)[index % 2])
+        connection.execute("CREATE TABLE t(word)")
+        connection.execute("INSERT INTO t VALUES (?)", (ascii(name),))
+        connection.commit()
+        connection.close()
+    return directory
+
+
 def backup(directory, archive):
     assert run("backup", "--data", directory, "-o", archive).returncode == 0
     return archive

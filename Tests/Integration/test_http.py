@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import subprocess
+from urllib.parse import quote
 
 import httptools
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from archive import Archive
 from client import Connection, exchange
 from harness import serve, wait_until
+from restoring import LOOKALIKES, lookalikes
 
 
 @pytest.fixture
@@ -84,6 +86,16 @@ def test_db_chooses_databases(server):
     assert one.names == ["events.db", "VERSION", "MANIFEST.json"]
     two = Archive(server.get("/api/backup?db=events.db&db=Zones%20of%20the%20house.db&db=events.db").body)
     assert two.names == ["Zones of the house.db", "events.db", "VERSION", "MANIFEST.json"]
+
+
+def test_db_chooses_by_bytes(tmp_path):
+    with serve(lookalikes(tmp_path)) as server:
+        assert Archive(server.get("/api/backup").body).names == [*sorted(LOOKALIKES), "VERSION", "MANIFEST.json"]
+        for name in LOOKALIKES:
+            one = Archive(server.get(f"/api/backup?db={quote(name)}").body)
+            assert one.names == [name, "VERSION", "MANIFEST.json"]
+            with one.database(name) as connection:
+                assert connection.execute("SELECT word FROM t").fetchall() == [(ascii(name),)]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from harness import run
-from restoring import MEASURE, backup, restore, rows, small, tree, word, words
+from restoring import LOOKALIKES, MEASURE, backup, lookalikes, restore, rows, small, tree, word, words
 
 
 def test_round_trip(house, tmp_path):
@@ -108,6 +108,95 @@ def test_folders_that_only_look_the_same_stay_apart(tmp_path):
     target.mkdir()
     assert restore(backup(source, tmp_path / "x.zip"), target).returncode == 0
     assert tree(target / "floor_plan") == tree(source / "floor_plan")
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """A directory, an archive of it and an empty directory: names that look the same."""
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir()
+    return lookalikes(tmp_path / "source"), backup(tmp_path / "source", tmp_path / "x.zip"), tmp_path / "target"
+
+
+def test_names_that_look_the_same_stay_apart(apart):
+    source, archive, target = apart
+    for again in ([], ["--force"]):
+        assert restore(archive, target, *again).returncode == 0
+        for name in LOOKALIKES:
+            assert (target / name).read_bytes() == zipfile.ZipFile(archive).read(name)
+            assert rows(target / name) == rows(source / name)
+    kept = [path.name for path in target.glob("*.before-restore-*Z")]
+    assert sorted(name.partition(".before")[0] for name in kept) == sorted(LOOKALIKES)
+
+
+@pytest.mark.parametrize("name", LOOKALIKES, ids=ascii)
+def test_only_takes_one_of_those_that_look_the_same(apart, name):
+    source, archive, target = apart
+    assert restore(archive, target, "--only", name).returncode == 0
+    assert os.listdir(target) == [name]
+    assert rows(target / name) == rows(source / name)
+
+
+def test_names_that_differ_in_case_need_only(tmp_path):
+    names = ("k.db", "K.db", "\u212a.db")
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir()
+    archive = backup(lookalikes(tmp_path / "source", names), tmp_path / "x.zip")
+    result = restore(archive, tmp_path / "target")
+    assert result.returncode == 1 and "upper and lower case; choose with --only" in result.stderr
+    for name in names:
+        assert restore(archive, tmp_path / "target", "--only", name).returncode == 0
+    assert {name: rows(tmp_path / "target" / name) for name in names} == {
+        name: rows(tmp_path / "source" / name) for name in names
+    }
+
+
+@pytest.fixture(params=["\u56f3" * 75 + ".svg", "x" * 255], ids=["CJK", "longest"])
+def long_name(request, tmp_path):
+    """A name that is none any more with what a kept file's ends in, and an archive that has it."""
+    source = small(tmp_path / "source", "new")
+    (source / "floor_plan" / request.param).write_text("new")
+    return request.param, backup(source, tmp_path / "long.zip")
+
+
+def test_a_long_name_is_restored(long_name, target, tmp_path):
+    name, archive = long_name
+    assert restore(archive, target, "--force", "--dry-run").returncode == 0
+    result = restore(archive, target, "--force")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert set(words(target).values()) == {"new"} and (target / "floor_plan" / name).read_text() == "new"
+    assert not list(target.glob(".sluice*"))
+
+
+def test_a_name_too_long_to_be_kept_is_refused_first(long_name, target):
+    name, archive = long_name
+    (target / "floor_plan" / name).write_text("old")
+    before = tree(target)
+    for option in ("--dry-run", "--force"):
+        result = restore(archive, target, option)
+        assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
+        assert f"floor_plan/{name} would be replaced and cannot be kept" in result.stderr
+        assert "rename what is there first" in result.stderr and "--only" in result.stderr
+        assert tree(target) == before
+    # Both ways around it.
+    assert restore(archive, target, "--force", "--only", "a.db", "--only", "floor_plan/plan.json").returncode == 0
+    assert (word(target / "a.db"), word(target / "floor_plan/plan.json")) == ("new", "new")
+    (target / "floor_plan" / name).rename(target / "floor_plan/old")
+    assert restore(archive, target, "--only", f"floor_plan/{name}").returncode == 0
+    assert (target / "floor_plan" / name).read_text() == "new" and (target / "floor_plan/old").read_text() == "old"
+
+
+def test_a_database_too_long_for_a_journal_is_refused_first(target, tmp_path):
+    source, name = small(tmp_path / "source", "new"), "x" * 252 + ".db"
+    shutil.copy(source / "b.db", source / name)
+    archive, before = backup(source, tmp_path / "x.zip"), tree(target)
+    for option in ("--dry-run", "--force"):
+        result = restore(archive, target, option)
+        assert result.returncode == 1 and f"{name} cannot be restored: with -journal" in result.stderr
+        assert tree(target) == before
+    only = [part for name in words(target) for part in ("--only", name)]
+    assert restore(archive, target, "--force", *only).returncode == 0
+    assert set(words(target).values()) == {"new"}
 
 
 def test_more_folders_than_descriptors(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 import harness
 from harness import wait_until
-from restoring import SLOW, restore, tree, word, words
+from restoring import SLOW, backup, restore, tree, word, words
 
 KILLS = 200 if SLOW else 20
 
@@ -142,3 +142,40 @@ def test_what_is_unfinished_is_told_by_a_dry_run(archive, target):
     result = restore(archive, target, "--dry-run")
     assert result.returncode == 1 and "killed" in result.stderr
     assert {path: path.lstat().st_ino for path in target.rglob("*")} == now
+
+
+@pytest.mark.parametrize("is_going_back", [False, True])
+def test_a_kill_amid_a_long_name(archive, target, tmp_path, is_going_back):
+    """Earlier versions could not go back over one, and left that to whoever came."""
+    (tmp_path / "source/floor_plan" / ("x" * 255)).touch()
+    long = backup(tmp_path / "source", tmp_path / "long.zip")
+    assert traced(long, target, "symlinkat", "signal=KILL", 5).returncode != 0
+    if is_going_back:
+        [journal] = target.glob(".sluice-restore-*/journal")
+        journal.rename(journal.with_name("journal-of-the-way-back"))
+    assert check_after_a_kill(archive, target) == ("old" if is_going_back else "new")
+
+
+@pytest.mark.parametrize("other", ["folder", "link"])
+def test_something_else_in_the_way_of_what_was_killed(archive, target, other):
+    """The way back leaves it alone, and the next restore says what is in the way of it."""
+    plan = target / "floor_plan/plan.json"
+    assert traced(archive, target, "linkat", "signal=KILL", 2).returncode != 0
+    plan.unlink()
+    plan.mkdir() if other == "folder" else plan.symlink_to("elsewhere")
+    result = restore(archive, target, "--force")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].endswith("floor_plan/plan.json has changed meanwhile; everything is as it was")
+    assert not list(target.glob(".sluice*")) and not list(target.glob("*before-restore*"))
+    assert {word(target / name) for name in ("a.db", "b.db", "c.db")} == {"old"}
+    result = restore(archive, target, "--force")
+    assert result.returncode == 1 and "floor_plan/plan.json is in the way" in result.stderr
+
+
+def test_a_way_back_that_fails_does_not_say_that_all_is_as_it_was(archive, target):
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=linkat,unlinkat", "-e", "inject=linkat:error=EIO:when=2",
+               "-e", "inject=unlinkat:error=EIO"]  # fmt: skip
+    result = restore(archive, target, "--force", prefix=command)
+    assert result.returncode == 1 and "the way back failed" in result.stderr
+    assert "everything is as it was" not in result.stderr
+    assert check_after_a_kill(archive, target) == "old"

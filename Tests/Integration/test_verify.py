@@ -16,7 +16,7 @@ import pytest
 import data as make
 from archive import Archive
 from harness import SLUICE, run, wait_until
-from restoring import MEASURE, SLOW, backup, small
+from restoring import LOOKALIKES, MEASURE, SLOW, backup, lookalikes, small
 
 WHOLE, DAMAGED, FOREIGN, INCOMPLETE = 0, 1, 2, 3
 
@@ -62,6 +62,33 @@ def test_whole(house, tmp_path, verify):
     names = Archive(archive).names
     assert [line.split(", ")[0] for line in lines] == names and all(": ok" in line for line in lines)
     assert verdict.endswith(f": whole: {len(names)} entries, all as the manifest says")
+
+
+def test_names_that_look_the_same_are_told_apart(tmp_path, verify):
+    (tmp_path / "source").mkdir()
+    archive = backup(lookalikes(tmp_path / "source"), tmp_path / "x.zip")
+    answer = json.loads(verify(archive, "--json").stdout)
+    assert (answer["verdict"], answer["faults"]) == ("whole", [])
+    assert {entry["path"] for entry in answer["entries"]} == {*LOOKALIKES, "VERSION", "MANIFEST.json"}
+
+    def exchange(contents, manifest):
+        contents[LOOKALIKES[0]], contents[LOOKALIKES[1]] = contents[LOOKALIKES[1]], contents[LOOKALIKES[0]]
+
+    answer = json.loads(verify(retold(archive, tmp_path / "exchanged.zip", exchange), "--json").stdout)
+    assert answer["verdict"] == "damaged"
+    assert {entry["path"] for entry in answer["entries"] if "fault" in entry} == set(LOOKALIKES[:2])
+
+    def leave_out(contents, manifest):
+        del contents[LOOKALIKES[2]]
+
+    answer = json.loads(verify(retold(archive, tmp_path / "less.zip", leave_out), "--json").stdout)
+    assert (answer["verdict"], answer["faults"]) == ("damaged", [f"{LOOKALIKES[2]}: is missing"])
+
+
+def test_a_directory_is_one_by_its_last_byte(archive, tmp_path, verify):
+    """ARABIC NUMBER SIGN and what follows it are one character to Unicode."""
+    path = retold(archive, tmp_path / "x.zip", lambda contents, manifest: contents.update({"\u0600/": b""}))
+    assert verify(path).returncode == WHOLE
 
 
 def test_json(archive, verify):
