@@ -95,7 +95,8 @@ test-tsan: ## Run the tests under ThreadSanitizer.
 # ThreadSanitizer itself dies. What has one thread and takes minutes with it is left to AddressSanitizer. ThreadSanitizer
 # has no false alarms here; what LeakSanitizer reports that is not ours stands in Tests/Sanitizers, with the reason.
 SANITIZED_TESTS := $(addprefix Tests/Integration/test_,archive.py bad_input.py cli_backup.py consistency.py drain.py \
-  http.py limits.py metrics.py output_file.py races.py resume.py service.py slow_and_many.py tokens.py unchanged.py vanishing.py)
+  http.py limits.py metrics.py neighbours.py output_file.py races.py restore.py resume.py service.py slow_and_many.py \
+  smuggling.py tokens.py unchanged.py vanishing.py verify.py)
 SANITIZED = $(if $(SANITIZE),--sanitize $(SANITIZE) --scratch-path .build-$(SANITIZE))
 SKIPPED = $(if $(filter thread,$(SANITIZE)),--skip LargeArchive --skip 'no bit that means')
 SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \
