@@ -218,7 +218,7 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
         for path in (wal, rollback):
             stack.enter_context(running("transfer_at_times", path))
         opened = server.open_kinds()
-        soak(server, pool, min(SOAK / 3, 60))
+        soak(server, pool, min(SOAK, 60))
         before = list(looks(server, pool))
         soak(server, pool, SOAK)
         after = list(looks(server, pool))
