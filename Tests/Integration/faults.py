@@ -17,26 +17,37 @@ import data as make
 from archive import Archive
 from harness import run, wait_until
 from measure import truncates
+from restoring import rows
 
 CODES = r"ERROR\b|BUSY|CANTOPEN|CORRUPT|FULL|IOERR|LOCKED|NOMEM|NOTADB|PERM|PROTOCOL|READONLY"
-# The names of its codes, where Python knows them: from 3.11 on.
-SQLITE = {code: name for name, code in vars(sqlite3).items() if re.match(f"SQLITE_({CODES})", name)}
+# What its calls answer, by https://www.sqlite.org/rescode.html.
+RESULTS = {"ERROR": 1, "BUSY": 5, "NOMEM": 7, "IOERR": 10, "CORRUPT": 11, "NOTFOUND": 12, "FULL": 13, "CANTOPEN": 14}
+# The names of all its codes, where Python knows them: from 3.11 on.
+SQLITE = {code: f"SQLITE_{name}" for name, code in RESULTS.items()}
+SQLITE |= {code: name for name, code in vars(sqlite3).items() if re.match(f"SQLITE_({CODES})", name)}
 DATABASES = ("copied.db", "pinned.db", "floor_plan/inner.sqlite")
 NAMES = (*DATABASES, "floor_plan/plan.json", "VERSION")
 
 
 def one_of_each(directory):
-    """A database that is spooled, one with its content in the log, one in a folder, a file; and the folder of spools."""
+    """A database that is spooled, one with its content in the log, one in a folder, a file; and the folder of spools.
+
+    Their rows are longer than a page.
+    """
     (directory / "floor_plan").mkdir(parents=True)
-    directory.with_name("spool").mkdir()
+    spool(directory).mkdir()
     for name, mode in zip(DATABASES, (make.ROLLBACK, make.WAL, make.WAL), strict=True):
-        make.ledger(directory / name, mode, accounts=20, padding=400)
+        make.ledger(directory / name, mode, accounts=4, padding=5000)
     (directory / "floor_plan/plan.json").write_text('{"rooms": 4}' * 1000)
     return directory
 
 
+def spool(directory):
+    return directory.with_name("spool")
+
+
 def options(directory):
-    return ["--memory-budget", "0", "--spool-directory", directory.with_name("spool"), "--busy-timeout", "100ms"]
+    return ["--memory-budget", "0", "--spool-directory", spool(directory), "--busy-timeout", "100ms"]
 
 
 def is_at_rest(server):
@@ -91,21 +102,23 @@ def fetch(server):
         return None
 
 
-def check_archive(body, status, version=None):
-    """What is in it is right and what is not is named; `sluice verify` says the same. Its databases are conserved, and
-    the pinned one has its `version`, which stands in the log alone.
+def check_archive(body, status, directory, version=None):
+    """What is in it is what is in the directory, row by row and byte by byte, and what is not in it is named; `sluice
+    verify` says the same. The pinned one has its `version`, which stands in the log alone.
     """
     assert run("verify", "-", input=body, text=False).returncode == status
     archive = Archive(body)
     skipped = tuple(archive.skipped)
     for name in NAMES:
         assert (name in archive.entries) != any(f"{name}/".startswith(f"{path}/") for path in skipped), (name, skipped)
-    for name in DATABASES:
-        if "database" in archive.entries.get(name, ()):
-            with archive.database(name) as copy:
-                assert make.is_conserved(copy)
-                if version is not None and name == "pinned.db":
-                    assert copy.execute("PRAGMA user_version").fetchone() == (version,), "without its log"
+    for name in archive.entries.keys() - {"VERSION"}:
+        if "database" not in archive.entries[name]:
+            assert archive.read(name) == (directory / name).read_bytes(), name
+            continue
+        with archive.database(name) as copy:
+            assert list(copy.iterdump()) == rows(directory / name), name
+            if version is not None and name == "pinned.db":
+                assert copy.execute("PRAGMA user_version").fetchone() == (version,), "without its log"
     return archive
 
 
@@ -116,9 +129,9 @@ def assert_free(directory):
         application.execute("BEGIN EXCLUSIVE")
 
 
-def numbers(path):
-    """Three numbers in a file that a library put before the system's shares with us."""
-    path.write_bytes(bytes(12))
+def numbers(path, count=3):
+    """Numbers in a file that a library put before the system's shares with us."""
+    path.write_bytes(bytes(4 * count))
     with path.open("r+b") as file:
         return memoryview(mmap.mmap(file.fileno(), 0)).cast("I")
 
@@ -158,6 +171,30 @@ class Refusals:
             yield lambda: self._numbers[2] >= number
         finally:
             self._numbers[0] = 0
+
+
+class Failures:
+    """The file by which sqlite.c hears which call of one of SQLite's functions is to fail, and with which code."""
+
+    def __init__(self, tmp_path, function):
+        path = tmp_path / "failures"
+        self._numbers = numbers(path, 4)
+        self.prefix = ["env", f"FAILURES={path}", f"FUNCTION={function}", f"LD_PRELOAD={preloaded(tmp_path, 'sqlite')}"]
+
+    @contextmanager
+    def of(self, number, code, lasts=False):
+        """Lets that one fail; if it lasts, all after it, too. What it yields tells whether so many were made."""
+        self._numbers[1], self._numbers[2], self._numbers[3] = lasts, RESULTS[code], 0
+        self._numbers[0] = number
+        try:
+            yield lambda: self.count >= number
+        finally:
+            self._numbers[0] = 0
+
+    @property
+    def count(self):
+        """How many were made meanwhile."""
+        return self._numbers[3]
 
 
 def preloaded(tmp_path, name):

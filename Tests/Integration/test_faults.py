@@ -1,6 +1,7 @@
-"""Every system call on the way of a backup fails, and every piece of memory that SQLite asks for: it is whole, or everyone sees that it is not."""
+"""Every system call on the way of a backup fails, every call of SQLite's, every piece of memory that it asks for: it is whole, or everyone sees that it is not."""
 
 import re
+import shutil
 import sqlite3
 from collections import Counter
 from contextlib import closing, contextmanager
@@ -8,19 +9,23 @@ from contextlib import closing, contextmanager
 import pytest
 
 from archive import Archive
-from faults import DATABASES, Refusals, assert_free, check_archive, fetch, one_of_each, options, places, preloaded, sqlite_names, traced
+from faults import (
+    DATABASES, Failures, Refusals, assert_free, check_archive, fetch, one_of_each, options, places, preloaded, spool,
+    sqlite_names, traced,
+)  # fmt: skip
 from harness import run, serve, wait_until
 from restoring import SLOW
 from test_bad_input import skipped_by_header
 from writers import running
 
 # What the server's calls may answer: errno(3) and their pages in section 2. EAGAIN of a socket would be a lie, since the
-# kernel says it only where an edge will follow, and a close that fails has closed all the same.
+# kernel says it only where an edge will follow, and a close that fails has closed all the same. "nothing" is an end of the
+# file where it does not end, as file systems in user space and over a network may make one.
 SERVER = {
     "openat": ["EMFILE", "EIO", "ENFILE", "ENOMEM", "EACCES", "EINTR"],
     "newfstatat": ["EIO", "ENOMEM", "EACCES", "EOVERFLOW"],
     "getdents64": ["EIO", "ENOMEM"],
-    "pread64": ["EIO", "EINTR", "ENOMEM"],
+    "pread64": ["EIO", "EINTR", "ENOMEM", "nothing"],
     "fcntl": ["EAGAIN", "ENOLCK", "EIO", "EINTR"],
     "mmap": ["ENOMEM", "ENFILE"],
     "mkdir": ["ENOSPC", "EACCES", "EMLINK"],
@@ -42,6 +47,27 @@ SERVER = {
 # What may fail from one place on for good: a dead disk, a full one, no descriptor left. What is repeated on EINTR would be
 # repeated for ever, and a lock that nobody gets keeps SQLite for ten seconds each time.
 LASTING = {"openat", "newfstatat", "getdents64", "pread64", "mmap", "mkdir", "ftruncate", "pwrite64", "sendmsg", "clone3"}
+# What SQLite's functions may answer, and the methods of its VFS. Not here: those that cannot fail, those that fail by what
+# nomem.c does, those that are called once in a process, and xDelete, xFetch, xSync and xTruncate, to which no backup comes.
+SQLITE_CALLS = {
+    "sqlite3_open_v2": ["CANTOPEN", "IOERR", "NOMEM"],
+    "sqlite3_db_config": ["ERROR"],
+    "sqlite3_exec": ["BUSY", "IOERR", "CORRUPT", "NOMEM"],
+    "sqlite3_prepare_v2": ["BUSY", "IOERR", "CORRUPT", "NOMEM"],
+    "sqlite3_step": ["BUSY", "IOERR", "CORRUPT", "NOMEM"],
+    "sqlite3_file_control": ["ERROR", "NOTFOUND", "IOERR"],
+    "sqlite3_backup_init": ["ERROR"],
+    "sqlite3_backup_step": ["BUSY", "IOERR", "CORRUPT", "NOMEM", "FULL"],
+    "xOpen": ["CANTOPEN", "IOERR", "NOMEM"],
+    "xRead": ["IOERR", "CORRUPT"],
+    "xWrite": ["FULL", "IOERR"],
+    "xFileSize": ["IOERR"],
+    "xLock": ["BUSY", "IOERR"],
+    "xShmMap": ["IOERR", "NOMEM"],
+    "xShmLock": ["IOERR", "BUSY"],
+}
+# Each of them SQLite tries again, and in the end it is another code, after ten seconds.
+TRIED_AGAIN = {("xShmLock", "BUSY")}
 # Nothing is kept for a client that was lost: what is left is looked for.
 AT_ONCE = ["--resume-grace", "0s"]
 # Before there is a request, there is no backup of which the log could say anything.
@@ -53,14 +79,14 @@ def directory(tmp_path):
     return one_of_each(tmp_path / "data")
 
 
-def outcome(call, answer, lines, version):
+def outcome(call, answer, lines, directory, version):
     """What became of a backup, by its answer and by the log: the two must agree."""
     ends = [line for line in lines if re.search("backup (sent|failed)", line)]
     codes = sqlite_names("".join(ends if "failed" in "".join(ends) else lines))
     if answer and answer.status == 200:
         assert len(ends) == 1 and "backup sent" in ends[0], lines
         skipped = skipped_by_header(answer) if "Sluice-Skipped" in answer.headers else {}
-        archive = check_archive(answer.body, 3 if skipped else 0, version)
+        archive = check_archive(answer.body, 3 if skipped else 0, directory, version)
         assert {name: entry["reason"] for name, entry in archive.skipped.items()} == skipped
         assert len(lines) == 1 + len(skipped) and all(any(name in line for line in lines) for name in skipped), lines
         named = ", ".join(sorted(set(skipped.values())))
@@ -101,11 +127,15 @@ class Victim:
         wait_until(lambda: server.get("/healthz").json()["running_backups"] == 0, "the end of the backup")
         if call not in OF_CONNECTIONS or answer:
             wait_until(lambda: re.search("backup (sent|failed)", "".join(server.lines[said:])), "the log")
-        became = outcome(call, answer, server.lines[said:], number)
+        became = outcome(call, answer, server.lines[said:], self.directory, number)
         assert_free(self.directory)
+        if call in ("unlink", "rmdir"):
+            shutil.rmtree(spool(self.directory))
+            spool(self.directory).mkdir()
+        assert not any(spool(self.directory).iterdir())
         wait_until(lambda: len(server.open_files()) <= self.opened, "what it had opened to be closed")
         said = len(server.lines)
-        check_archive(server.get("/api/backup").body, 0, number)
+        check_archive(server.get("/api/backup").body, 0, self.directory, number)
         wait_until(lambda: "backup sent" in "".join(server.lines[said:]), "the log")
         return became if happened() else None
 
@@ -135,13 +165,37 @@ def test_a_call_that_fails_costs_one_backup_at_the_most(directory, tmp_path, fig
         for error, more in [(error, "") for error in SERVER[call]] + (lasting if SLOW else lasting[:1]):
             outcomes = Counter()
             for number in range(1, count + 1, 1 if SLOW else max(1, count // 4)):
-                failing = traced(harmed.server, log, call, "-e", f"inject={call}:error={error}:when={number}{more}")
+                what = "retval=0" if error == "nothing" else f"error={error}"
+                failing = traced(harmed.server, log, call, "-e", f"inject={call}:{what}:when={number}{more}")
                 outcomes[harmed.backup(call, number, failing)] += 1
             del outcomes[None]
             assert outcomes, f"{call} never failed with {error}"
             cases += outcomes.total()
             figure(f"{call} {error}{' from then on' if more else ''}", f"{outcomes.total()} of {count} places: {told(outcomes)}")
     record_property("cases", cases)
+
+
+@pytest.mark.parametrize("function", SQLITE_CALLS)
+def test_a_call_of_sqlite_that_fails_costs_one_backup_at_the_most(directory, tmp_path, figure, record_property, function):
+    """Each in turn; from one on, with each code only with RUN_SLOW=1."""
+    failures, seen = Failures(tmp_path, function), Counter()
+    with victim(directory, prefix=failures.prefix) as harmed:
+        assert harmed.backup(function, 0, failures.of(2**31, "ERROR")) is None
+        count = failures.count
+        assert count > 0, f"no backup calls {function} any more"
+        codes = SQLITE_CALLS[function]
+        for code, lasts in [(code, False) for code in codes] + [(code, True) for code in (codes if SLOW else codes[:1])]:
+            outcomes = Counter()
+            for number in range(1, count + 1):
+                outcomes[harmed.backup(function, number, failures.of(number, code, lasts))] += 1
+            del outcomes[None]
+            assert outcomes, f"{function} never failed with {code}"
+            seen += outcomes
+            figure(f"{function} {code}{' from then on' if lasts else ''}", f"{outcomes.total()} of {count} places: {told(outcomes)}")
+    record_property("cases", seen.total())
+    # A code that nobody is ever told of was taken for another, or never came.
+    named = set(re.findall(r"SQLITE_(\w+)", " ".join(seen)))
+    assert {code for code in codes if (function, code) not in TRIED_AGAIN} <= named
 
 
 @pytest.mark.parametrize("lasts", [False, True], ids=["once", "from then on"])
@@ -183,8 +237,8 @@ def test_reads_and_writes_that_move_a_part_or_are_interrupted_make_a_whole_archi
     with closing(application):
         with serve(directory, *options(directory), prefix=prefix) as server:
             for compression in ("fast", "store"):
-                check_archive(server.get(f"/api/backup?compression={compression}").body, 0)
+                check_archive(server.get(f"/api/backup?compression={compression}").body, 0, directory)
         ended = run("backup", "--data", directory, *options(directory), "-o", tmp_path / "file.zip", prefix=prefix)
         assert (ended.returncode, ended.stderr) == (0, "")
-        check_archive((tmp_path / "file.zip").read_bytes(), 0)
+        check_archive((tmp_path / "file.zip").read_bytes(), 0, directory)
     assert {path.name for path in told.iterdir()} == {"pread64", "pwrite64", "write", "recv", "sendmsg"}
