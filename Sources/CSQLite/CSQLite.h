@@ -28,10 +28,26 @@ static inline int csqlite_open(const char *path, int flags, int mode) {
   return -1;
 }
 
+// In place of pread() there: SQLite takes what it cannot read for zeros, and would copy them. A file over a network or in user
+// space may seem to end where its size says that it does not. It is read again first: somebody may have just made it longer.
+static inline ssize_t csqlite_read(int fd, void *to, size_t count, off_t at) {
+  for (int attempt = 0; attempt < 3; attempt++) {
+    ssize_t read = pread64(fd, to, count, at);
+    struct stat status;
+    if (read != 0 || fstat(fd, &status) != 0 || status.st_size <= at) return read;
+  }
+  errno = EIO;
+  return -1;
+}
+
 // Nor sqlite3_config(). A connection sets 200 KB aside, for many pages and statements, before it has any.
 static inline void csqlite_configure(void) {
   sqlite3_config(SQLITE_CONFIG_PAGECACHE, (void *)0, 0, 0);
   sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
   sqlite3_vfs *vfs = sqlite3_vfs_find((char *)0);
-  if (vfs) vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)csqlite_open);
+  if (!vfs) return;
+  vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)csqlite_open);
+  // One of them, as SQLite was built.
+  vfs->xSetSystemCall(vfs, "pread", (sqlite3_syscall_ptr)csqlite_read);
+  vfs->xSetSystemCall(vfs, "pread64", (sqlite3_syscall_ptr)csqlite_read);
 }

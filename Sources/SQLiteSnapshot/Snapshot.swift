@@ -207,8 +207,11 @@ public final class Snapshot {
 
   /// As the header has it, where 1 stands for 65536: fileformat2.html §1.3.2.
   private static func pageSize(of file: OpenFile) throws(SQLiteError) -> Int {
-    let header = try file.read(headerSize, at: 0).bytes
+    let (header, isWhole) = try file.read(headerSize, at: 0)
     let size = Int(header[16]) << 8 | Int(header[17])
+    guard isWhole, size > 0 else {
+      throw SQLiteError(code: SQLiteError.shortRead, message: "the copy could be read in part only")
+    }
     return size == 1 ? 65536 : size
   }
 

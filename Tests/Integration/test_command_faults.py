@@ -60,7 +60,7 @@ def test_a_call_of_the_command_that_fails_leaves_no_archive_that_is_not_whole(di
                 assert len(lines) == 1, lines
                 assert not output.exists() or run("verify", output).returncode in (1, 2)
             else:
-                archive = check_archive(output.read_bytes(), ended.returncode)
+                archive = check_archive(output.read_bytes(), ended.returncode, directory)
                 skipped = [line for line in lines if line.startswith("sluice: skipped ")]
                 assert len(skipped) == len(archive.skipped) and all(any(name in line for line in skipped) for name in archive.skipped)
             outcomes[{0: "whole", 1: "no archive", 3: "incomplete"}[ended.returncode] + sqlite_names(ended.stderr)] += 1
@@ -92,7 +92,7 @@ def test_memory_that_sqlite_does_not_get(directory, tmp_path, figure, record_pro
         if not happened():
             break
         if command == "backup" and ended.returncode != 1:
-            check_archive(output.read_bytes(), ended.returncode)
+            check_archive(output.read_bytes(), ended.returncode, directory)
         elif command == "backup":
             assert not output.exists() and len(ended.stderr.splitlines()) == 1, ended.stderr
         elif command == "verify":
