@@ -77,11 +77,11 @@ integration: build # End to end, against the real program.
 	$(if $(shell command -v java),,$(call install,default-jdk-headless))
 	SLUICE=$(SLUICE) $(PYTHON) -m pytest -q Tests/Integration
 
-reliability: build ## Run every test, the long ones too, and write Tests/RELIABILITY.md: hours. SOAK=3600.
+reliability: build ## Run every test, the long ones too, and write Tests/RELIABILITY.md: 1.5 hours. SOAK=3600.
 	$(call install,$(TEST_PACKAGES))
 	rm -f .build/parts*.xml .build/whole.xml
 	-swift test $(TRAITS) --xunit-output .build/parts.xml
-	-SLUICE=$(SLUICE) RUN_SLOW=1 SOAK=$(SOAK) $(PYTHON) -m pytest -q -o junit_family=xunit1 --junit-xml .build/whole.xml Tests/Integration
+	-SLUICE=$(SLUICE) RUN_SLOW=1 SOAK=$(SOAK) $(PYTHON) -m pytest -q -n 2 --dist loadfile -o junit_family=xunit1 --junit-xml .build/whole.xml Tests/Integration
 	$(PYTHON) Tests/reliability.py .build/parts-swift-testing.xml .build/whole.xml
 
 test-asan: ## Run the tests under AddressSanitizer and LeakSanitizer.

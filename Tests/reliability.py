@@ -38,6 +38,9 @@ AREAS = {
     "The parts alone": [*UNITS],
 }
 
+# Those whose figures are what became of each fault.
+OF_FAULTS = ["test_faults", "test_command_faults"]
+
 OTHERS = """\
 ## What runs beside them
 
@@ -73,6 +76,11 @@ None of these numbers can be set against another: each counts something else. Th
 - What SQLite, the kernel and the file system do wrong themselves is not found here.
 """
 
+FAULTS = """\
+One at each place, or at every place from one on. *Whole* is compared with its source, row by row; *incomplete* names in head,
+manifest and log what is missing; *broken off* and a status of 500 or more is told to the client and to the log. A backup
+after it is whole, nothing is locked, and no descriptor is left."""
+
 
 class Group:
     """The tests of one file, or of one target of Swift's."""
@@ -80,6 +88,7 @@ class Group:
     def __init__(self):
         self.counts = Counter()
         self.known = []
+        self.figures = []
 
     def add(self, case):
         self.counts["tests"] += 1
@@ -92,8 +101,10 @@ class Group:
         elif skipped is not None:
             self.counts["skipped"] += 1
             return
-        said = [entry.get("value") for entry in case.iter("property") if entry.get("name") == "cases"]
-        self.counts["cases"] += sum(map(int, said)) if said else 1
+        properties = [(entry.get("name"), entry.get("value")) for entry in case.iter("property")]
+        said = [int(value) for name, value in properties if name == "cases"]
+        self.counts["cases"] += sum(said) if said else 1
+        self.figures += [(name, value) for name, value in properties if name != "cases"]
 
     def row(self, area, name, proves):
         numbers = " | ".join(str(self.counts[what]) for what in ("tests", "skipped", "cases", "known", "failed"))
@@ -138,6 +149,7 @@ def page(groups, times):
     names = sorted(groups, key=lambda name: (order.index(area_of(name)), name))
     rows = [groups[name].row(area_of(name), name, proves(name)) for name in names]
     known = [f"- `{test}`: {reason}." for name in names for test, reason in groups[name].known]
+    faults = [f"| {name} | {value} |" for file in OF_FAULTS if file in groups for name, value in groups[file].figures]
     when = f"on {times[0]}" if times and times[0] == times[-1] else f"from {times[0]} to {times[-1]}" if times else "at a time unknown"
     summary = ", ".join([
         f"{total['tests']} tests with {total['cases']} cases", f"{total['failed']} failed", f"{total['known']} known to fail",
@@ -150,6 +162,7 @@ def page(groups, times):
         "has proved nothing.", "",
         "| area | file | tests | skipped | cases | known to fail | failed | what they prove |", "|---|---|--:|--:|--:|--:|--:|---|",
         *rows, "", *(["## What is known to be wrong", "", *known, ""] if known else []), OTHERS,
+        *(["## What became of each fault", "", FAULTS, "", "| fault | what became of the backup |", "|---|---|", *faults] if faults else []),
     ]).rstrip() + "\n"  # fmt: skip
 
 
