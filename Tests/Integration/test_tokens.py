@@ -1,8 +1,11 @@
 """Who may ask."""
 
+import signal
+
 import pytest
 
 from archive import Archive
+from client import exchange
 from harness import run, serve
 
 FIRST, SECOND = "first-" + "a" * 32, "second-" + "b" * 32
@@ -33,7 +36,7 @@ def test_a_wrong_token_opens_nothing(house, tokens, credential):
         answer = client.answer("GET", "/api/backup", Authorization=credential)
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="sluice", error="invalid_token"'
-        assert FIRST not in server.log
+        assert not any(token in server.log + answer.body.decode() for token in (FIRST, SECOND))
 
 
 def test_a_token_stands_nowhere(house, tokens):
@@ -48,6 +51,31 @@ def test_a_token_stands_nowhere(house, tokens):
         server.wait_for_line("backup")
         assert [answer.status for answer in answers] == [200, 400, 404, 200, 200]
         assert FIRST not in server.log + "".join(answer.body.decode("latin-1") + str(answer.headers) for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "field"),
+    [
+        (400, "GET /api/backup HTTP/1.1", f"Authorization : Bearer {FIRST}"), (417, "GET /api/backup HTTP/1.1", f"Expect: {FIRST}"),
+        (431, "GET /api/backup HTTP/1.1", f"Authorization: Bearer {FIRST * 500}"), (505, f"GET /{FIRST} HTTP/9.9", "X: y"),
+        (501, f"{FIRST} / HTTP/1.1", "X: y"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_not_repeated(house, tokens, status, line, field):
+    with serve(house, "--token-file", tokens) as server:
+        answer = exchange(("127.0.0.1", server.ports[0]), f"{line}\r\nHost: a\r\n{field}\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert FIRST not in answer.decode() + server.log
+
+
+def test_a_token_where_an_address_belongs_is_not_logged_nor_one_of_a_file_that_is_none(house, tokens):
+    with serve(house, "--token-file", tokens) as server:
+        assert server.get("/api/backup", X_Forwarded_For=SECOND, Authorization=f"Bearer {FIRST}").status == 200
+        server.wait_for_line("backup sent .*client=127.0.0.1:")
+        tokens.write_text(f"{FIRST}\n{SECOND[:5]}\n")
+        server.signal(signal.SIGHUP)
+        server.wait_for_line("tokens not read again")
+        assert not any(secret in server.log for secret in (FIRST, SECOND, SECOND[:5]))
 
 
 def test_without_a_token_there_is_the_health_and_a_challenge(house, tokens):
