@@ -90,10 +90,11 @@ test-asan: ## Run the tests under AddressSanitizer and LeakSanitizer.
 test-tsan: ## Run the tests under ThreadSanitizer.
 	$(MAKE) unit sanitized SANITIZE=thread
 
-# Of the end-to-end tests they run those of the routes and the commands, three at once, since most of their time is waiting:
-# an instrumented program has another size and pace. Under a limit on the size of files, by which a full disk is tested,
-# ThreadSanitizer itself dies; nor is it asked what an instrumented program costs. What has one thread and takes minutes with it is left to AddressSanitizer. ThreadSanitizer
-# has no false alarms here; what LeakSanitizer reports that is not ours stands in Tests/Sanitizers, with the reason.
+# Of the end-to-end tests they run those of the routes and the commands, three at once, since most of their time is waiting.
+# An instrumented program has another size and pace: it is not asked what it costs. Under a limit on the size of files, by
+# which a full disk is tested, ThreadSanitizer itself dies. What has one thread and takes minutes with it is left to
+# AddressSanitizer. ThreadSanitizer has no false alarms here; what LeakSanitizer reports that is not ours stands in
+# Tests/Sanitizers, with the reason.
 SANITIZED_TESTS := $(addprefix Tests/Integration/test_,archive.py bad_input.py cli_backup.py consistency.py drain.py \
   http.py limits.py metrics.py neighbours.py output_file.py races.py restore.py resume.py service.py slow_and_many.py \
   smuggling.py tokens.py unchanged.py vanishing.py verify.py)

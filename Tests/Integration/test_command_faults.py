@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from faults import NAMES, Refusals, assert_free, check_archive, one_of_each, options, sqlite_names
+from faults import NAMES, Refusals, assert_free, check_archive, one_of_each, options, spool, sqlite_names
 from harness import run
 from restoring import SLOW
 
@@ -66,6 +66,7 @@ def test_a_call_of_the_command_that_fails_leaves_no_archive_that_is_not_whole(di
             outcomes[{0: "whole", 1: "no archive", 3: "incomplete"}[ended.returncode] + sqlite_names(ended.stderr)] += 1
             assert [path for path in output.parent.iterdir() if path != output] == []
             assert_free(directory)
+            assert not any(spool(directory).iterdir()), "a copy is left"
         assert outcomes, f"{call} never failed with {error}"
         cases += outcomes.total()
         figure(f"backup: {call} {error}", ", ".join(f"{times} {what}" for what, times in outcomes.most_common()))

@@ -1,4 +1,4 @@
-"""Every system call on the way of a backup fails, every call of SQLite's, every piece of memory that it asks for: it is whole, or everyone sees that it is not."""
+"""Every system call of a backup fails, every call of SQLite and every piece of its memory: it is whole, or all see that it is not."""
 
 import re
 import shutil
