@@ -77,11 +77,12 @@ struct Failure: Error, CustomStringConvertible {
   let description: String
 }
 
-/// One line on standard error; an error of its own in the journal, when it is that which reads it.
+/// One line on standard error; an error, when it is the journal that reads it.
+///
+/// It is not sent to the journal as an entry: that looks up whose an entry is when it comes to read it, and this line may
+/// well be our last. Of a stream it knows from the beginning. `<3>` is `LOG_ERR`: sd-daemon(3).
 func printError(_ line: String) {
-  let fields = [("MESSAGE", line), ("PRIORITY", "\(LOG_ERR)"), ("SYSLOG_IDENTIFIER", "sluice")]
-  if Journal.isStandardError(), Journal.send(fields) { return }
-  put(line + "\n", STDERR_FILENO)
+  put("\(Journal.isStandardError() ? "<\(LOG_ERR)>" : "")\(line)\n", STDERR_FILENO)
 }
 
 /// Text on a descriptor, at once and without a buffer.

@@ -8,6 +8,8 @@ from service import Service
 from test_tokens import FIRST
 
 TOKENS = "/etc/sluice-tokens"
+JOURNAL = "systemd-journald.service"
+ERROR = "3"  # syslog(3)
 
 
 def assert_it_failed_once(sluice, words, status=1):
@@ -69,6 +71,20 @@ def test_an_option_that_is_none(sluice, house, on_machine):
 def test_a_socket_that_cannot_be_served(sluice, house, on_machine, socket, words):
     sluice.settle(on_machine(house), socket=socket)
     assert_it_is_tried_once_for_each_who_asks(sluice, words)
+
+
+def test_its_line_is_its_own_however_late_the_journal_reads(sluice, machine, house, on_machine):
+    """The journal looks up whose an entry is when it reads it, and by then nobody may be there."""
+    sluice.settle(on_machine(house), "--token-file", "/etc/nothing")
+    machine.systemctl("kill", "--signal=STOP", JOURNAL)
+    try:
+        assert sluice.get("/api/backup").status == 503
+        sluice.wait_for("ActiveState", "failed")
+    finally:
+        machine.systemctl("kill", "--signal=CONT", JOURNAL)
+    [entry] = sluice.said()
+    assert "/etc/nothing" in entry["MESSAGE"]
+    assert (entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]) == (ERROR, "sluice")
 
 
 def test_a_unit_without_its_socket_says_so(sluice, machine, house, on_machine):
