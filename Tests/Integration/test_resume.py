@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_curl_through_nginx(nginx, reservoir, tmp_path, record_property, target)
 
 
 class Breaking(threading.Thread):
-    """A proxy that breaks its first connection off after a mebibyte."""
+    """A proxy that breaks its first connection off after a mebibyte, some of which its client has read by then."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
@@ -152,18 +153,20 @@ class Breaking(threading.Thread):
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            with client, connect(self.to, receive_buffer=4096) as server:
+            # Whoever leaves, the next is let in.
+            with suppress(ConnectionError), client, connect(self.to, receive_buffer=4096) as server:
+                # A reset takes back whatever is on its way to the client: that must be less than the limit.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 10)
                 request = client.recv(1 << 16)
                 self.requests.append(request)
-                server.sendall(request)
+                line, _, fields = request.partition(b"\r\n")
+                server.sendall(line + b"\r\nConnection: close\r\nX-Forwarded-For: 192.0.2.1\r\n" + fields)
                 passed = 0
                 while passed < limit and (data := server.recv(1 << 16)):
                     client.sendall(data)
                     passed += len(data)
-                    if data.endswith(b"0\r\n\r\n") or b"\r\n\r\n{" in data:
-                        break
                 if passed >= limit:
-                    client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SOL_SOCKET, SO_LINGER: a reset
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             limit = 1 << 40
 
 
