@@ -8,15 +8,19 @@ import pytest
 import data as make
 import harness
 from machine import running_machine, why_not
-from restoring import backup, replaced, small
+from restoring import SLOW, backup, replaced, small
 from service import APPLICATION, Service, install
 
 
+# In seconds, for those that name no other. Whatever has not ended by then hangs: it fails, and the others have their turn.
+LONGEST = 7200 if SLOW else 600
+
+
 def pytest_collection_modifyitems(items):
-    if os.environ.get("RUN_SLOW") != "1":
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="RUN_SLOW=1 runs it"))
+    for item in items:
+        item.add_marker(pytest.mark.timeout(LONGEST))
+        if not SLOW and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="RUN_SLOW=1 runs it"))
 
 
 @pytest.fixture(scope="session", autouse=True)

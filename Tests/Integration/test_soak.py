@@ -12,6 +12,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 
+import pytest
+
 import data as make
 from client import BROKEN_OFF, Connection, connect, exchange
 from faults import Faults, preloaded
@@ -166,6 +168,7 @@ def cost(server, opened):
     return server.resident_kib()
 
 
+@pytest.mark.timeout(SOAK + 600)
 def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property):
     directory, tokens = tmp_path / "data", tmp_path / "tokens"
     (directory / "floor_plan").mkdir(parents=True)
