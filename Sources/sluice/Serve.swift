@@ -82,6 +82,9 @@ struct Serve: ParsableCommand {
     }
   }
 
+  /// A dozen are taken before the first connection, and half of the others are for the files of backups.
+  private static let fewestDescriptors = 64
+
   func run() throws {
     Signals.block([SIGTERM, SIGINT, SIGHUP])
     signal(SIGPIPE, SIG_IGN)
@@ -95,6 +98,11 @@ struct Serve: ParsableCommand {
     let options: ArchiveOptions
     let tokens: Tokens?
     do {
+      guard descriptorLimit >= Self.fewestDescriptors else {
+        throw Failure(
+          description: "this process may have \(descriptorLimit) files open, and serving takes "
+            + "\(Self.fewestDescriptors): raise the limit (LimitNOFILE= in a unit, ulimit -n in a shell)")
+      }
       options = try archive.options()
       tokens = try tokenSource.read()
     } catch {
@@ -108,7 +116,7 @@ struct Serve: ParsableCommand {
         options, maximumBackups: maxBackups, resumeGrace: resumeGrace.value, tokens, logger)
       let limits = ConnectionLimits(
         // The other half is for the files of backups.
-        connectionCount: min(ConnectionLimits().connectionCount, max(1, descriptorLimit / 2)),
+        connectionCount: min(ConnectionLimits().connectionCount, descriptorLimit / 2),
         stallTimeout: stallTimeout.value)
       let server = Server(Routes(service: service), limits, service.metrics.connections)
       // Before anyone is told that it runs: what cannot be ended in order must not begin.

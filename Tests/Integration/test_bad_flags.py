@@ -37,6 +37,14 @@ def test_an_address_in_use_is_refused(house, tmp_path):
         assert_refused(run("serve", "--data", house, "--listen", address, timeout=10), "--listen", address, "in use")
 
 
+def test_a_limit_too_low_to_serve_anybody_is_refused(house):
+    """With a dozen descriptors it would listen, and answer nobody."""
+    command = ["serve", "--data", house, "--listen", "127.0.0.1:0"]
+    assert_refused(run(*command, prefix=["prlimit", "--nofile=63:63"], timeout=10), "63", "LimitNOFILE=")
+    with serve(house, prefix=["prlimit", "--nofile=64:64"]) as server:
+        assert server.get("/api/backup").status == 200
+
+
 BAD_FLAGS = [
     ("--listen", ["", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "localhost:http",
                   "[::1:80", "unix:", "unix:" + "x" * 200, "http://127.0.0.1:80"]),
