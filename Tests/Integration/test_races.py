@@ -1,9 +1,9 @@
 """What changes places between the looking and the opening does not lead out of the data directory, nor hold a backup up."""
 
 import ctypes
-import multiprocessing
 import os
 import shutil
+import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -22,24 +22,24 @@ INCLUDES = ("--include", "floor_plan", "--include", FOLDER)
 FILES = ("floor_plan/plan.json", *(f"{FOLDER}/{number:02}.txt" for number in range(10)))
 
 
-def exchange_for_ever(first, second, count):
-    """Two names change what they name, in one step: renameat2(2)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    first, second = os.fsencode(first), os.fsencode(second)
-    while libc.renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) == 0:
-        count.value += 1
-
-
 @contextmanager
 def exchanging(first, second):
-    """What it yields has as its value how often they did."""
-    count = multiprocessing.Value("q", 0)
-    exchanger = multiprocessing.Process(target=exchange_for_ever, args=(first, second, count), daemon=True)
+    """Two names change what they name, in one step, time after time: renameat2(2). What it yields tells how often they did."""
+    renameat2 = ctypes.CDLL(None).renameat2
+    first, second = os.fsencode(first), os.fsencode(second)
+    times, done = 0, threading.Event()
+
+    def exchange():
+        nonlocal times
+        while not done.is_set() and renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) == 0:
+            times += 1
+
+    exchanger = threading.Thread(target=exchange)
     exchanger.start()
     try:
-        yield count
+        yield lambda: times
     finally:
-        exchanger.kill()
+        done.set()
         exchanger.join()
 
 
@@ -103,10 +103,10 @@ def test_something_and_a_link_or_a_pipe_that_change_places(tmp_path, figure, rec
             assert set(said.values()) == {"inside"}, said
             whole += not skipped
             skips.update(skip["reason"] for skip in skipped.values())
-    figure(f"{name} and a {other} that changed places", f"{count.value} times; {whole} backups were whole, others named it as {dict(skips)}")
+    figure(f"{name} and a {other} that changed places", f"{count()} times; {whole} backups were whole, others named it as {dict(skips)}")
     record_property("cases", whole + skips.total())
     # Otherwise nothing was raced.
-    assert whole and skips and count.value > ROUNDS
+    assert whole and skips and count() > ROUNDS
 
 
 def test_a_data_directory_and_another_that_change_places(tmp_path, figure, record_property):
@@ -120,6 +120,6 @@ def test_a_data_directory_and_another_that_change_places(tmp_path, figure, recor
             assert not skipped
             [word] = set(said.values())
             seen[word] += 1
-    figure("a data directory and another that changed places", f"{count.value} times; backups were of {dict(seen)}")
+    figure("a data directory and another that changed places", f"{count()} times; backups were of {dict(seen)}")
     record_property("cases", seen.total())
-    assert len(seen) == 2 and count.value > ROUNDS
+    assert len(seen) == 2 and count() > ROUNDS
