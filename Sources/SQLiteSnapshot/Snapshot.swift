@@ -223,15 +223,22 @@ public final class Snapshot {
     return connection
   }
 
-  /// An empty database in a file that has lost its name already.
+  /// An empty database in a file that has lost its name already, lest the copy should outlive this process.
   private static func spool(in directory: String) throws(SQLiteError) -> Connection {
     let folder = try temporaryFolder(in: directory)
+    defer { unsafe rmdir(folder) }
     let path = folder + "/copy.db"
-    defer {
+    do throws(SQLiteError) {
+      let copy = try Connection.scratch(path)
+      guard unsafe unlink(path) == 0 else {
+        throw SQLiteError(
+          code: SQLITE_CANTOPEN, message: "no name can be removed from \(directory): \(describe(errno))")
+      }
+      return copy
+    } catch {
       unsafe unlink(path)
-      unsafe rmdir(folder)
+      throw error
     }
-    return try Connection.scratch(path)
   }
 
   // MARK: reading
