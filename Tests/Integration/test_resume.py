@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 import random
 import re
 import signal
@@ -18,10 +17,11 @@ import pytest
 from archive import Archive
 from client import BROKEN_OFF, connect
 from harness import run, serve, wait_until
+from restoring import SLOW
 from test_behind_nginx import nginx, sluice_behind  # noqa: F401: a fixture
 from test_metrics import samples
 
-DOWNLOADS = 50 if os.environ.get("RUN_SLOW") == "1" else 6
+DOWNLOADS = 50 if SLOW else 6
 
 
 def change(directory):

@@ -10,9 +10,9 @@ import pytest
 import data as make
 from archive import Archive
 from harness import serve, wait_until
+from restoring import SLOW
 from test_metrics import samples
 
-SLOW = os.environ.get("RUN_SLOW") == "1"
 CHANGES = 2000 if SLOW else 200
 BACKUP = "/api/backup?compression=store"
 
