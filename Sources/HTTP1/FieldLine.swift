@@ -7,7 +7,7 @@
 public struct FieldLine: Sendable, Hashable {
   /// The name as it was written; compare with `isNamed(_:)`.
   public let name: String
-  /// The value. From a client it may hold any UTF-8 text; ours are ASCII.
+  /// The value. Ours are ASCII; that of a client's field is, too, if `isInterpreted`.
   public let value: String
 
   /// A line to send.
@@ -23,11 +23,24 @@ public struct FieldLine: Sendable, Hashable {
     self.value = value
   }
 
-  /// A line received, which the parser has looked at octet by octet.
-  init(validatedName name: String, validatedValue value: String) {
-    self.name = name
-    self.value = value
+  /// A line received, which the parser has looked at octet by octet. `obs-text` that is not UTF-8 becomes U+FFFD.
+  ///
+  /// RFC 9110 §5.5: "A recipient SHOULD treat other allowed octets in field content (i.e., obs-text) as opaque data".
+  init(receivedName name: Span<UInt8>, value: Span<UInt8>) {
+    self.name = name.repairedText()
+    self.value = value.repairedText()
   }
+
+  /// The fields of a request that something here reads.
+  private static let interpretedNames = [
+    "Authorization", "Connection", "Content-Length", "Expect", "Host", "If-Match", "If-None-Match",
+    "If-Range", "Range",
+    "TE", "Transfer-Encoding", "X-Forwarded-For",
+  ]
+
+  /// Whether the value means something here, so that it must be ASCII: no specification of these fields gives
+  /// `obs-text` a meaning, and two readers could take it for two things.
+  var isInterpreted: Bool { Self.interpretedNames.contains { isNamed($0) } }
 
   /// Whether this line's name is `name`, capitals and small letters alike. RFC 9110 §5.1.
   public func isNamed(_ name: String) -> Bool {

@@ -43,6 +43,11 @@ extension Span<UInt8> {
     return String(copying: utf8)
   }
 
+  /// A copy as text, in which U+FFFD stands for what is not UTF-8.
+  func repairedText() -> String {
+    text() ?? String(decoding: indices.map { self[$0] }, as: UTF8.self)
+  }
+
   /// A range of these octets without the `OWS` at both of its ends: RFC 9112 §5.1.
   func trimmingOptionalWhitespace(_ range: Range<Int>) -> Range<Int> {
     var start = range.lowerBound

@@ -181,11 +181,11 @@ public struct RequestParser: Sendable {
   /// Keeps the line whose CRLF has just been seen.
   private mutating func takeFieldLine(in bytes: Span<UInt8>) throws(HTTPError) {
     let value = bytes.extracting(bytes.trimmingOptionalWhitespace((colon + 1)..<(position - 1)))
-    // `obs-text` is opaque octets to RFC 9110 §5.5, but no String could hold others unchanged.
-    guard let name = bytes.extracting(lineStart..<colon).text(), let value = value.text() else {
-      throw badRequest("Field line \(draft.fields.count + 1) must be ASCII or UTF-8.")
+    let field = FieldLine(receivedName: bytes.extracting(lineStart..<colon), value: value)
+    guard OctetSet.asciiFieldValue.containsAll(of: value) || !field.isInterpreted else {
+      throw badRequest("Field line \(draft.fields.count + 1) must be ASCII.")
     }
-    draft.fields.append(FieldLine(validatedName: name, validatedValue: value))
+    draft.fields.append(field)
   }
 
   private func checkFieldLineLength() throws(HTTPError) {

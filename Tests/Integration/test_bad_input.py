@@ -10,7 +10,7 @@ import pytest
 
 import data as make
 from archive import Archive
-from harness import AS_ORDINARY_USER, serve, wait_until
+from harness import AS_ORDINARY_USER, run, serve, wait_until
 from writers import Writer, running
 
 
@@ -292,3 +292,43 @@ def test_a_name_that_readers_elsewhere_would_misread_is_skipped_or_taken_but_nev
     assert len(archive.names) == (2 if archive.skipped else 3)
     assert bool(archive.skipped) == ("Sluice-Skipped" in answer.headers)
     assert log_lines <= 3
+
+
+MARK = "\u0301"  # a combining mark: to Swift, one character with the quotation mark or equals sign before it
+
+
+@pytest.mark.parametrize(
+    ("name", "logged"),
+    [
+        (f'a"{MARK} reason=none.db', f'"a\\"{MARK} reason=none.db"'),
+        (f"a\\{MARK}.db", f'"a\\\\{MARK}.db"'),
+        (f"a={MARK}b.db", f'"a={MARK}b.db"'),
+        (f"a {MARK}b.db", f'"a {MARK}b.db"'),
+    ],
+    ids=["quotation mark", "backslash", "equals sign", "space"],
+)
+def test_a_name_does_not_end_its_field_of_the_log(tmp_path, name, logged):
+    (tmp_path / name).symlink_to("nowhere")
+    with serve(tmp_path) as server:
+        server.get("/api/backup")
+        assert f" database={logged} " in server.wait_for_line("skipped .*symbolic-link")
+
+
+def test_a_long_list_of_what_was_skipped_is_cut_wherever_it_is_told(tmp_path):
+    for number in range(3000):
+        (tmp_path / f"a-rather-long-name-{number:04}.db").symlink_to("nowhere")
+    with serve(tmp_path) as server:
+        answer = server.get("/api/backup?strict=1")
+        assert answer.status == 503
+        detail = answer.problem()["detail"]
+        assert "a-rather-long-name-0000.db (symbolic-link)" in detail
+        shown = detail.count("symbolic-link")
+        assert detail.endswith(f", and {3000 - shown} more") and 0 < len(detail) < 2000
+        assert len(answer.headers["Sluice-Skipped"]) < 3000
+        assert len(server.wait_for_line("strict was asked for")) < 3000
+        assert server.get("/api/backup").status == 200
+        server.wait_for_line("skipped more")
+        assert len(server.lines) < 50
+    ended = run("backup", "--data", tmp_path, "-o", tmp_path / "x.zip")
+    assert ended.returncode == 3 and len(ended.stderr.splitlines()) < 50
+    assert "more, which MANIFEST.json names" in ended.stderr.splitlines()[-1]

@@ -1,11 +1,12 @@
 """What `sluice backup -o` may replace, and what it must not."""
 
 import os
+import subprocess
 
 import pytest
 
 from archive import Archive
-from harness import run
+from harness import AS_ORDINARY_USER, run
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
@@ -30,6 +31,20 @@ def test_a_link_stays_a_link_to_the_new_archive(house, tmp_path):
     assert run("backup", "--data", house, "-o", link).returncode == 0
     assert link.is_symlink()
     Archive(target.read_bytes())
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u0600"], ids=["combining mark", "prepended sign"])
+def test_a_slash_beside_a_mark_is_a_slash(house, tmp_path, monkeypatch, mark):
+    folder, elsewhere = tmp_path / f"f{mark}", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    elsewhere.chmod(0o500)
+    ended = run("backup", "--data", house, "-o", f"{folder}/{mark}\\{mark}.zip", prefix=AS_ORDINARY_USER)
+    assert ended.returncode == 0, ended.stderr
+    Archive((folder / f"{mark}\\{mark}.zip").read_bytes())
+    check = subprocess.run(["sha256sum", "--check"], input=ended.stdout, text=True, capture_output=True)
+    assert check.returncode == 0, check.stderr
 
 
 def test_a_file_time_beyond_reason_harms_nobody(house, tmp_path):

@@ -35,6 +35,23 @@ def test_a_path_is_quoted_as_systemd_reads_it(tmp_path):
     assert f"{tmp_path}/a \\\"b\\\" 'c' 100%% d\\\\e\"\n" in dry_run("--data", directory).stdout
 
 
+@pytest.mark.parametrize("mark", ["\u0301", "\u0600"], ids=["combining mark", "prepended sign"])
+def test_a_path_is_quoted_byte_by_byte(tmp_path, mark):
+    """To Swift, a quotation mark with a combining mark behind it is another character."""
+    directory = tmp_path / f"a{mark}\"{mark} %{mark}{mark}\\{mark}"
+    directory.mkdir()
+    assert f"{tmp_path}/a{mark}\\\"{mark} %%{mark}{mark}\\\\{mark}\"\n" in dry_run("--data", directory).stdout
+
+
+def test_a_directory_below_home_is_seen_whatever_its_name_begins_with(tmp_path_factory):
+    home = "/tmp/\u0301" + tmp_path_factory.getbasetemp().name
+    os.mkdir(home)
+    try:
+        assert "PrivateTmp=no" in dry_run("--data", home).stdout.splitlines()
+    finally:
+        os.rmdir(home)
+
+
 def test_a_link_is_followed_now_and_not_when_the_service_starts(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
