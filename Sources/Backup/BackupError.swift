@@ -62,8 +62,7 @@ extension BackupError: CustomStringConvertible {
     case .tooManyFiles(let limit):
       "there are more than \(limit) files to back up; include less, or keep them in fewer files"
     case .incomplete(let skipped):
-      "not everything could be taken, and strict was asked for: "
-        + skipped.map { "\(printable($0.path)) (\($0.reason))" }.joined(separator: ", ")
+      "not everything could be taken, and strict was asked for: \(Self.list(skipped))"
     case .reading(let path, let error):
       "\(printable(path)) could not be read to its end: \(error)"
     case .changed(let path):
@@ -79,6 +78,22 @@ extension BackupError: CustomStringConvertible {
     case .cancelled:
       "nobody waits for the backup any more"
     }
+  }
+}
+
+extension BackupError {
+  /// In bytes: more would fill a log and the answer to a client.
+  private static let maximumListLength = 1024
+
+  /// The first of what was skipped, and how many more there are.
+  private static func list(_ skipped: [Skipped]) -> String {
+    var length = 0
+    let shown = skipped.map { "\(printable($0.path)) (\($0.reason))" }.prefix {
+      length += $0.utf8.count
+      return length <= maximumListLength
+    }
+    let more = skipped.count - shown.count
+    return (shown + (more > 0 ? ["and \(more) more"] : [])).joined(separator: ", ")
   }
 }
 

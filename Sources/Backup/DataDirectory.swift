@@ -176,7 +176,7 @@ struct DataDirectory {
         parent += "/"
       }
       _ = try FileSystem.status("\(directory.path)/\(last)")
-    } catch  where error.isLink && !parent.hasSuffix("/") {
+    } catch  where error.isLink && parent.utf8.last != UInt8(ascii: "/") {
       // A link on the way would lead out of the directory.
       skip(include.path, .symbolicLink, "\(parent) is no directory of its own, and links are not followed")
       return

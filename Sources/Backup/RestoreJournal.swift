@@ -69,7 +69,7 @@ struct RestoreJournal: Codable, Equatable {
   /// - Returns: nil if it is no journal of ours.
   init?(_ text: [UInt8]) {
     guard let journal = try? JSONDecoder().decode(RestoreJournal.self, from: Data(text)),
-      journal.format == 1, journal.suffix.hasPrefix(Self.keptMark),
+      journal.format == 1, journal.suffix.utf8.starts(with: Self.keptMark.utf8),
       !journal.suffix.utf8.contains(UInt8(ascii: "/")),
       (journal.newFolders + journal.items.map(\.path)).allSatisfy(Self.isSafe),
       journal.items.allSatisfy({ $0.companions.allSatisfy(Self.companionSuffixes.contains) })
@@ -80,6 +80,6 @@ struct RestoreJournal: Codable, Equatable {
   /// Whether a path stays inside the directory, and outside a staging directory.
   static func isSafe(_ path: String) -> Bool {
     let entry = ZipEntry(name: path, modified: 0, permissions: 0, size: 0)
-    return (try? entry.checkName()) != nil && !path.hasPrefix(stagingPrefix)
+    return (try? entry.checkName()) != nil && !path.utf8.starts(with: stagingPrefix.utf8)
   }
 }

@@ -75,7 +75,8 @@ final class RestoreStaging {
   static func names(in target: RestoreTarget) throws(RestoreError) -> [String] {
     do {
       return try target.directory.names().filter {
-        $0.hasPrefix(RestoreJournal.stagingPrefix) && (try? target.directory.status($0)?.kind) == .directory
+        $0.utf8.starts(with: RestoreJournal.stagingPrefix.utf8)
+          && (try? target.directory.status($0)?.kind) == .directory
       }.sorted()
     } catch {
       throw .directory(path: target.path, detail: "\(error)")

@@ -17,8 +17,8 @@ public enum SocketAddress: Equatable, Hashable, Sendable {
   ///
   /// Names are not looked up: an address that is listened on should not depend on a resolver.
   public init?(_ text: String) {
-    if text.hasPrefix("unix:") {
-      let path = String(text.dropFirst(5))
+    if text.utf8.starts(with: "unix:".utf8) {
+      let path = String(decoding: text.utf8.dropFirst(5), as: UTF8.self)
       guard !path.isEmpty, path.utf8.count <= Self.longestPath, !path.utf8.contains(0) else { return nil }
       self = .unix(path)
       return

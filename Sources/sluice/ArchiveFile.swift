@@ -91,7 +91,7 @@ actor ArchiveFile {
 
   /// With a slash at its end.
   private static func folder(of path: String) -> String {
-    path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+    path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? "./"
   }
 
   /// Makes the new name last. Some file systems cannot; the file itself is safe by then.

@@ -61,9 +61,11 @@ struct BackupCommand: ParsableCommand {
     var request = BackupSession.Request()
     request.digest = true
     let (session, preamble) = try await BackupSession.open(options, request)
-    for skipped in preamble.skipped {
+    for skipped in preamble.skipped.prefix(RunningBackup.maximumSkippedLines) {
       printError("sluice: skipped \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
     }
+    let more = preamble.skipped.count - RunningBackup.maximumSkippedLines
+    if more > 0 { printError("sluice: skipped \(more) more, which MANIFEST.json names") }
     let progress = Progress()
     defer { progress.clear() }
     let ended = Condition()
@@ -92,8 +94,8 @@ struct BackupCommand: ParsableCommand {
 /// A line of sha256sum(1), which `sha256sum --check` reads: where the archive is standard output, on standard error.
 private func printDigest(_ digest: [UInt8], of path: String) {
   // "a line is escaped if the file name contains": a name could otherwise look like two lines.
-  let escapes: [Character: String] = ["\\": "\\\\", "\n": "\\n", "\r": "\\r", "\r\n": "\\r\\n"]
-  let name = path.map { escapes[$0] ?? String($0) }.joined()
+  let escapes: [Unicode.Scalar: String] = ["\\": "\\\\", "\n": "\\n", "\r": "\\r"]
+  let name = path.unicodeScalars.map { escapes[$0] ?? String($0) }.joined()
   let line = "\(name == path ? "" : "\\")\(digest.hexadecimal)  \(name)\n"
   put(line, path == "-" ? STDERR_FILENO : STDOUT_FILENO)
 }

@@ -87,7 +87,8 @@ struct DataOwner {
         unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
       var status = stat()
-      guard name.hasSuffix(".db"), unsafe lstat("\(path)/\(name)", &status) == 0 else { continue }
+      guard name.utf8.suffix(3).elementsEqual(".db".utf8), unsafe lstat("\(path)/\(name)", &status) == 0
+      else { continue }
       found.append((name, status.st_uid))
     }
     return found

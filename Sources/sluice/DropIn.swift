@@ -30,7 +30,8 @@ struct DropIn {
     ]
     // The unit hides what is there. No bind mount shows this directory alone: systemd would follow whatever link its
     // owner had put in its place, as root.
-    let isBelow = { ($0 as [String]).contains { "\(owner.path)/".hasPrefix($0) } }
+    let path = Array("\(owner.path)/".utf8)
+    let isBelow = { ($0 as [String]).contains { path.starts(with: $0.utf8) } }
     if isBelow(["/home/", "/root/", "/run/user/"]) { lines.append("ProtectHome=read-only") }
     if isBelow(["/tmp/", "/var/tmp/"]) { lines += ["PrivateTmp=no", "ReadWritePaths=/var/tmp"] }
     self.init(.service, of: unit, lines)
@@ -43,14 +44,8 @@ struct DropIn {
 
   /// systemd.syntax(7), quoting; systemd.unit(5), specifiers.
   private static func quoted(_ text: String) -> String {
-    let escaped = text.map { character in
-      switch character {
-      case "\\", "\"": "\\\(character)"
-      case "%": "%%"
-      default: "\(character)"
-      }
-    }
-    return "\"\(escaped.joined())\""
+    let bytes = text.quoted.utf8.flatMap { $0 == UInt8(ascii: "%") ? [$0, $0] : [$0] }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }
 
@@ -67,7 +62,7 @@ extension DropIn {
 
   /// Puts it in place, whole or not at all.
   func write() throws(Failure) {
-    let folder = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+    let folder = Self.folder(of: path)
     let partial = path + ".partial"
     let descriptor: CInt
     do throws(SystemError) {
@@ -87,11 +82,15 @@ extension DropIn {
     }
   }
 
+  private static func folder(of path: String) -> String {
+    String(path[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.endIndex)])
+  }
+
   /// Removes one, and its directory if nothing else is in it.
   static func remove(_ path: String) throws(Failure) {
     guard unsafe unlink(path) == 0 || errno == ENOENT else {
       throw Failure(description: "\(path) cannot be removed: \(SystemError(call: "unlink", errno: errno))")
     }
-    unsafe rmdir(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+    unsafe rmdir(folder(of: path))
   }
 }

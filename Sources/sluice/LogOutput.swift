@@ -107,8 +107,8 @@ extension LogOutput.Line {
 
   /// What a name or a client put into a value must not look like another field.
   private static func quoted(_ value: String) -> String {
-    guard value.contains(where: { " \"\\=".contains($0) }) else { return value }
-    return "\"\(value.map { "\"\\".contains($0) ? "\\\($0)" : "\($0)" }.joined())\""
+    guard value.utf8.contains(where: " \"\\=".utf8.contains) else { return value }
+    return value.quoted
   }
 
   fileprivate var text: String { "\(time) \(level): \(summary)\n" }

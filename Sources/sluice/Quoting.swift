@@ -3,7 +3,9 @@ extension String {
   ///
   /// By bytes: a mark that a combining character follows is another Character, and the same byte to whatever reads it.
   var quoted: String {
-    let bytes = utf8.flatMap { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") ? [UInt8(ascii: "\\"), $0] : [$0] }
+    let bytes = utf8.flatMap {
+      $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") ? [UInt8(ascii: "\\"), $0] : [$0]
+    }
     return "\"\(String(decoding: bytes, as: UTF8.self))\""
   }
 }

@@ -6,8 +6,8 @@ import Systemd
 
 /// One backup under way, and what the log says of it.
 @Loop final class RunningBackup {
-  /// More lines than this would fill the log; the manifest names all.
-  private static let maximumSkippedLines = 32
+  /// More lines than this would fill a log; the manifest names all.
+  nonisolated static let maximumSkippedLines = 32
 
   let isForHead: Bool
   let begun = ContinuousClock.now

@@ -35,14 +35,13 @@ def test_a_link_stays_a_link_to_the_new_archive(house, tmp_path):
 
 @pytest.mark.parametrize("mark", ["\u0301", "\u0600"], ids=["combining mark", "prepended sign"])
 def test_a_slash_beside_a_mark_is_a_slash(house, tmp_path, monkeypatch, mark):
-    folder, elsewhere = tmp_path / f"f{mark}", tmp_path / "elsewhere"
-    folder.mkdir()
-    elsewhere.mkdir()
-    monkeypatch.chdir(elsewhere)
-    elsewhere.chmod(0o500)
-    ended = run("backup", "--data", house, "-o", f"{folder}/{mark}\\{mark}.zip", prefix=AS_ORDINARY_USER)
+    folder, name = tmp_path / "parent" / f"f{mark}", f"{mark}\\x\\{mark}.zip"
+    folder.mkdir(parents=True)
+    folder.parent.chmod(0o555)  # the file that is being written belongs beside the one that is to be
+    monkeypatch.chdir(folder.parent)
+    ended = run("backup", "--data", house, "-o", f"{folder}/{name}", prefix=AS_ORDINARY_USER)
     assert ended.returncode == 0, ended.stderr
-    Archive((folder / f"{mark}\\{mark}.zip").read_bytes())
+    Archive((folder / name).read_bytes())
     check = subprocess.run(["sha256sum", "--check"], input=ended.stdout, text=True, capture_output=True)
     assert check.returncode == 0, check.stderr
 
