@@ -34,7 +34,7 @@ AREAS = {
     "The way back": ["restore", "restore_killed", "restore_hostile"],
     "The protocol": ["http", "smuggling", "behind_nginx", "nginx_service", "tokens", "resume", "slow_and_many", "vanishing"],
     "A service for a long time": ["soak", "drain", "service", "metrics", "journal", "health_command"],
-    "On a host": ["systemd", "systemd_access", "systemd_bad_start", "systemd_units", "package", "setup_command", "pull"],
+    "On a host": ["systemd", "systemd_access", "systemd_bad_start", "systemd_units", "package", "setup_command", "pull", "keep"],
     "The parts alone": [*UNITS],
 }
 

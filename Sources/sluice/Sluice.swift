@@ -14,12 +14,14 @@ struct Sluice: ParsableCommand {
       EXAMPLES
         sluice serve --data /var/lib/app
             Serve backups of the databases in /var/lib/app at http://127.0.0.1:8080/api/backup.
-        curl -OJ http://127.0.0.1:8080/api/backup
+        curl -fo app.new http://127.0.0.1:8080/api/backup
             Fetch one: a zip with a consistent copy of every database.
-        sluice backup --data /var/lib/app -o app.zip
+        sluice backup --data /var/lib/app -o app.new
             The same zip without a server.
-        sluice verify app.zip
-            Read it all, and let SQLite look at every database in it.
+        sluice verify app.new && mv app.new app.zip
+            Read it all, let SQLite look at every database in it, and only then replace the last one.
+        sluice keep /srv/backups --last 14 --monthly 12
+            Remove old backups that sluice-pull has fetched.
         sudo sluice setup --data /var/lib/app --enable
             Let systemd start the server whenever somebody asks for a backup.
 
@@ -29,7 +31,8 @@ struct Sluice: ParsableCommand {
       """,
     version: "sluice \(version)",
     subcommands: [
-      Serve.self, BackupCommand.self, VerifyCommand.self, RestoreCommand.self, Health.self, SetupCommand.self,
+      Serve.self, BackupCommand.self, VerifyCommand.self, RestoreCommand.self, KeepCommand.self, Health.self,
+      SetupCommand.self,
     ])
 
   static func main() {

@@ -1,5 +1,6 @@
 """What the tests of `sluice-pull` share: a machine that keeps backups, and what it meets on the wire."""
 
+import json
 import os
 import re
 import select
@@ -7,7 +8,9 @@ import shutil
 import socket
 import stat
 import subprocess
+import zipfile
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from itertools import count
 from threading import Thread
 
@@ -17,16 +20,17 @@ from harness import ROOT, SLUICE
 
 TARGET = "/api/backup?compression=store"
 PULL = ROOT / "deploy/pull/sluice-pull"
-TOOLS = "awk cat curl date find grep head mktemp mv rm sleep sync tail tr wc".split()
+TOOLS = "awk cat curl date find grep head id mktemp mv rm sleep stat sync tail tr wc".split()
 DATED = r"backup-\d{4}-\d\d-\d\dT\d{6}Z\.zip"
 
 
 class Puller:
-    """A machine that keeps backups, on which there is one program to verify them with."""
+    """A machine that keeps backups."""
 
-    def __init__(self, path, verifier="sluice"):
+    def __init__(self, path, tools=(*TOOLS, "sluice"), prefix=()):
+        self.prefix = [shutil.which(prefix[0]), *prefix[1:]] if prefix else []
         (bin := path / "bin").mkdir()
-        for name in [*TOOLS, *([verifier] if verifier else [])]:
+        for name in tools:
             (bin / name).symlink_to(SLUICE if name == "sluice" else shutil.which(name, path="/usr/bin:/bin"))
         (kept := path / "kept backups").mkdir()
         self.environment, self.kept = {"PATH": str(bin), "SLUICE_PULL_PAUSE": "0", "SLUICE_PULL_DIRECTORY": str(kept)}, kept
@@ -35,7 +39,7 @@ class Puller:
         environment = self.environment | {"SLUICE_PULL_URL": url}
         environment |= {name if name.isupper() else f"SLUICE_PULL_{name.upper()}": str(value) for name, value in settings.items()}
         return subprocess.Popen(
-            [PULL], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*self.prefix, PULL], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, start_new_session=True,
         )  # fmt: skip
 
@@ -50,8 +54,35 @@ class Puller:
         return sorted(os.listdir(self.kept))
 
     def keep(self, *names):
+        """Backups of earlier nights, by their names, and other files."""
         for name in names:
-            (self.kept / name).write_text("an old one")
+            if match := re.fullmatch(r"backup-(.*T)(..)(..)(..)Z\.zip", name):
+                old_backup(self.kept / name, "{}{}:{}:{}Z".format(*match.groups()))
+            else:
+                (self.kept / name).write_text("something else")
+
+
+def old_backup(path, created, databases=(), *, modified=None, skipped=(), **more):
+    """A small archive that says of itself when it was made and how many pages each of its databases has."""
+    entries = [
+        {
+            "path": name, "kind": "database", "size": pages, "sha256": "", "crc32": "", "modified": created,
+            "database": {"journal_mode": "wal", "page_size": 1, "page_count": pages, "method": "pinned", "taken_at": created},
+        }
+        for name, pages in dict(databases).items()
+    ]  # fmt: skip
+    manifest = {
+        "format": 1, "generator": "sluice 0", "name": "app", "app_version": "1", "created": created, "snapshot_skew_ms": 0,
+        "complete": not skipped, "entries": entries,
+        "skipped": [{"path": name, "reason": "locked", "detail": "locked"} for name in skipped],
+    }  # fmt: skip
+    with zipfile.ZipFile(path, "w") as archive:
+        for entry in entries:
+            archive.writestr(entry["path"], b"x" * entry["size"])
+        archive.writestr("MANIFEST.json", json.dumps(manifest | more))
+    time = datetime.fromisoformat(modified or created).timestamp()
+    os.utime(path, (time, time))
+    return path
 
 
 def assert_kept(puller, result, beside=()):
@@ -61,14 +92,16 @@ def assert_kept(puller, result, beside=()):
     assert re.fullmatch(DATED, name)
     file = puller.kept / name
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert result.output == f"{file}: {file.stat().st_size} bytes, whole\n"
+    said, *removed = result.output.splitlines()
+    assert said == f"{file}: {file.stat().st_size} bytes, whole"
+    assert all(re.fullmatch(f"removed {DATED.replace('Z', 'Z(-incomplete)?')}", line) for line in removed)
     assert Archive(file).manifest["complete"]
     assert puller.names() == sorted([name, *beside])
 
 
-def assert_refused(puller, result, words, kept=()):
+def assert_refused(puller, result, words, kept=(), output=""):
     """One line says why, and what was there is there."""
-    assert (result.returncode, result.output) == (1, "")
+    assert (result.returncode, result.output) == (1, output)
     [line] = result.error.splitlines()
     assert line.startswith("sluice-pull: ") and re.search(words, line), line
     assert puller.names() == sorted(kept)
