@@ -58,7 +58,7 @@ build: setup ## Build .build/release/sluice.
 
 run: build ## Serve DATA=DIR, or a small demo directory with live writers.
 ifdef DATA
-	@echo "fetch a backup with:  curl -OJ http://127.0.0.1:8080/api/backup"
+	@echo "fetch a backup with:  curl -fo app.new http://127.0.0.1:8080/api/backup"
 	@exec $(SLUICE) serve --data "$(DATA)" $(OPTIONS)
 else
 	$(call install,$(DEMO_PACKAGES))

@@ -14,9 +14,10 @@ struct BackupCommand: ParsableCommand {
 
       EXAMPLES
         sluice backup --data /var/lib/app
-        sluice backup --data /var/lib/app -o /backups/app.zip
-        sluice backup --data /var/lib/app -o app.zip >app.zip.sha256 && sha256sum --check app.zip.sha256
-        sluice backup --data /var/lib/app -o - | ssh vault 'cat > app.zip'
+        sluice backup --data /var/lib/app >>SHA256SUMS && sha256sum --check SHA256SUMS
+        sluice backup --data /var/lib/app -o app.new && sluice verify app.new && mv app.new app.zip
+        sluice backup --data /var/lib/app -o - | ssh vault 'cat >app.new && sluice verify app.new && mv app.new app.zip'
+            The old app.zip stays until the new one is verified, also when the connection breaks.
 
       EXIT STATUS
         0 complete; 1 failed; 3 whole, but something was skipped; 64 the command line is wrong.

@@ -18,7 +18,7 @@ struct Serve: ParsableCommand {
       EXAMPLES
         sluice serve --data /var/lib/app
         sluice serve --data /var/lib/app --listen 127.0.0.1:9000 --listen unix:/run/app-backup.sock
-        curl -OJ 'http://127.0.0.1:8080/api/backup?db=events.db&compression=best'
+        curl -fo events.new 'http://127.0.0.1:8080/api/backup?db=events.db&compression=best'
 
       SIGTERM and SIGINT let running backups finish for the drain timeout; a second one leaves at once. SIGHUP reads
       the tokens again.

@@ -97,7 +97,9 @@ struct SetupCommand: ParsableCommand {
       put("next:  sluice setup … --enable, or\n", STDOUT_FILENO)
       for command in commands { put("  systemctl \(command.joined(separator: " "))\n", STDOUT_FILENO) }
     }
-    put("then:  curl -OJ --unix-socket \(socketPath) http://localhost/api/backup\n", STDOUT_FILENO)
+    put(
+      "then:  curl -fo app.new --unix-socket \(socketPath) http://localhost/api/backup && sluice verify app.new\n",
+      STDOUT_FILENO)
   }
 
   private func removeAll() throws {

@@ -15,8 +15,8 @@ struct VerifyCommand: ParsableCommand {
       told and is no damage: SQLite enforces none unless it is asked to.
 
       EXAMPLES
-        sluice verify app.zip
-        curl -s http://127.0.0.1:8080/api/backup | sluice verify -
+        sluice verify app.new && mv app.new app.zip
+        curl -fs http://127.0.0.1:8080/api/backup | sluice verify -
         sluice verify --json app.zip | jq -r .verdict
 
       EXIT STATUS
