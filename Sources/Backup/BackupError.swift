@@ -38,6 +38,7 @@ extension BackupError {
     case .unknownDatabase: "unknown-database"
     case .tooManyFiles: "too-many-files"
     case .incomplete: "strict"
+    case .reading(_, let error) where error.reason == .unseenWriter: error.reason.rawValue
     case .reading: "read-error"
     case .changed: "changed"
     case .snapshotTooOld: "snapshot-age"

@@ -29,7 +29,10 @@ struct Inventory {
       do throws(SQLiteError) {
         let snapshot = try database.snapshot()
         snapshots.append(snapshot)
-        items.append(Item(candidate, size: snapshot.size, .snapshot(snapshot), note: nil))
+        items.append(
+          Item(
+            candidate, size: snapshot.size, .snapshot(snapshot), note: try Self.note(on: snapshot, candidate))
+        )
       } catch {
         try skip(candidate, error)
       }
@@ -80,7 +83,7 @@ struct Inventory {
         do throws(SQLiteError) {
           databases.append((candidate, try Database(path: candidate.path, options)))
         } catch {
-          if error.reason == .locked, !isLastTry {
+          if error.reason == .locked || error.reason == .unseenWriter, !isLastTry {
             locked.append(candidate)
           } else if error.isNotADatabase, !Self.hasJournal(candidate) {
             files.append((candidate, "not an SQLite database: taken as a plain file"))
@@ -135,6 +138,25 @@ struct Inventory {
     }
   }
 
+  /// What is to be known of a database's content that neither SQLite nor this program can judge.
+  private static func note(
+    on snapshot: Snapshot, _ candidate: DataDirectory.Candidate
+  ) throws(SQLiteError) -> String? {
+    var notes: [String] = []
+    if !FileSystem.isMissing(candidate.path + "-tshm") {
+      notes.append(
+        "a -tshm beside it has the locks of Turso's multiprocess_wal, which SQLite does not see: the last commits may be missing"
+      )
+    }
+    let count = try snapshot.reservedByteCount()
+    if count > 0 {
+      notes.append(
+        "\(count) bytes at the end of each page are reserved, for checksums or an encryption that SQLite does not know"
+      )
+    }
+    return notes.isEmpty ? nil : notes.joined(separator: "; ")
+  }
+
   private mutating func skip(_ candidate: DataDirectory.Candidate, _ reason: SkipReason, _ detail: String) {
     skipped.append(Skipped(path: candidate.name, reason: reason.rawValue, detail: detail))
   }
@@ -149,7 +171,12 @@ struct Inventory {
     switch reason {
     case .noMemory: throw .system(detail)
     case .locked: detail += "; another connection held its lock for longer than --busy-timeout"
-    case .hotJournal: detail += "; open it once with the application, which rolls the journal back"
+    case .hotJournal:
+      detail +=
+        "; open it once with its own application, which settles it; with another program only when no application has it open"
+    case .unseenWriter:
+      detail +=
+        "; serve it where its application opens it, with locks that both see: see docs/file-systems.md"
     case .permission: detail += "; run as the application's own user, who may write its -shm"
     case .notADatabase: detail += "; it has a journal beside it, so it may be encrypted"
     default: break

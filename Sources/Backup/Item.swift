@@ -53,11 +53,14 @@ struct Item {
 
   /// By how many bytes the log of a pinned database has grown.
   ///
-  /// - Throws: `logGrewTooMuch` if that is more than `limit`.
+  /// - Throws: `logGrewTooMuch` if that is more than `limit`; `reading` if the pin does not hold any more.
   func logGrowth(limit: UInt64) throws(BackupError) -> UInt64 {
     guard case .snapshot(let snapshot) = source else { return 0 }
     let growth: UInt64
-    do throws(SQLiteError) { growth = try snapshot.logGrowth() } catch {
+    do throws(SQLiteError) {
+      try snapshot.checkHold()
+      growth = try snapshot.logGrowth()
+    } catch {
       throw .reading(path: entry.name, error)
     }
     guard growth <= limit else { throw .logGrewTooMuch(path: entry.name, limit: limit) }

@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 // sqlite3_db_config() is variadic, which Swift cannot call.
@@ -38,6 +41,27 @@ static inline ssize_t csqlite_read(int fd, void *to, size_t count, off_t at) {
   }
   errno = EIO;
   return -1;
+}
+
+// lstat(), asked of the file system itself: FUSE and NFS answer out of a cache for a second or longer, in which a write on the
+// other side of the mount is not seen. When the answer differs from the cache, the kernel drops the cached pages, too.
+static inline int csqlite_lstat(const char *path, struct stat *status) {
+  const int force_sync = 0x2000;  // AT_STATX_FORCE_SYNC, which glibc declares beside much that Swift cannot import.
+  struct statx answer;
+  if (syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | force_sync, STATX_BASIC_STATS, &answer) != 0) {
+    // A container's filter may not know the call.
+    return errno == ENOSYS || errno == EPERM ? lstat(path, status) : -1;
+  }
+  *status = (struct stat){
+      .st_dev = makedev(answer.stx_dev_major, answer.stx_dev_minor),
+      .st_ino = answer.stx_ino,
+      .st_mode = answer.stx_mode,
+      .st_nlink = answer.stx_nlink,
+      .st_size = (off_t)answer.stx_size,
+      .st_mtim = {.tv_sec = answer.stx_mtime.tv_sec, .tv_nsec = answer.stx_mtime.tv_nsec},
+      .st_ctim = {.tv_sec = answer.stx_ctime.tv_sec, .tv_nsec = answer.stx_ctime.tv_nsec},
+  };
+  return 0;
 }
 
 // Nor sqlite3_config(). A connection sets 200 KB aside, for many pages and statements, before it has any.

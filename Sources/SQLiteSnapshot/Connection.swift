@@ -171,39 +171,42 @@ internal import Glibc
     try unsafe check(sqlite3_file_control(handle, "main", SQLITE_FCNTL_SIZE_LIMIT, &limit))
   }
 
-  /// Copies the whole of `source` into this database; see `Snapshot.copy`.
+  /// Copies the whole of `source` into this database, which is empty. Each step has a lock of its own, between two of which
+  /// writers have their turn.
   ///
   /// The corresponding C functions are `sqlite3_backup_init`, `_step` and `_finish`.
   /// - Parameters:
-  ///   - pagesPerStep: pages copied under one lock.
-  ///   - maximumRestarts: after so many, the rest is copied under one lock, which no writer can interrupt.
-  func copy(
-    from source: borrowing Connection, pagesPerStep: Int32, maximumRestarts: Int
-  ) throws(SQLiteError) {
+  ///   - pagesPerStep: pages copied under one lock; -1 for all.
+  ///   - look: is asked under each lock, before and after the pages are copied, what the source is.
+  /// - Returns: what the source was all the while; nil if it did not stay the same: then the copy is to be thrown away.
+  /// - Throws: what SQLite says; what `look` throws.
+  func copy<State: Equatable>(
+    from source: borrowing Connection, pagesPerStep: Int32, look: () throws(SQLiteError) -> State
+  ) throws(SQLiteError) -> State? {
     guard let backup = unsafe sqlite3_backup_init(handle, "main", source.handle, "main") else {
       throw unsafe Self.error(sqlite3_extended_errcode(handle), handle)
     }
     defer { unsafe sqlite3_backup_finish(backup) }
-    var restarts = 0
-    var remainingBefore = Int32.max
+    var state: State?
     while true {
       if Task.isCancelled { throw SQLiteError(code: SQLITE_INTERRUPT, message: "called off") }
-      // SQLite counts its attempts anew for each statement, but not for each step: every lock is waited for by
-      // itself.
+      // SQLite counts its attempts anew for each statement: every lock is waited for by itself.
       source.busy.isWaiting = false
-      let code = unsafe sqlite3_backup_step(backup, restarts < maximumRestarts ? pagesPerStep : -1)
+      try source.execute("BEGIN; PRAGMA schema_version")
+      let before = try look()
+      let code = unsafe sqlite3_backup_step(backup, pagesPerStep)
+      let after = try look()
+      try source.execute("COMMIT")
       switch code {
-      case SQLITE_DONE: return
-      case SQLITE_OK: break
-      case SQLITE_READONLY:
-        // The copy cannot follow: it has pages of the former size already.
-        throw SQLiteError(code: SQLITE_BUSY, message: "the page size was changed while it was copied")
+      case SQLITE_DONE, SQLITE_OK: break
+      // The copy cannot follow: it has pages of the former size already.
+      case SQLITE_READONLY: return nil
       default: throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
       }
-      // Another process's commit makes SQLite start again from the first page.
-      let remaining = unsafe sqlite3_backup_remaining(backup)
-      if remaining >= remainingBefore { restarts += 1 }
-      remainingBefore = remaining
+      // SQLite itself starts again from the first page when another process has committed, but only then.
+      guard before == after, before == state ?? before else { return nil }
+      state = before
+      if code == SQLITE_DONE { return state }
     }
   }
 

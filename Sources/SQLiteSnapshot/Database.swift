@@ -21,7 +21,11 @@ public final class Database {
     let connection = try Connection.reading(path, busyTimeout: .zero)
     // Reads the header, as every transaction does, and no schema: a damaged one does not matter here.
     // In one transaction: a busy writer leaves one gap for one lock, and seldom two.
-    try connection.execute("BEGIN; PRAGMA schema_version")
+    do throws(SQLiteError) { try connection.execute("BEGIN; PRAGMA schema_version") } catch {
+      // The journal of a transaction that is under way, and not of a crashed one.
+      if error.reason == .hotJournal, try FileNames.hasLockFolder(path) { throw .lockFolder }
+      throw error
+    }
     // What is read goes past SQLite's page cache: a small one will do.
     try connection.execute("PRAGMA cache_size=4")
     journalMode = try connection.text("PRAGMA journal_mode")

@@ -15,6 +15,25 @@ struct FileNames {
   private struct Identity: Equatable {
     let device: UInt64
     let inode: UInt64
+
+    init(_ status: stat) {
+      device = UInt64(status.st_dev)
+      inode = UInt64(status.st_ino)
+    }
+  }
+
+  /// What every write to a file changes.
+  struct Content: Equatable {
+    /// In bytes.
+    let size: UInt64
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    fileprivate init(_ status: stat) {
+      size = UInt64(status.st_size)
+      seconds = status.st_mtim.tv_sec
+      nanoseconds = status.st_mtim.tv_nsec
+    }
   }
 
   /// Looks at them.
@@ -33,6 +52,18 @@ struct FileNames {
     guard try Self.identity(path) == database else { throw SQLiteError.moved }
   }
 
+  /// Whether a folder stands beside the database that SQLite's VFS `unix-dotfile` makes instead of locking it.
+  ///
+  /// https://www.sqlite.org/vfs.html §2.1; in SQLite's `os_unix.c`, `DOTLOCK_SUFFIX`.
+  func hasLockFolder() throws(SQLiteError) -> Bool { try Self.hasLockFolder(path) }
+
+  static func hasLockFolder(_ path: String) throws(SQLiteError) -> Bool {
+    guard let status = try status(path + lockFolderSuffix) else { return false }
+    return status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  static let lockFolderSuffix = ".lock"
+
   /// Looks at all three. Of a database that has no name left at all, nobody else can find the log or the index either: it
   /// is ours alone, with those who have it open already.
   ///
@@ -47,17 +78,34 @@ struct FileNames {
     }
   }
 
-  /// Which file a name leads to; nil if it leads to none. The corresponding C function is `lstat`.
+  /// Size and time of the database; nil if its name leads elsewhere by now.
+  func databaseContent() throws(SQLiteError) -> Content? { try Self.content(path, database) }
+
+  /// The same of its log.
+  func logContent() throws(SQLiteError) -> Content? { try Self.content(path + "-wal", log) }
+
+  private static func content(_ path: String, _ file: Identity?) throws(SQLiteError) -> Content? {
+    guard let status = try status(path), Identity(status) == file else { return nil }
+    return Content(status)
+  }
+
+  /// Which file a name leads to; nil if it leads to none.
   private static func identity(_ path: String) throws(SQLiteError) -> Identity? {
+    try status(path).map(Identity.init)
+  }
+
+  /// What the file system itself says, and no cache of its answers; nil if the name leads to nothing. The corresponding C
+  /// function is `statx` with `AT_STATX_FORCE_SYNC`.
+  private static func status(_ path: String) throws(SQLiteError) -> stat? {
     var status = stat()
-    guard unsafe lstat(path, &status) == 0 else {
+    guard unsafe csqlite_lstat(path, &status) == 0 else {
       // A database may have so long a name that its log can have none.
       guard errno == ENOENT || errno == ENAMETOOLONG else {
-        throw SQLiteError(code: SQLITE_IOERR, message: "lstat: \(describe(errno))")
+        throw SQLiteError(code: SQLITE_IOERR, message: "statx: \(describe(errno))")
       }
       return nil
     }
-    return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    return status
   }
 
   /// How many names a file has that this process has open; nil if that cannot be found out. SQLite shows nobody its
@@ -73,7 +121,7 @@ struct FileNames {
       guard let descriptor = CInt(String(decoding: name, as: UTF8.self)),
         unsafe fstat(descriptor, &status) == 0
       else { continue }
-      if Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)) == file {
+      if Identity(status) == file {
         return UInt64(status.st_nlink)
       }
     }

@@ -23,6 +23,7 @@ public struct SQLiteError: Error, Equatable, Sendable {
     case Self.readonlyRollback: return .hotJournal
     case Self.cannotOpenSymlink: return .symbolicLink
     case Self.databaseMoved: return .changed
+    case Self.unseenWriterCode: return .unseenWriter
     default: break
     }
     switch code & 0xff {
@@ -52,6 +53,8 @@ public struct SQLiteError: Error, Equatable, Sendable {
     case missing
     /// It, its `-wal` or its `-shm` was moved, replaced or deleted while it was taken, or became what it was not.
     case changed
+    /// A process that does not see this process's locks, or whose locks this process does not see, wrote to it.
+    case unseenWriter = "unseen-writer"
     /// SQLite could not open it; the detail says why.
     case cannotOpen = "cannot-open"
     /// Its first bytes are not SQLite's: damaged or encrypted.
@@ -75,9 +78,25 @@ public struct SQLiteError: Error, Equatable, Sendable {
   static let deleteFailed = SQLITE_IOERR | 10 << 8
   private static let databaseMoved = SQLITE_READONLY | 4 << 8
 
+  /// Of our own, under "Problem with file locking protocol used by SQLite".
+  private static let unseenWriterCode = SQLITE_PROTOCOL | 1 << 8
+
   static let moved = SQLiteError(
     code: databaseMoved, message: "it, its -wal or its -shm was moved, replaced or deleted while it was taken"
   )
+
+  /// A write that a correct SQLite could not have made under the locks of this process.
+  ///
+  /// - Parameter detail: what was found.
+  static func unseenWriter(_ detail: String) -> SQLiteError {
+    SQLiteError(
+      code: unseenWriterCode,
+      message: "a process that does not share SQLite's locks with Sluice writes to it: \(detail)")
+  }
+
+  /// A writer that locks the database by a folder beside it, which SQLite's other connections do not look for.
+  static let lockFolder = unseenWriter(
+    "the folder beside it whose name ends in .lock is a lock of SQLite's VFS unix-dotfile")
 
   /// What was no database began to be one while it was read as a plain file.
   public static let becameDatabase = SQLiteError(

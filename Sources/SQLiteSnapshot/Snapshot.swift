@@ -34,10 +34,6 @@ public final class Snapshot {
     }
   }
 
-  /// Copied under one lock: less than a millisecond of a writer's time.
-  private static let copyStepSize = 1 << 20
-  /// So often other processes' commits may start a copy again before it is made under one lock.
-  private static let maximumCopyRestarts = 3
   /// A log can be started anew once under a scan; the others are for good measure.
   private static let scanAttempts = 4
 
@@ -63,14 +59,16 @@ public final class Snapshot {
   /// Of the log as it was scanned.
   private let logState: [UInt32]
   /// What of the log lies over the database file; nil once the file alone is the snapshot.
-  private var overlay: WriteAheadLog?
+  private let overlay: WriteAheadLog?
+  /// What must stay as it is for as long as the database is pinned; nil if it is not.
+  private let pinnedState: PinnedState?
   /// The database file is never shorter than this, unless somebody cuts it.
-  private var fileSizeNeeded: UInt64
+  private let fileSizeNeeded: UInt64
   private let reservation: MemoryBudget.Reservation?
   /// The database that was copied, and SQLite's number of the state that it was in when the copy began.
   private var source: Connection?
   private let dataVersionBeforeCopy: Int
-  /// Of that database: a copy has counters of its own.
+  /// Of that database: the Online Backup API writes counters of its own into the copy's.
   private let sourceHeader: [UInt8]
 
   // MARK: pinned
@@ -82,29 +80,23 @@ public final class Snapshot {
   /// that came between the pin and the scan is a later cut, and as good.
   ///
   /// In one case the log can be started anew all the same: when the pin found it wholly checkpointed (read
-  /// mark 0, https://www.sqlite.org/walformat.html §2.3.1). No checkpoint can run from then on, so the database
-  /// file alone is the snapshot, and it cannot happen twice.
+  /// mark 0, https://www.sqlite.org/walformat.html §2.3.1). Then the database file alone is the snapshot: see
+  /// `PinnedState`.
   init(pinning connection: consuming Connection, _ names: FileNames) throws(SQLiteError) {
     // The first read takes the snapshot. This one needs no schema, so a damaged schema does not matter.
     try connection.execute("BEGIN; PRAGMA schema_version")
     let pageSize = try connection.number("PRAGMA page_size")
     let file = try connection.databaseFile()
     let logFile = try connection.logFile()
-    var scanned: WriteAheadLog?
-    for _ in 0..<Self.scanAttempts where scanned == nil {
-      let index = try WALIndexHeader(of: file)
-      scanned = try WriteAheadLog(scanning: logFile, publishedBy: index, pageSize: pageSize)
-    }
-    guard let log = scanned else {
-      throw SQLiteError(
-        code: SQLITE_CORRUPT, message: "the write-ahead log does not hold what its index says")
-    }
+    let (index, log) = try Self.scan(file, logFile, pageSize: pageSize)
     takenAt = Self.now()
     self.names = names
     self.file = file
     self.logFile = logFile
     logSizeWhenPinned = try logFile.size()
-    overlay = log
+    let pinnedState = try PinnedState(index, log, pageSize: pageSize, file, names)
+    self.pinnedState = pinnedState
+    overlay = pinnedState.isInDatabase ? nil : log
     logState = log.state
     self.pageSize = pageSize
     // An index that was made for an empty log does not know the database's size; nor can it change then.
@@ -116,17 +108,38 @@ public final class Snapshot {
     reservation = nil
     journalMode = "wal"
     method = .pinned
-    fileSizeNeeded = Self.fileSizeNeeded(pageCount: pageCount, pageSize: pageSize, log.frames)
+    fileSizeNeeded = Self.fileSizeNeeded(
+      pageCount: pageCount, pageSize: pageSize, pinnedState.isInDatabase ? [] : log.frames)
     try checkFileSize()
     try checkHold()
   }
 
-  /// Whether everyone who opens the database still meets the pin, as far as its files' names tell: to be asked once all has
-  /// been read, which counts only then. A copy is nobody's but ours.
+  private static func scan(
+    _ file: OpenFile, _ logFile: OpenFile, pageSize: Int
+  ) throws(SQLiteError) -> (WALIndexHeader, WriteAheadLog) {
+    var index = try WALIndexHeader(of: file)
+    for _ in 0..<scanAttempts {
+      if let log = try WriteAheadLog(scanning: logFile, publishedBy: index, pageSize: pageSize) {
+        return (index, log)
+      }
+      index = try WALIndexHeader(of: file)
+    }
+    let header = try WriteAheadLog.readHeader(logFile)
+    guard (header[4], header[5]) == index.salts else {
+      throw SQLiteError.unseenWriter("its write-ahead log is not the one that the log's index is of")
+    }
+    throw SQLiteError(code: SQLITE_CORRUPT, message: "the write-ahead log does not hold what its index says")
+  }
+
+  /// Whether every process that opens the database still meets the pin, as far as its files' names and their content tell: to
+  /// be asked once all has been read, which counts only then, and now and then before. A copy is this process's alone.
   ///
-  /// - Throws: `SQLITE_READONLY_DBMOVED` if not.
+  /// - Throws: `SQLITE_READONLY_DBMOVED` if a name leads elsewhere; `unseen-writer` if something was written that the pin
+  ///   forbids.
   public func checkHold() throws(SQLiteError) {
-    if method == .pinned { try names.check() }
+    guard let pinnedState, let logFile else { return }
+    try names.check()
+    try pinnedState.check(file, logFile, names)
   }
 
   /// By how many bytes the log has grown since it was pinned; 0 for a copy, which holds nobody up.
@@ -139,12 +152,9 @@ public final class Snapshot {
   /// Whether a checkpoint is under way. One that has been for long waits for a reader, this one for instance; nobody's
   /// checkpoint waits for a copy.
   public func isBeingCheckpointed() throws(SQLiteError) -> Bool {
-    guard method == .pinned else { return false }
-    return try file.isLocked(Self.checkpointLock)
+    guard pinnedState != nil else { return false }
+    return try file.isLocked(PinnedState.checkpointLock)
   }
-
-  /// `WAL_CKPT_LOCK`: walformat.html §2.3.
-  private static let checkpointLock: Int32 = 1
 
   // MARK: copied
 
@@ -156,24 +166,17 @@ public final class Snapshot {
     try source.execute("PRAGMA writable_schema=OFF")
     let sourcePageSize = try source.number("PRAGMA page_size")
     let byteCount = UInt64(try source.number("PRAGMA page_count")) * UInt64(sourcePageSize)
-    let dataVersion = try source.number("PRAGMA data_version")
-    // Before the copy: what is committed meanwhile makes it differ from that of the next backup, and not the same.
-    sourceHeader = byteCount > 0 ? try source.databaseFile().read(Self.headerSize, at: 0).bytes : []
     var reservation = options.memory.reserve(byteCount)
-    let isInMemory = reservation != nil
-    let copy =
-      try isInMemory ? Self.memoryDatabase(byteCount) : Self.spool(in: options.spoolDirectory)
-    // The backup functions would make a page of a database that has none.
-    if byteCount > 0 {
-      try copy.copy(
-        from: source, pagesPerStep: Int32(max(1, Self.copyStepSize / sourcePageSize)),
-        maximumRestarts: Self.maximumCopyRestarts)
-    }
+    let copy = try DatabaseCopy(
+      of: source, byteCount: byteCount, isInMemory: reservation != nil, names, options)
+    sourceHeader = copy.header
+    dataVersionBeforeCopy = copy.dataVersion
+    let connection = copy.connection
     takenAt = Self.now()
     // Between two steps nothing is locked, and at each SQLite looks for a log by its name.
     try names.checkDatabase()
     self.names = names
-    file = try copy.databaseFile()
+    file = try connection.databaseFile()
     // A VACUUM may have changed it since the copy was begun, which the copy's connection does not notice.
     pageSize = byteCount > 0 ? try Self.pageSize(of: file) : sourcePageSize
     let size = try file.size()
@@ -184,11 +187,11 @@ public final class Snapshot {
     logFile = nil
     logSizeWhenPinned = 0
     overlay = nil
+    pinnedState = nil
     logState = []
     fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
-    connection = copy
+    self.connection = connection
     self.source = consume source
-    dataVersionBeforeCopy = dataVersion
     self.reservation = reservation.take()
     self.journalMode = journalMode
     method = .copied
@@ -215,38 +218,13 @@ public final class Snapshot {
     return size == 1 ? 65536 : size
   }
 
-  /// An empty database in memory whose file can be read: that of the `memdb` VFS.
-  private static func memoryDatabase(_ byteCount: UInt64) throws(SQLiteError) -> Connection {
-    let connection = try Connection.scratch("file:sluice?vfs=memdb")
-    // Its own limit is 1 GiB; ours is the budget. Room for what is added while the copy is made.
-    try connection.limitSize(Int64(byteCount) * 2 + (64 << 20))
-    return connection
-  }
-
-  /// An empty database in a file that has lost its name already, lest the copy should outlive this process.
-  private static func spool(in directory: String) throws(SQLiteError) -> Connection {
-    let folder = try temporaryFolder(in: directory)
-    defer { unsafe rmdir(folder) }
-    let path = folder + "/copy.db"
-    do throws(SQLiteError) {
-      let copy = try Connection.scratch(path)
-      guard unsafe unlink(path) == 0 else {
-        throw SQLiteError(
-          code: SQLITE_CANTOPEN, message: "no name can be removed from \(directory): \(describe(errno))")
-      }
-      return copy
-    } catch {
-      unsafe unlink(path)
-      throw error
-    }
-  }
-
   // MARK: reading
 
   /// The `count` bytes from `offset` on; both are multiples of the page size, as every power of two from
   /// 64 KiB on is, save at the end.
   ///
-  /// - Throws: what reading the files says; `SQLITE_CORRUPT` if somebody has cut one of them short.
+  /// - Throws: what reading the files says; `SQLITE_CORRUPT` if the database file was cut short, `unseen-writer` if the log
+  ///   was.
   public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
     // The end of the file may lie before the end of the database: the rest is in the log.
     let count = UInt64(count)
@@ -257,13 +235,10 @@ public final class Snapshot {
       throw SQLiteError(code: SQLiteError.shortRead, message: "the database file could be read in part only")
     }
     bytes += repeatElement(0, count: Int(count - inFile))
-    if let overlay, let logFile, try lay(overlay, in: logFile, on: &bytes, at: offset) == false {
-      try checkLogRestarted(overlay)
-      self.overlay = nil
-      fileSizeNeeded = Self.fileSizeNeeded(pageCount: pageCount, pageSize: pageSize, [])
-      try checkFileSize()
-      return try read(Int(count), at: offset)
+    if offset == 0, bytes.count >= sourceHeader.count {
+      bytes.replaceSubrange(0..<sourceHeader.count, with: sourceHeader)
     }
+    if let overlay, let logFile { try lay(overlay, in: logFile, on: &bytes, at: offset) }
     clearLockPage(in: &bytes, at: offset)
     return bytes
   }
@@ -283,19 +258,15 @@ public final class Snapshot {
     return state
   }
 
-  /// Of the database header: fileformat2.html §1.3.
-  private static let headerSize = 100
-
-  /// The log was started anew, which no writer can do unless the database file holds all that is pinned.
+  /// How many bytes at the end of each page SQLite leaves to an extension: fileformat2.html §1.3.4.
   ///
-  /// - Throws: `SQLITE_CORRUPT` if its index knows nothing of that: then the log was cut short or written over.
-  private func checkLogRestarted(_ overlay: WriteAheadLog) throws(SQLiteError) {
-    let index = try WALIndexHeader(of: file)
-    guard index.salts != (overlay.header[4], overlay.header[5]) else {
-      throw SQLiteError(
-        code: SQLITE_CORRUPT, message: "the write-ahead log was cut short or written over, and not by SQLite")
-    }
+  /// - Throws: what `read` throws.
+  public func reservedByteCount() throws(SQLiteError) -> Int {
+    pageCount > 0 ? Int(try read(pageSize, at: 0)[20]) : 0
   }
+
+  /// Of the database header: fileformat2.html §1.3.
+  static let headerSize = 100
 
   /// - Throws: `SQLITE_CORRUPT` if the database file lacks pages that the log does not hold.
   private func checkFileSize() throws(SQLiteError) {
@@ -323,15 +294,14 @@ public final class Snapshot {
 
   /// Reads the pages that the log holds over those of the database file.
   ///
-  /// - Returns: whether they count: the log must still be the scanned one *after* they were read, since a writer
-  ///   that starts it anew replaces its header first. See `init(pinning:)`.
+  /// - Throws: `unseen-writer` if the log is not the scanned one any more, which no writer that meets the pin can do.
   private func lay(
     _ log: WriteAheadLog, in logFile: OpenFile, on bytes: inout [UInt8], at offset: UInt64
-  ) throws(SQLiteError) -> Bool {
+  ) throws(SQLiteError) {
     let size = UInt64(pageSize)
     let first = offset / size + 1
     let frames = log.frames(ofPages: first..<first + UInt64(bytes.count) / size)
-    guard !frames.isEmpty else { return true }
+    guard !frames.isEmpty else { return }
     var isWhole = true
     for frame in frames {
       let start = Int(frame >> 32 - first) * pageSize
@@ -340,8 +310,9 @@ public final class Snapshot {
         into: &bytes, start..<start + pageSize, at: place + UInt64(WriteAheadLog.frameHeaderSize))
       if !isThere { isWhole = false }
     }
-    let header = try WriteAheadLog.readHeader(logFile)
-    return isWhole && header == log.header
+    guard isWhole, try WriteAheadLog.readHeader(logFile) == log.header else {
+      throw SQLiteError.unseenWriter("its write-ahead log was started anew or cut short")
+    }
   }
 
   /// The page with this byte, where SQLite's locks are, is never used: fileformat2.html §1.4.

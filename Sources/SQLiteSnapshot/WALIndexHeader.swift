@@ -12,8 +12,15 @@ struct WALIndexHeader {
   let pageCount: UInt32
   /// The salts of the log that it speaks of, as they stand in the log's own header.
   let salts: (UInt32, UInt32)
+  /// The frames that checkpoints have written to the database file (`nBackfill`): walformat.html §2.1.
+  let backfilledCount: Int
+  /// The frames that the last checkpoint was to write there, noted before it wrote the first (`nBackfillAttempted`).
+  let backfillAttempted: Int
 
   private static let wordCount = 12
+  /// Of the words before them, both copies of the header are 24; the five read marks and the locks follow `nBackfill`.
+  private static let backfilledWord = 24
+  private static let attemptedWord = 32
   /// A writer is between the two copies for nanoseconds, unless it is stopped or killed just there.
   private static let attempts = 100
 
@@ -24,12 +31,18 @@ struct WALIndexHeader {
   init(of database: OpenFile) throws(SQLiteError) {
     for attempt in 0..<Self.attempts {
       if attempt > 0 { usleep(100) }
-      let words = try database.sharedMemory(wordCount: 2 * Self.wordCount)
+      let words = try database.sharedMemory(wordCount: Self.attemptedWord + 1)
       let first = words[..<Self.wordCount]
-      guard first.elementsEqual(words[Self.wordCount...]), Self.isWhole(first) else { continue }
+      guard first.elementsEqual(words[Self.wordCount..<2 * Self.wordCount]), Self.isWhole(first) else {
+        continue
+      }
+      // A writer that starts the log anew replaces the header before it resets the counts: they are of this log if it stays.
+      guard try database.sharedMemory(wordCount: Self.wordCount).elementsEqual(first) else { continue }
       frameCount = Int(words[4])
       pageCount = words[5]
       salts = (words[8], words[9])
+      backfilledCount = Int(words[Self.backfilledWord])
+      backfillAttempted = Int(words[Self.attemptedWord])
       return
     }
     throw SQLiteError(code: SQLITE_BUSY, message: "the index of the write-ahead log is being changed")

@@ -81,6 +81,39 @@ struct WriteAheadLog {
     frames.removeLast(frames.count - kept)
   }
 
+  /// Whether the file still begins as the scanned log did and has its last frame: then it has all before that, too, since
+  /// the frame's checksum runs over them.
+  func isStillThere(in file: OpenFile, pageSize: Int) throws(SQLiteError) -> Bool {
+    guard state.count == 5 else { return true }
+    let size = Self.offset(ofFrame: Int(state[2]), pageSize: pageSize)
+    guard try file.size() >= size, try Self.readHeader(file) == header else { return false }
+    let last = try Self.readFrameHeader(file, Int(state[2]) - 1, pageSize: pageSize)
+    return (last[2], last[3]) == (header[4], header[5])
+      && (last[4].bigEndian, last[5].bigEndian) == (state[3], state[4])
+  }
+
+  /// So many frames are looked at for a commit: a transaction of 1 GiB in pages of 4 KiB, a quarter of a second.
+  private static let maximumUnpublishedFrames = 1 << 18
+
+  /// Whether the log has a commit from frame `frame` on, as far as its frames' headers tell.
+  func hasCommit(from frame: Int, in file: OpenFile, pageSize: Int) throws(SQLiteError) -> Bool {
+    for frame in frame..<frame + Self.maximumUnpublishedFrames {
+      let words = try Self.readFrameHeader(file, frame, pageSize: pageSize)
+      guard (words[2], words[3]) == (header[4], header[5]) else { return false }
+      // The database's size after a commit; 0 in every other frame.
+      if words[1] != 0 { return true }
+    }
+    return false
+  }
+
+  private static func readFrameHeader(_ file: OpenFile, _ frame: Int, pageSize: Int) throws(SQLiteError)
+    -> [UInt32]
+  {
+    var words = [UInt32](repeating: 0, count: frameHeaderSize / 4)
+    try file.read(into: &words, 0..<words.count, at: offset(ofFrame: frame, pageSize: pageSize))
+    return words
+  }
+
   /// The place of a frame's header in the file.
   static func offset(ofFrame frame: Int, pageSize: Int) -> UInt64 {
     UInt64(headerSize) + UInt64(frame) * UInt64(frameHeaderSize + pageSize)

@@ -20,7 +20,7 @@ final class OtherProcess {
 
     def connect(path, timeout=20):
         global db
-        db = sqlite3.connect(path, isolation_level=None, timeout=timeout)
+        db = sqlite3.connect(path, isolation_level=None, timeout=timeout, uri=path.startswith("file:"))
 
     def sql(text):
         rows = db.execute(text).fetchall()
@@ -33,6 +33,18 @@ final class OtherProcess {
         with open(path, "rb") as file:
             file.seek(at)
             return file.read(count)
+
+    def write(path, at, data):
+        with open(path, "r+b") as file:
+            file.seek(at)
+            return file.write(data)
+
+    def write_for_ever(path):
+        # As if there were no locks: what is there already, again and again.
+        data = read(path, 8, 4096)
+        print(json.dumps([True, "ready"]), flush=True)
+        while os.getppid() == parent:
+            write(path, 4096, data)
 
     def digests(path):
         return [hashlib.sha256(read(path + end)).hexdigest() if os.path.exists(path + end) else None

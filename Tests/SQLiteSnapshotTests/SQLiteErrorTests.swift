@@ -7,7 +7,7 @@ struct SQLiteErrorTests {
   @Test(
     arguments: [
       (SQLITE_BUSY, .locked), (SQLITE_BUSY | 1 << 8, .locked), (SQLITE_LOCKED, .locked),
-      (SQLITE_PROTOCOL, .locked),
+      (SQLITE_PROTOCOL, .locked), (SQLITE_PROTOCOL | 1 << 8, .unseenWriter),
       (SQLITE_READONLY | 3 << 8, .hotJournal), (SQLITE_READONLY, .permission),
       (SQLITE_READONLY | 5 << 8, .permission),
       (SQLITE_PERM, .permission), (SQLITE_AUTH, .permission), (SQLITE_CANTOPEN | 6 << 8, .symbolicLink),

@@ -64,6 +64,7 @@ struct SnapshotPinnedTests {
       // A pin keeps it from finishing; it must not wait for that.
       _ = try? ImpatientCheckpoint.run(path, mode)
       #expect(try snapshot.bytes() == expected)
+      try snapshot.checkHold()
     }
     #expect(try snapshot.bytes(blockSize: 65536) == expected)
     #expect(try Inspection(of: expected, in: scratch) == .sound)
@@ -97,6 +98,7 @@ struct SnapshotPinnedTests {
     if isTruncated {
       #expect(try other.ask("checkpoint('TRUNCATE')") == "0")
       #expect(try snapshot.bytes() == expected)
+      try snapshot.checkHold()
     }
     for round in 0..<3 {
       try Bank.transfer(database, times: 10)
@@ -105,6 +107,7 @@ struct SnapshotPinnedTests {
       #expect(try before + snapshot.read(expected.count - 131_072, at: 131_072) == expected, "round \(round)")
       #expect(try snapshot.bytes() == expected, "round \(round)")
       #expect(try other.ask("checkpoint('PASSIVE')") == "0")
+      try snapshot.checkHold()
     }
     #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
   }
@@ -196,8 +199,9 @@ struct SnapshotPinnedTests {
   }
 
   @Test(arguments: [0, 32, 5000])
-  func `a log that was cut short is corrupt, even where the database file has an older page`(size: Int) throws
-  {
+  func `a log that was cut short is another writer's doing, even where the database file has an older page`(
+    size: Int
+  ) throws {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
     let database = try Bank.create(path)
@@ -206,8 +210,71 @@ struct SnapshotPinnedTests {
     let snapshot = try Database(path: path, scratch.options()).snapshot()
     let other = try OtherProcess()
     try other.ask("os.truncate('\(path)-wal', \(size))")
-    let error = #expect(throws: SQLiteError.self) { try snapshot.bytes() }
-    #expect(error?.reason == .corrupt)
+    var error = #expect(throws: SQLiteError.self) { try snapshot.bytes() }
+    #expect(error?.reason == .unseenWriter)
+    error = #expect(throws: SQLiteError.self) { try snapshot.checkHold() }
+    #expect(error?.reason == .unseenWriter)
+    withExtendedLifetime(database) {}
+  }
+
+  /// What a writer may do that does not share SQLite's locks.
+  enum UnseenWrite: CaseIterable {
+    /// To the database file, as a checkpoint does.
+    case page
+    /// The same, so that the file grows.
+    case newPage
+    case logStartedAnew
+    case indexPastThePin
+
+    func write(_ path: String, _ other: OtherProcess) throws {
+      switch self {
+      case .page: try other.ask("write('\(path)', 4096, read('\(path)', 8, 4096))")
+      case .newPage: try other.ask("write('\(path)', os.path.getsize('\(path)'), b'new')")
+      case .logStartedAnew: try other.ask("write('\(path)-wal', 16, b'new salt')")
+      case .indexPastThePin: try other.ask("write('\(path)-shm', 96, b'\\xff\\xff\\xff\\0')")
+      }
+    }
+  }
+
+  @Test(
+    arguments: [Preparation.somePagesInTheLog, .checkpointed, .checkpointedAndCommitted, .emptyLog],
+    UnseenWrite.allCases)
+  func `what a writer does that does not meet the pin is noticed`(
+    preparation: Preparation, write: UnseenWrite
+  ) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    var database = try Bank.create(path)
+    try preparation.prepare(&database, path)
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    try snapshot.checkHold()
+    let other = try OtherProcess()
+    // Until the file system's clock has moved on.
+    let time = try other.ask("os.stat('\(path)').st_mtime_ns")
+    repeat {
+      try other.ask("open('\(path).clock', 'wb').close()")
+    } while try other.ask(
+      "os.stat('\(path).clock').st_mtime_ns") == time
+    try write.write(path, other)
+    let isInDatabase = preparation == .checkpointed || preparation == .emptyLog
+    if isInDatabase, write == .logStartedAnew || write == .indexPastThePin {
+      // The log does not matter, and may be started anew.
+      try snapshot.checkHold()
+    } else {
+      let error = #expect(throws: SQLiteError.self) { try snapshot.checkHold() }
+      #expect(error?.reason == .unseenWriter)
+    }
+    withExtendedLifetime(database) {}
+  }
+
+  @Test func `a log that the index knows nothing of is not taken for a damaged one`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path)
+    let other = try OtherProcess()
+    try other.ask("write('\(path)-wal', 16, b'new salt')")
+    let error = #expect(throws: SQLiteError.self) { try Database(path: path, scratch.options()).snapshot() }
+    #expect(error?.reason == .unseenWriter)
     withExtendedLifetime(database) {}
   }
 

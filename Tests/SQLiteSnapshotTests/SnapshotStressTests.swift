@@ -26,6 +26,7 @@ struct SnapshotStressTests {
       repeat { version = try database.number("PRAGMA data_version") } while version == last
       let snapshot = try Database(path: path, scratch.options()).snapshot()
       let bytes = try snapshot.bytes()
+      try snapshot.checkHold()
       let found = try Inspection(of: bytes, in: scratch)
       // Before 3.51.3 SQLite itself may lose a transaction when a checkpoint runs just while a writer starts the log
       // anew (https://www.sqlite.org/wal.html#walresetbug). Then the database does not add up either.
@@ -41,6 +42,7 @@ struct SnapshotStressTests {
         let (snapshot, first) = held.removeFirst()
         let again = try snapshot.bytes(blockSize: 65536)
         #expect(again == first, "round \(round)")
+        try snapshot.checkHold()
       }
     }
     withExtendedLifetime(others) {}

@@ -13,7 +13,7 @@ struct WALIndexHeaderTests {
     #expect(header.frameCount == 5)
     #expect(header.pageCount == 77)
     #expect(header.salts == (UInt32(0x1234_5678).bigEndian, UInt32(0x9abc_def0).bigEndian))
-    #expect(file.lookCount == 1)
+    #expect(file.lookCount == 2, "once more after the counts")
   }
 
   @Test(arguments: 0..<24)
@@ -23,7 +23,23 @@ struct WALIndexHeaderTests {
     torn[word] ^= 1
     file.looks = [torn, torn, good]
     #expect(try WALIndexHeader(of: file.openFile).frameCount == 5)
-    #expect(file.lookCount == 3)
+    #expect(file.lookCount == 4)
+  }
+
+  @Test func `reads how far checkpoints have come, of the log that the header is of`() throws {
+    let file = FakeFile()
+    let counts: [UInt32] = [3, 0, 3, .max, .max, .max, 0, 0, 4]
+    var anew = LogBuilder().index(frameCount: 0, pageCount: 77)
+    anew += [UInt32](repeating: 0, count: counts.count)
+    // A writer starts the log anew between the counts and the second look.
+    file.looks = [good + counts, anew]
+    var header = try WALIndexHeader(of: file.openFile)
+    #expect(header.frameCount == 0)
+    #expect(header.backfilledCount == 0)
+    file.looks = [good + counts]
+    header = try WALIndexHeader(of: file.openFile)
+    #expect(header.backfilledCount == 3)
+    #expect(header.backfillAttempted == 4)
   }
 
   @Test(arguments: 0..<12)

@@ -1,0 +1,91 @@
+internal import CSQLite
+
+/// What no process that shares SQLite's locks can change while a database is pinned, as it was at the pin.
+///
+/// A process that does not share them (it opens the file below or above a FUSE mount, on another machine, or with locks of
+/// its own) checkpoints as if there were no pin, and what is read then is of several commits. So the pin is compared with
+/// the files while it is held, and once more when all has been read.
+///
+/// What SQLite may do under a pin, https://www.sqlite.org/walformat.html §2.3 and the checkpoint of its `wal.c`:
+///
+/// | the pin found | the log | the database file |
+/// |---|---|---|
+/// | every frame checkpointed, or none | may be started anew | stays: no checkpoint has anything to write up to the mark, or the lock to write at all |
+/// | frames that are not | may grow, and is not started anew | gets frames up to the mark, of which the index is told before the first and after the last |
+struct PinnedState {
+  /// Whether the database file alone is the snapshot.
+  let isInDatabase: Bool
+  private let index: WALIndexHeader
+  private let log: WriteAheadLog
+  private let pageSize: Int
+  private let database: FileNames.Content?
+  private let header: [UInt8]
+  /// Whether a checkpoint may write to the database file without the index showing more of it than it does.
+  private let mayWriteUnannounced: Bool
+
+  /// `WAL_CKPT_LOCK`: walformat.html §2.3.
+  static let checkpointLock: Int32 = 1
+  private static let databaseHeaderSize = 100
+
+  /// - Parameters:
+  ///   - index: as it was read under the pin, before the log was scanned.
+  ///   - log: as it was scanned up to the commit that the index names.
+  init(
+    _ index: WALIndexHeader, _ log: WriteAheadLog, pageSize: Int, _ file: OpenFile, _ names: FileNames
+  ) throws(SQLiteError) {
+    self.index = index
+    self.log = log
+    self.pageSize = pageSize
+    isInDatabase = index.backfilledCount == index.frameCount
+    database = try names.databaseContent()
+    header = isInDatabase ? try file.read(Self.databaseHeaderSize, at: 0).bytes : []
+    guard let now = try? WALIndexHeader(of: file), Self.isSameCheckpoint(now, index) else {
+      mayWriteUnannounced = true
+      return
+    }
+    // A checkpoint that has been announced may be under way.
+    mayWriteUnannounced =
+      try now.backfillAttempted != now.backfilledCount ? file.isLocked(Self.checkpointLock) : false
+  }
+
+  /// Compares.
+  ///
+  /// - Throws: `unseen-writer` for what SQLite does not do; what reading says.
+  func check(_ file: OpenFile, _ logFile: OpenFile, _ names: FileNames) throws(SQLiteError) {
+    // First, since it makes the kernel drop pages of a network or FUSE mount that were read before a write elsewhere.
+    let database = try names.databaseContent()
+    let isChanged = database != nil && database != self.database
+    guard !isInDatabase else {
+      guard !isChanged, try file.read(header.count, at: 0).bytes == header else {
+        throw SQLiteError.unseenWriter("the database file was written to, which no checkpoint can do now")
+      }
+      return
+    }
+    _ = try names.logContent()
+    guard try log.isStillThere(in: logFile, pageSize: pageSize) else {
+      throw SQLiteError.unseenWriter("its write-ahead log was started anew or cut short")
+    }
+    // A writer is changing it, or died while it did: the next one mends it.
+    guard let now = try? WALIndexHeader(of: file) else { return }
+    guard now.salts == index.salts, now.frameCount >= index.frameCount,
+      now.backfilledCount <= max(index.frameCount, index.backfilledCount)
+    else { throw SQLiteError.unseenWriter("the index of its write-ahead log went past what is pinned") }
+    guard isChanged, !mayWriteUnannounced, Self.isSameCheckpoint(now, index) else { return }
+    if index.backfillAttempted != index.backfilledCount {
+      // An index that was made from the log says that all frames were attempted, and a checkpoint that fails says no
+      // more. But a commit that the index does not know of is another writer's.
+      guard try log.hasCommit(from: now.frameCount, in: logFile, pageSize: pageSize) else { return }
+    }
+    // A checkpoint that has been announced already, or by SQLite before 3.10 not at all, is under way or has just ended.
+    guard try !file.isLocked(Self.checkpointLock), let after = try? WALIndexHeader(of: file),
+      Self.isSameCheckpoint(after, index)
+    else { return }
+    throw SQLiteError.unseenWriter(
+      "the database file was written to by no checkpoint that its index knows of")
+  }
+
+  private static func isSameCheckpoint(_ first: WALIndexHeader, _ second: WALIndexHeader) -> Bool {
+    first.salts == second.salts && first.backfilledCount == second.backfilledCount
+      && first.backfillAttempted == second.backfillAttempted
+  }
+}
