@@ -29,12 +29,14 @@ struct DataDirectory {
   private(set) var databases: [Candidate] = []
   private(set) var files: [Candidate] = []
   private(set) var skipped: [Skipped] = []
+  /// Files directly in the data directory that are taken if they turn out to be databases, and only then.
+  private var unknown: [Candidate] = []
   private var namesSeen = 0
   /// What is in already: includes may overlap.
   private var taken: Set<[UInt8]> = []
 
-  /// Looks through a directory: for every `*.db` directly in it, and for the included paths, in which a database
-  /// is one whatever its name. With `selection`, for the databases named there and nothing else.
+  /// Looks through a directory: for the databases directly in it, which are those with a customary name and those that
+  /// begin as SQLite's do, and for the included paths. With `selection`, for the databases named there and nothing else.
   ///
   /// - Throws: `dataDirectory`, `invalidName`, `unknownDatabase`, `tooManyFiles`.
   init(
@@ -48,26 +50,29 @@ struct DataDirectory {
       throw .dataDirectory(path: path, detail: error.description)
     }
     guard names.count < Self.maximumNames else { throw .tooManyFiles(limit: Self.maximumNames) }
-    let wanted = names.filter(Self.isDatabaseName)
-    try count(wanted)
-    if let selection {
-      for name in selection.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-        guard Self.isFileName(name) else { throw .invalidName(name) }
-        guard wanted.contains(name.bytes) else { throw .unknownDatabase(name) }
-        try add(name.bytes, in: root, "", depth: 0)
-      }
-    } else {
-      for name in wanted.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-        try add(name, in: root, "", depth: 0)
-      }
-      for include in includes { try add(include) }
-      try sortOutFiles(asked: Set(includes.map(\.path.bytes)))
+    try count(names.filter(DatabaseNames.isCustomary))
+    for include in includes { try add(include) }
+    for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      try addDirect(name)
     }
+    try classify(explicit: Set(includes.map(\.path.bytes)))
     refuseLinkedDatabases()
+    databases.sort { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
+    if let selection { try select(selection) }
   }
 
-  /// Names are compared as bytes: two that look the same may be two files.
-  static func isDatabaseName(_ name: [UInt8]) -> Bool { name.suffix(3).elementsEqual(".db".utf8) }
+  /// Keeps the databases of these names, and what is to be said of them.
+  private mutating func select(_ selection: [String]) throws(BackupError) {
+    let selected = Set(selection.map(\.bytes))
+    let known = Set(databases.map(\.name.bytes)).union(skipped.map(\.path.bytes))
+    for name in selection {
+      guard Self.isPath(name) else { throw .invalidName(name) }
+      guard known.contains(name.bytes) else { throw .unknownDatabase(name) }
+    }
+    databases.removeAll { !selected.contains($0.name.bytes) }
+    skipped.removeAll { !selected.contains($0.path.bytes) }
+    files = []
+  }
 
   /// Leaves out the databases that must not be opened under the name that they have here: one with a second name has
   /// its log and its locks, or its journal, under one of the two, and whoever opens it by the other sees neither.
@@ -86,48 +91,59 @@ struct DataDirectory {
   /// A `-shm` must not be opened at all, since its database may be pinned, be it under another name by now. So a file is
   /// looked into only if it can be none: by its name, when it has no other; else by what it is.
   ///
-  /// - Parameter asked: the paths included by name, of which none is left out silently.
-  private mutating func sortOutFiles(asked: Set<[UInt8]>) throws(BackupError) {
+  /// - Parameter explicit: the paths included by name, of which none is left out silently.
+  private mutating func classify(explicit: Set<[UInt8]>) throws(BackupError) {
+    let taken = Set(files.map(\.name.bytes))
     var others: [Candidate] = []
-    for file in files {
-      let mayBeLookedInto = file.status.linkCount == 1 && !isBesideItsDatabase(file)
-      guard let isDatabase = mayBeLookedInto ? try look(into: file) : false else { continue }
+    for file in files + unknown {
+      let mayBeOpened = file.status.linkCount == 1 && !isBesideItsDatabase(file)
+      let isTaken = taken.contains(file.name.bytes)
+      guard let isDatabase = mayBeOpened ? try isDatabase(file, isTaken: isTaken) : false else { continue }
       if isDatabase { databases.append(file) } else { others.append(file) }
     }
     files.removeAll()
+    unknown.removeAll()
     var names = Set(databases.map(\.name.bytes))
     let inUse = Set(
       databases.flatMap { database in
-        ([""] + Self.companionSuffixes).compactMap {
+        ([""] + DatabaseNames.companionSuffixes).compactMap {
           try? FileSystem.status(database.path + $0).identity
         }
       })
     for file in others {
-      if let database = Self.database(ofCompanion: file.name), names.contains(database) {
-        guard asked.contains(file.name.bytes) else { continue }
+      let isTaken = taken.contains(file.name.bytes)
+      if let database = DatabaseNames.database(ofCompanion: file.name), names.contains(database) {
+        guard explicit.contains(file.name.bytes) else { continue }
         skip(file.name, .companion, "it belongs to the database beside it, whose snapshot has its content")
-      } else if Self.isCalledIndex(file.name) {
-        skip(file.name, .companion, "it is called as the index of a log is, which nobody but SQLite may open")
+      } else if DatabaseNames.isSharedMemory(file.name) {
+        guard isTaken else { continue }
+        skip(file.name, .companion, "its name is that of a wal-index, which only SQLite may open")
       } else if file.status.linkCount > 1 {
-        guard let isDatabase = try inUse.contains(file.status.identity) ? true : look(into: file) else {
-          continue
-        }
+        let isInUse = inUse.contains(file.status.identity)
+        guard let isDatabase = isInUse ? true : try isDatabase(file, isTaken: isTaken) else { continue }
         guard isDatabase else {
-          files.append(file)
+          if isTaken { files.append(file) }
           continue
         }
         names.insert(file.name.bytes)
         skip(file.name, .hardLink, "it is a database, or what belongs to one, that has another name as well")
-      } else {
+      } else if isTaken {
         files.append(file)
       }
     }
   }
 
-  /// Whether a file is a database; nil if nobody can tell, in which case it is skipped: a plain copy might be torn.
-  private mutating func look(into file: Candidate) throws(BackupError) -> Bool? {
+  /// Whether a file begins as SQLite's databases do.
+  ///
+  /// - Parameter isTaken: whether it is taken if it is none.
+  /// - Returns: nil if that cannot be found out. What would be taken is skipped then, since a plain copy might be torn; and
+  ///   so is what has a log beside it, as a database has.
+  private mutating func isDatabase(_ file: Candidate, isTaken: Bool) throws(BackupError) -> Bool? {
     do throws(SQLiteError) { return try PlainFile.isDatabase(file.path) } catch {
       if error.reason == .noMemory { throw .system(error.description) }
+      guard isTaken || DatabaseNames.logs(of: file.path).contains(where: { !FileSystem.isMissing($0) }) else {
+        return nil
+      }
       let reason =
         FileSystem.isMissing(file.path) ? SkipReason.missing.rawValue : error.reason.rawValue
       skipped.append(Skipped(path: file.name, reason: reason, detail: error.description))
@@ -135,31 +151,32 @@ struct DataDirectory {
     }
   }
 
-  private static func isCalledIndex(_ name: String) -> Bool {
-    name.utf8.suffix(4).elementsEqual("-shm".utf8)
-  }
-
-  /// Whether a file is called as an index, or as the log or the journal of one that is there.
+  /// Whether a file has the name of a wal-index, or that of the WAL or the journal of a database that is there.
   private func isBesideItsDatabase(_ file: Candidate) -> Bool {
-    if Self.isCalledIndex(file.name) { return true }
-    guard let database = Self.database(ofCompanion: file.path) else { return false }
+    if DatabaseNames.isSharedMemory(file.name) { return true }
+    guard let database = DatabaseNames.database(ofCompanion: file.path) else { return false }
     return !FileSystem.isMissing(String(decoding: database, as: UTF8.self))
   }
 
-  private static let companionSuffixes = ["-wal", "-shm", "-journal"]
-
-  /// The name of the database that a file belongs to, if its own name is that of a log, an index or a journal.
-  private static func database(ofCompanion name: String) -> [UInt8]? {
-    for suffix in companionSuffixes where name.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
-      return Array(name.utf8.dropLast(suffix.utf8.count))
-    }
-    return nil
+  /// Whether a name can be that of something in a directory or below it.
+  private static func isPath(_ name: String) -> Bool {
+    let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    return !name.utf8.contains(0)
+      && !parts.contains { ["", ".", ".."].contains(String(decoding: $0, as: UTF8.self)) }
   }
 
-  /// Whether a name can be that of something directly in a directory.
-  private static func isFileName(_ name: String) -> Bool {
-    !name.isEmpty && name != "." && name != ".." && !name.utf8.contains(UInt8(ascii: "/"))
-      && !name.utf8.contains(0)
+  /// Adds one name directly in the data directory, if it can be that of a database.
+  private mutating func addDirect(_ name: [UInt8]) throws(BackupError) {
+    let baseName = String(validating: name, as: UTF8.self)
+    let status = baseName.flatMap { try? FileSystem.status("\(root.path)/\($0)") }
+    // A folder may have any name; one called `*.db` is named, since it stands where a database is expected.
+    let isFolder = status?.kind == .directory && !name.suffix(3).elementsEqual(".db".utf8)
+    guard !DatabaseNames.isCustomary(name) || isFolder else {
+      return try add(name, in: root, "", depth: 0)
+    }
+    // Of what has no name of a database nothing is said, unless it is one.
+    guard let baseName, let status, status.kind == .regular, !taken.contains(name) else { return }
+    unknown.append(Candidate(name: baseName, directory: root, baseName: baseName, status: status))
   }
 
   private mutating func add(_ include: ArchiveOptions.Include) throws(BackupError) {
@@ -208,7 +225,7 @@ struct DataDirectory {
     }
     let candidate = Candidate(name: name, directory: directory, baseName: baseName, status: status)
     switch status.kind {
-    case .regular where Self.isDatabaseName(nameBytes): databases.append(candidate)
+    case .regular where DatabaseNames.isCustomary(nameBytes): databases.append(candidate)
     case .regular: files.append(candidate)
     case .symbolicLink: skip(name, .symbolicLink, "symbolic links are not followed")
     case .directory where depth > 0: try addContents(of: baseName, in: directory, name, depth: depth)

@@ -31,8 +31,8 @@ struct Inventory {
         snapshots.append(snapshot)
         items.append(
           Item(
-            candidate, size: snapshot.size, .snapshot(snapshot), note: try Self.note(on: snapshot, candidate))
-        )
+            candidate, candidate.status, size: snapshot.size, .snapshot(snapshot),
+            note: try Self.note(on: snapshot, candidate)))
       } catch {
         try skip(candidate, error)
       }
@@ -44,10 +44,17 @@ struct Inventory {
     for (candidate, note) in files {
       guard !Task.isCancelled else { throw .cancelled }
       do throws(SQLiteError) {
-        let file = try PlainFile(path: candidate.path)
+        if let log = Self.foreignLog(of: candidate) {
+          skip(
+            candidate, .notADatabase,
+            "it is no SQLite database and has \(log) beside it: it may be encrypted or another engine's, and a plain copy "
+              + "may be torn; exclude it, and back it up with its application")
+          continue
+        }
+        let (file, status) = try Self.openPlain(candidate)
         // It was looked into a while ago.
         if note == nil, try file.isDatabase() { throw SQLiteError.becameDatabase }
-        items.append(Item(candidate, size: try file.size(), .file(file), note: note))
+        items.append(Item(candidate, status, size: status.size, .file(file), note: note))
       } catch {
         try skip(candidate, error)
       }
@@ -80,13 +87,18 @@ struct Inventory {
           )
           continue
         }
+        // SQLite takes a file of one byte for an empty one, and would lose the byte.
+        guard candidate.status.size != 1 else {
+          files.append((candidate, Self.plainNote))
+          continue
+        }
         do throws(SQLiteError) {
           databases.append((candidate, try Database(path: candidate.path, options)))
         } catch {
           if error.reason == .locked || error.reason == .unseenWriter, !isLastTry {
             locked.append(candidate)
-          } else if error.isNotADatabase, !Self.hasJournal(candidate) {
-            files.append((candidate, "not an SQLite database: taken as a plain file"))
+          } else if error.reason == .notADatabase {
+            files.append((candidate, Self.plainNote))
           } else {
             try skip(candidate, error)
           }
@@ -100,12 +112,12 @@ struct Inventory {
 
   /// Databases directly in the directory come first, whatever they turned out to be; within a group, by name.
   private static func precedes(_ first: Item, _ second: Item) -> Bool {
-    let (first, second) = (first.entry.name.bytes, second.entry.name.bytes)
-    let isFirst = { (name: [UInt8]) in
-      !name.contains(UInt8(ascii: "/")) && DataDirectory.isDatabaseName(name)
+    let isFirst = { (item: Item) in
+      let name = item.entry.name.bytes
+      return !name.contains(UInt8(ascii: "/")) && (item.isDatabase || DatabaseNames.isCustomary(name))
     }
     guard isFirst(first) == isFirst(second) else { return isFirst(first) }
-    return first.lexicographicallyPrecedes(second)
+    return first.entry.name.bytes.lexicographicallyPrecedes(second.entry.name.bytes)
   }
 
   /// A name that an archive must not have, since readers elsewhere take parts of it for something else.
@@ -122,11 +134,35 @@ struct Inventory {
     }
   }
 
-  /// Whether a file that does not begin as a database does has a journal beside it all the same: then it is an
-  /// encrypted or a damaged one, and a plain copy of it would be torn.
-  private static func hasJournal(_ candidate: DataDirectory.Candidate) -> Bool {
-    ["-wal", "-journal"].contains { suffix in
-      ((try? FileSystem.status(candidate.path + suffix))?.size ?? 0) > 0
+  /// So often another file may take a name just while it is opened: no program replaces one as often as that.
+  private static let openAttempts = 3
+
+  /// Opens a plain file. Its size is its status's, since SQLite's VFS takes a file of one byte for empty: what the name leads
+  /// to before and after is one file, and so the one that was opened.
+  private static func openPlain(
+    _ candidate: DataDirectory.Candidate
+  ) throws(SQLiteError) -> (PlainFile, FileSystem.Status) {
+    for _ in 0..<openAttempts {
+      let before = try? FileSystem.status(candidate.path)
+      let file = try PlainFile(path: candidate.path)
+      if let before, before.kind == .regular, let after = try? FileSystem.status(candidate.path),
+        before.identity == after.identity
+      {
+        // Of before the first byte is read: what is written meanwhile moves the times.
+        return (file, before)
+      }
+    }
+    throw .replaced
+  }
+
+  private static let plainNote = "not an SQLite database: taken as a plain file"
+
+  /// The log or journal beside a file that is no SQLite database although its name is customary for one: a plain copy of the
+  /// file alone would be torn. Its name; nil if there is none.
+  private static func foreignLog(of candidate: DataDirectory.Candidate) -> String? {
+    guard DatabaseNames.isCustomary(candidate.name.bytes) else { return nil }
+    return DatabaseNames.logs(of: candidate.baseName).first { name in
+      ((try? FileSystem.status("\(candidate.directory.path)/\(name)"))?.size ?? 0) > 0
     }
   }
 
@@ -178,7 +214,7 @@ struct Inventory {
       detail +=
         "; serve it where its application opens it, with locks that both see: see docs/file-systems.md"
     case .permission: detail += "; run as the application's own user, who may write its -shm"
-    case .notADatabase: detail += "; it has a journal beside it, so it may be encrypted"
+    case .encryptedOrForeign: detail += "; exclude it, and back it up with its application"
     default: break
     }
     skipped.append(Skipped(path: candidate.name, reason: reason.rawValue, detail: detail))
@@ -187,14 +223,17 @@ struct Inventory {
 
 extension Item {
   /// An entry for something in the data directory.
-  fileprivate init(_ candidate: DataDirectory.Candidate, size: UInt64, _ source: Source, note: String?) {
-    var modified = candidate.status.modified
+  fileprivate init(
+    _ candidate: DataDirectory.Candidate, _ status: FileSystem.Status, size: UInt64, _ source: Source,
+    note: String?
+  ) {
+    var modified = status.modified
     if case .snapshot = source, let log = try? FileSystem.status(candidate.path + "-wal"), log.size > 0 {
       modified = max(modified, log.modified)
     }
     self.init(
       ZipEntry(
-        name: candidate.name, modified: modified, permissions: candidate.status.permissions, size: size),
-      source, in: candidate.directory, status: candidate.status, note: note)
+        name: candidate.name, modified: modified, permissions: status.permissions, size: size),
+      source, in: candidate.directory, status: status, note: note)
   }
 }

@@ -88,6 +88,7 @@ struct Item {
       case .text(let text): return Array(text[Int(offset)..<Int(offset) + count])
       }
     } catch {
+      if case .file = source, error.reason == .changed { throw .changed(path: entry.name) }
       throw .reading(path: entry.name, error)
     }
   }

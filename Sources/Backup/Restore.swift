@@ -112,7 +112,7 @@ public struct Restore {
     let all = archive.members.map(\.name)
     let chosen = try RestorePlan.selection(of: all, only: options.only)
     let databases = Set(
-      manifest.entries.filter { $0.kind == .database || DataDirectory.isDatabaseName($0.path.bytes) }
+      manifest.entries.filter { $0.kind == .database || DatabaseNames.isCustomary($0.path.bytes) }
         .map(\.path.bytes))
     plan = try RestorePlan(
       chosen, of: Set(all.map(\.bytes)), databases: databases, in: target,

@@ -11,6 +11,7 @@ enum SkipReason: String {
   case unsafeName = "unsafe-name"
   case hardLink = "hard-link"
   case companion
+  case notADatabase = "not-a-database"
   case tooDeep = "too-deep"
 
   init(_ error: SystemError) {

@@ -19,12 +19,18 @@ public final class Database {
   /// - Throws: what SQLite says; `SQLiteError.reason` tells the cases apart.
   public init(path: String, _ options: Snapshot.Options) throws(SQLiteError) {
     let connection = try Connection.reading(path, busyTimeout: .zero)
+    // Before SQLite looks, which finds a journal or damage in what only looks like its own.
+    try DatabaseHeader(of: connection.databaseFile())?.check()
     // Reads the header, as every transaction does, and no schema: a damaged one does not matter here.
     // In one transaction: a busy writer leaves one gap for one lock, and seldom two.
     do throws(SQLiteError) { try connection.execute("BEGIN; PRAGMA schema_version") } catch {
+      guard error.reason == .hotJournal else { throw error }
       // The journal of a transaction that is under way, and not of a crashed one.
-      if error.reason == .hotJournal, try FileNames.hasLockFolder(path) { throw .lockFolder }
-      throw error
+      if try FileNames.hasLockFolder(path) { throw .lockFolder }
+      // SQLite looks for a journal first, and may find an encrypted database's.
+      let first = try connection.databaseFile().read(DatabaseHeader.magic.count, at: 0)
+      guard first.isWhole, first.bytes != DatabaseHeader.magic else { throw error }
+      throw SQLiteError(code: SQLITE_NOTADB, message: "file is not a database")
     }
     // What is read goes past SQLite's page cache: a small one will do.
     try connection.execute("PRAGMA cache_size=4")

@@ -49,11 +49,8 @@ internal import Glibc
   ///
   /// - Throws: `SQLITE_IOERR`: then it may.
   public func isDatabase() throws(SQLiteError) -> Bool {
-    guard try file.size() >= UInt64(Self.magic.count) else { return false }
-    return try file.read(Self.magic.count, at: 0).bytes == Self.magic
+    try file.read(DatabaseHeader.magic.count, at: 0).bytes == DatabaseHeader.magic
   }
-
-  private static let magic = Array("SQLite format 3\0".utf8)
 
   deinit {
     file.close()
@@ -61,17 +58,12 @@ internal import Glibc
     unsafe sqlite3_free_filename(name)
   }
 
-  /// The size in bytes at this moment.
-  public func size() throws(SQLiteError) -> UInt64 { try file.size() }
-
   /// The `count` bytes from `offset` on.
   ///
-  /// - Throws: `SQLITE_IOERR` when the file has become shorter than that.
+  /// - Throws: `SQLITE_READONLY_DBMOVED` when the file has become shorter than that.
   public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
     let (bytes, isWhole) = try file.read(count, at: offset)
-    guard isWhole else {
-      throw SQLiteError(code: SQLITE_IOERR, message: "the file became shorter while it was read")
-    }
+    guard isWhole else { throw SQLiteError.becameShorter }
     return bytes
   }
 }

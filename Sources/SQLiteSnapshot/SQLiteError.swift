@@ -14,9 +14,6 @@ public struct SQLiteError: Error, Equatable, Sendable {
     self.message = message
   }
 
-  /// Whether the file is no SQLite database at all: `SQLITE_NOTADB`. An encrypted one looks the same.
-  public var isNotADatabase: Bool { code & 0xff == SQLITE_NOTADB }
-
   /// Why a database could not be taken, in one stable word for programs.
   public var reason: Reason {
     switch code {
@@ -24,6 +21,8 @@ public struct SQLiteError: Error, Equatable, Sendable {
     case Self.cannotOpenSymlink: return .symbolicLink
     case Self.databaseMoved: return .changed
     case Self.unseenWriterCode: return .unseenWriter
+    case Self.encryptedOrForeign: return .encryptedOrForeign
+    case Self.unsupportedFormat: return .unsupportedFormat
     default: break
     }
     switch code & 0xff {
@@ -59,6 +58,10 @@ public struct SQLiteError: Error, Equatable, Sendable {
     case cannotOpen = "cannot-open"
     /// Its first bytes are not SQLite's: damaged or encrypted.
     case notADatabase = "not-a-database"
+    /// It begins as SQLite's databases do, and the rest of its header cannot be SQLite's: encrypted, or another engine's.
+    case encryptedOrForeign = "encrypted-or-foreign"
+    /// Its header gives a format version that SQLite refuses to read: another engine keeps a log of its own for it.
+    case unsupportedFormat = "unsupported-format"
     /// Its structure is damaged.
     case corrupt
     /// The copy does not fit into the spool directory's file system.
@@ -81,6 +84,10 @@ public struct SQLiteError: Error, Equatable, Sendable {
   /// Of our own, under "Problem with file locking protocol used by SQLite".
   private static let unseenWriterCode = SQLITE_PROTOCOL | 1 << 8
 
+  // Ours: SQLite extends `SQLITE_NOTADB` by nothing.
+  static let encryptedOrForeign = SQLITE_NOTADB | 254 << 8
+  static let unsupportedFormat = SQLITE_NOTADB | 255 << 8
+
   static let moved = SQLiteError(
     code: databaseMoved, message: "it, its -wal or its -shm was moved, replaced or deleted while it was taken"
   )
@@ -97,6 +104,14 @@ public struct SQLiteError: Error, Equatable, Sendable {
   /// A writer that locks the database by a folder beside it, which SQLite's other connections do not look for.
   static let lockFolder = unseenWriter(
     "the folder beside it whose name ends in .lock is a lock of SQLite's VFS unix-dotfile")
+
+  /// Another file took a plain file's name while it was opened.
+  public static let replaced = SQLiteError(
+    code: databaseMoved, message: "it was replaced while it was opened, time and again")
+
+  /// A plain file lost bytes.
+  static let becameShorter = SQLiteError(
+    code: databaseMoved, message: "it became shorter while it was read")
 
   /// What was no database began to be one while it was read as a plain file.
   public static let becameDatabase = SQLiteError(

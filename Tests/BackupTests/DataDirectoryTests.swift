@@ -19,12 +19,14 @@ struct DataDirectoryTests {
     Dictionary(uniqueKeysWithValues: directory.skipped.map { ($0.path, $0.reason) })
   }
 
-  @Test func `takes every regular .db directly in it, by name, and nothing else`() throws {
+  @Test func `takes what is directly in it and has a database's name, and nothing else`() throws {
     for name in ["b.db", "a.db", "Z.db", ".db", "a.db-wal", "a.sqlite", "notes.txt", "inner/c.db"] {
       try folder.write(name)
     }
+    try FileManager.default.createDirectory(
+      at: folder.url.appending(path: "folder.sqlite"), withIntermediateDirectories: true)
     let directory = try look([])
-    #expect(directory.databases.map(\.name) == [".db", "Z.db", "a.db", "b.db"])
+    #expect(directory.databases.map(\.name) == [".db", "Z.db", "a.db", "a.sqlite", "b.db"])
     #expect(directory.files.isEmpty)
     #expect(directory.skipped.isEmpty)
   }
@@ -37,6 +39,26 @@ struct DataDirectoryTests {
     let directory = try look()
     #expect(directory.databases.map(\.name) == ["extra/x.db"])
     #expect(directory.files.map(\.name) == ["extra/deep/z.svg", "extra/y-wal"])
+  }
+
+  @Test func `knows a database directly in it by what is in it`() throws {
+    for name in ["History", "data-wal", "plan-shm", "a.db"] { try folder.database(name) }
+    for name in ["text", "a.db-journal", "History-wal"] { try folder.write(name) }
+    try folder.write("short", Array("SQLite format".utf8))
+    let directory = try look([])
+    #expect(directory.databases.map(\.name) == ["History", "a.db", "data-wal"])
+    #expect(directory.files.isEmpty)
+    #expect(directory.skipped.isEmpty)
+  }
+
+  @Test func `leaves out a second name of a database directly in it, and says so`() throws {
+    try folder.database("a.db")
+    let copies = ["notes", "extra/notes"]
+    try folder.write("extra/plain")
+    for name in copies {
+      try FileManager.default.linkItem(atPath: folder.path + "/a.db", toPath: folder.path + "/" + name)
+    }
+    #expect(reasons(try look([])) == ["a.db": "hard-link", "notes": "hard-link"])
   }
 
   @Test func `knows a database in an included directory by what is in it`() throws {
@@ -160,15 +182,23 @@ struct DataDirectoryTests {
     #expect(directory.files.isEmpty)
   }
 
-  @Test(arguments: ["", ".", "..", "../a.db", "extra/x.db", "a.db\0", "/etc/passwd"])
-  func `refuses a selection that is no file name`(_ name: String) throws {
+  @Test func `takes the included databases asked for`() throws {
+    for name in ["a.db", "extra/b.db", "extra/c.db"] { try folder.write(name) }
+    try folder.database("extra/noname")
+    let directory = try look(selection: ["extra/c.db", "extra/noname"])
+    #expect(directory.databases.map(\.name) == ["extra/c.db", "extra/noname"])
+    #expect(directory.files.isEmpty)
+  }
+
+  @Test(arguments: ["", ".", "..", "../a.db", "extra/../a.db", "a.db/", "a.db\0", "/etc/passwd"])
+  func `refuses a selection that is no path inside`(_ name: String) throws {
     try folder.write("a.db")
     #expect { try look(selection: [name]) } throws: {
       if case BackupError.invalidName = $0 { true } else { false }
     }
   }
 
-  @Test(arguments: ["b.db", "notes.txt", "A.DB"])
+  @Test(arguments: ["b.db", "notes.txt", "A.DB", "extra/b.db"])
   func `says when a selection is not there`(_ name: String) throws {
     try folder.write("a.db")
     try folder.write("notes.txt")

@@ -7,11 +7,11 @@ import Zip
 struct InventoryTests {
   @Test func `skips what has become a database since it was looked into`() throws {
     let folder = try Folder()
-    try folder.write("extra/new.sqlite", [])
+    try folder.write("extra/new", [])
     let options = folder.options()
     let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
-    #expect(directory.files.map(\.name) == ["extra/new.sqlite"])
-    try folder.database("extra/new.sqlite")
+    #expect(directory.files.map(\.name) == ["extra/new"])
+    try folder.database("extra/new")
     let inventory = try Inventory(of: directory, options, now: 0)
     #expect(inventory.items.map(\.entry.name) == ["VERSION"])
     #expect(inventory.skipped.map(\.reason) == ["changed"])
@@ -28,5 +28,36 @@ struct InventoryTests {
     let file = try FileHandle(forWritingTo: folder.url.appending(path: "extra/file"))
     try file.write(contentsOf: Array("SQLite format 3\0".utf8))
     #expect(throws: BackupError.self) { try item.checkRead() }
+  }
+
+  @Test func `a file has as many bytes as the file system says`() throws {
+    let folder = try Folder()
+    for name in ["one.db", "extra/one"] { try folder.write(name, [7]) }
+    try folder.write("extra/none", [])
+    let options = folder.options()
+    let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
+    let inventory = try Inventory(of: directory, options, now: 0)
+    let sizes = inventory.items.map { [$0.entry.name: $0.entry.size] }.reduce(into: [:]) {
+      $0.merge($1) { $1 }
+    }
+    #expect(sizes == ["one.db": 1, "extra/one": 1, "extra/none": 0, "VERSION": 6])
+    #expect(try inventory.items.first { $0.entry.name == "one.db" }?.read(1, at: 0) == [7])
+    let entry = inventory.items.first { $0.entry.name == "one.db" }?.manifestEntry(sha256: "", crc32: 0)
+    #expect(entry?.kind == .file)
+    #expect(entry?.note != nil)
+  }
+
+  @Test(arguments: ["", "extra/"], ["-wal", "-journal", ".wal", "-log"])
+  func `leaves out another engine's database that has a log`(parent: String, suffix: String) throws {
+    let folder = try Folder()
+    let content = [UInt8](repeating: 9, count: 5000)
+    for name in ["idle.sqlite3", "busy.sqlite3"] { try folder.write(parent + name, content) }
+    try folder.write(parent + "busy.sqlite3" + suffix, content)
+    let options = folder.options()
+    let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
+    let inventory = try Inventory(of: directory, options, now: 0)
+    #expect(inventory.skipped.map(\.path) == [parent + "busy.sqlite3"])
+    #expect(inventory.skipped.map(\.reason) == ["not-a-database"])
+    #expect(inventory.items.contains { $0.entry.name == parent + "idle.sqlite3" })
   }
 }

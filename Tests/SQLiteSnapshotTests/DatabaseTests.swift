@@ -21,8 +21,29 @@ struct DatabaseTests {
     let scratch = try Scratch()
     let path = try scratch.write(bytes, to: "a.db")
     let error = failure(path, try scratch.options())
-    #expect(error?.isNotADatabase == true)
     #expect(error?.reason == .notADatabase)
+  }
+
+  @Test func `a format version of another engine is refused by its name`() throws {
+    let scratch = try Scratch()
+    var bytes = try scratch.headerPage()
+    (bytes[18], bytes[19]) = (255, 255)
+    #expect(
+      failure(try scratch.write(bytes, to: "a.db"), try scratch.options())?.reason == .unsupportedFormat)
+  }
+
+  @Test func `a header that is only in its first bytes SQLite's is encrypted or another engine's`() throws {
+    let scratch = try Scratch()
+    var bytes = try scratch.headerPage()
+    for index in 32..<bytes.count {
+      bytes[index] = UInt8(truncatingIfNeeded: (index &* 2_654_435_761) >> 5) | 1
+    }
+    #expect(
+      failure(try scratch.write(bytes, to: "a.db"), try scratch.options())?.reason == .encryptedOrForeign)
+    // One impossible field is damage, which a backup shows as it is.
+    bytes = try scratch.headerPage()
+    bytes[72] = 1
+    _ = try Database(path: scratch.write(bytes, to: "b.db"), scratch.options()).snapshot()
   }
 
   /// SQLite takes a file of one byte for an empty one, too (`unixFileSize`).
@@ -187,5 +208,16 @@ struct DatabaseTests {
     #expect(try snapshot.bytes() == writer.serialized(), "of the instant at which it was asked for")
     let error = #expect(throws: SQLiteError.self) { try database.snapshot() }
     #expect(error?.code == SQLITE_MISUSE)
+  }
+}
+
+extension Scratch {
+  /// The only page of a database without tables.
+  fileprivate func headerPage() throws -> [UInt8] {
+    var page = Array("SQLite format 3\0".utf8) + [16, 0, 1, 1, 0, 64, 32, 32]
+    page += [UInt8](repeating: 0, count: 4096 - page.count)
+    (page[27], page[31], page[47], page[59], page[95]) = (1, 1, 4, 1, 1)
+    (page[100], page[105], page[106]) = (13, 16, 0)
+    return page
   }
 }

@@ -19,7 +19,6 @@ struct SQLiteErrorTests {
   func `names the reason of a result code`(code: Int32, reason: SQLiteError.Reason) {
     let error = SQLiteError(code: code, message: "words")
     #expect(error.reason == reason)
-    #expect(error.isNotADatabase == (reason == .notADatabase))
     #expect(error.description == "words (SQLite code \(code))")
   }
 
