@@ -28,6 +28,14 @@ enum Authority {
     return isPort(bytes.extracting((hostEnd + 1)..<bytes.count))
   }
 
+  /// The host of a well-formed authority, an IPv6 address with its brackets.
+  static func host(of authority: String) -> String {
+    let bytes = authority.utf8
+    let end = bytes.lastIndex(of: .colon) ?? bytes.endIndex
+    // A colon within brackets is the address's own.
+    return bytes.last == UInt8(ascii: "]") ? authority : String(authority[..<end])
+  }
+
   /// `port = *DIGIT`, and one that TCP has.
   private static func isPort(_ digits: Span<UInt8>) -> Bool {
     guard digits.count <= 5, OctetSet.digit.containsAll(of: digits) else { return false }

@@ -18,6 +18,14 @@ public struct RequestHead: Sendable, Hashable {
     return values
   }
 
+  /// The host that the request is for, without a port: the target's own if it has one, else that of `Host`; nil if a
+  /// client of HTTP/1.0 names none.
+  ///
+  /// RFC 9112 §3.3.
+  public var host: String? {
+    (target.authority ?? values("Host").first).map { Authority.host(of: $0) }
+  }
+
   /// Whether the client wants to send another request on this connection.
   ///
   /// RFC 9112 §9.3: `close` ends it; otherwise HTTP/1.1 persists, and HTTP/1.0 only with `keep-alive`.

@@ -11,7 +11,9 @@ import HTTP1
   /// By `BackupError.reason`, or by what became of the client.
   var aborted: [String: Int] = ["client-left": 0, "client-stalled": 0]
   /// Requests for a backup that were refused before one was begun.
-  var rejected: [String: Int] = ["bad-request": 0, "too-many-backups": 0, "unauthorized": 0]
+  var rejected: [String: Int] = [
+    "bad-request": 0, "misdirected": 0, "too-many-backups": 0, "unauthorized": 0,
+  ]
   /// Requests whose client has an archive of the same state.
   var unchanged = 0
   /// Archives that a client who was lost has gone on with.

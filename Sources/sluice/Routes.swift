@@ -4,8 +4,15 @@ import HTTP1
 /// Which path is answered by what.
 struct Routes: RequestHandler {
   let service: BackupService
+  let allowedHosts: AllowedHosts
 
   func respond(to request: RequestHead, _ response: Response) async throws {
+    if service.tokens == nil {
+      do { try allowedHosts.check(request, from: response.peer) } catch {
+        if request.target.path == "/api/backup" { service.metrics.rejected["misdirected", default: 0] += 1 }
+        throw error
+      }
+    }
     switch request.target.path {
     case "/api/backup":
       do { try service.tokens?.check(request) } catch {

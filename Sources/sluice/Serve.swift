@@ -56,13 +56,20 @@ struct Serve: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A file of bearer tokens, one a line, of which a request for a backup must show one. "
+      "File with tokens, one per line. A backup request must present one of them, as Authorization: Bearer TOKEN or "
+        + "as the password of Authorization: Basic. "
         + "(default: the credential 'token' that systemd passes, if any)",
       valueName: "file"), completion: .file())
   var tokenFile: String?
 
-  @Flag(help: "Listen beyond this machine without any token.")
+  @Flag(help: "Listen beyond this machine without any token; see --allow-host.")
   var allowUnauthenticated = false
+
+  @Option(
+    help: ArgumentHelp(
+      "A Host that is answered over TCP without a token, beside localhost, 127.0.0.0/8 and [::1]; may be repeated. Web "
+        + "pages could otherwise reach the service under a name of their own.", valueName: "name"))
+  var allowHost: [String] = []
 
   func validate() throws {
     guard (1...1000).contains(maxBackups) else {
@@ -73,6 +80,10 @@ struct Serve: ParsableCommand {
     }
     if let idleExit, idleExit.value <= .zero {
       throw ValidationError("--idle-exit: give a time above 0, such as 30s")
+    }
+    for host in allowHost where !AllowedHosts.isHost(host) {
+      throw ValidationError(
+        "--allow-host \(host): give a name or an address without a port, such as backup.example.org or [::1]")
     }
     for text in listen {
       guard SocketAddress(text) != nil else {
@@ -118,7 +129,8 @@ struct Serve: ParsableCommand {
         // The other half is for the files of backups.
         connectionCount: min(ConnectionLimits().connectionCount, descriptorLimit / 2),
         stallTimeout: stallTimeout.value)
-      let server = Server(Routes(service: service), limits, service.metrics.connections)
+      let server = Server(
+        Routes(service: service, allowedHosts: AllowedHosts(allowHost)), limits, service.metrics.connections)
       // Before anyone is told that it runs: what cannot be ended in order must not begin.
       let (ends, reloads) = (try Signals([SIGTERM, SIGINT]), try Signals([SIGHUP]))
       let listeners = try await sockets.listeners(isOpen: tokens == nil && !allowUnauthenticated)

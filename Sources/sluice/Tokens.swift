@@ -1,5 +1,6 @@
 import Backup
 import Crypto
+import FoundationEssentials
 import Glibc
 import HTTP1
 
@@ -20,9 +21,7 @@ struct TokenSource {
   }
 }
 
-/// The bearer tokens that open the service; any of several, so that one can be exchanged while both hold.
-///
-/// RFC 6750.
+/// The tokens that open the service; any of several, so that one can be exchanged while both hold.
 struct Tokens {
   /// Shorter ones can be guessed.
   private static let minimumLength = 16
@@ -66,28 +65,50 @@ struct Tokens {
   /// How many there are.
   var count: Int { digests.count }
 
-  /// Refuses a request that does not show one of them.
+  /// Refuses a request that does not present one of them: as a bearer token (RFC 6750 §2.1), or as the password of
+  /// `Basic` with any user (RFC 7617 §2), which browsers and monitors know.
   ///
-  /// - Throws: 401 with `WWW-Authenticate`: RFC 6750 §3.
+  /// - Throws: 401 with `WWW-Authenticate` for both.
   func check(_ request: RequestHead) throws(HTTPError) {
     let credentials = request.values("Authorization")
     guard credentials.count == 1, let credential = credentials.first else {
-      throw Self.refusal("Show a token: Authorization: Bearer TOKEN.", challenge: #"Bearer realm="sluice""#)
+      throw Self.refusal(
+        "Present a token: Authorization: Bearer TOKEN, or Basic with the token as the password.",
+        bearer: #"Bearer realm="sluice""#)
     }
-    // RFC 9110 §11.4: 1*SP between the two.
-    let parts = credential.split(separator: " ")
-    let isBearer = parts.count == 2 && parts[0].lowercased() == "bearer"
-    let digest = SHA256.hash(data: Array((isBearer ? parts[1] : "").utf8))
+    let token = Self.token(in: credential)
+    let digest = SHA256.hash(data: token ?? [])
     var isKnown = false
     // Every token is compared, the right one no sooner than the others.
     for known in digests where known == digest { isKnown = true }
-    guard isBearer, isKnown else {
+    guard token != nil, isKnown else {
       throw Self.refusal(
-        "This token opens nothing here.", challenge: #"Bearer realm="sluice", error="invalid_token""#)
+        "This token opens nothing here.", bearer: #"Bearer realm="sluice", error="invalid_token""#)
     }
   }
 
-  private static func refusal(_ detail: String, challenge: String) -> HTTPError {
-    HTTPError(.unauthorized, detail, fields: [FieldLine(name: "WWW-Authenticate", value: challenge)])
+  /// The token that a field's value presents; nil if it has neither of the two forms.
+  private static func token(in credential: String) -> [UInt8]? {
+    // RFC 9110 §11.4: 1*SP between the two.
+    let parts = credential.split(separator: " ")
+    guard parts.count == 2 else { return nil }
+    switch parts[0].lowercased() {
+    case "bearer": return Array(parts[1].utf8)
+    case "basic":
+      // user-pass = user-id ":" password
+      guard let decoded = Data(base64Encoded: String(parts[1])),
+        let colon = decoded.firstIndex(of: UInt8(ascii: ":"))
+      else { return nil }
+      return Array(decoded[(colon + 1)...])
+    default: return nil
+    }
+  }
+
+  private static func refusal(_ detail: String, bearer: String) -> HTTPError {
+    HTTPError(
+      .unauthorized, detail,
+      fields: [bearer, #"Basic realm="sluice", charset="UTF-8""#].map {
+        FieldLine(name: "WWW-Authenticate", value: $0)
+      })
   }
 }

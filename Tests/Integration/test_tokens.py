@@ -1,11 +1,13 @@
 """Who may ask."""
 
+import base64
 import signal
+import subprocess
 
 import pytest
 
 from archive import Archive
-from client import exchange
+from client import Connection, exchange
 from harness import run, serve
 
 FIRST, SECOND = "first-" + "a" * 32, "second-" + "b" * 32
@@ -37,6 +39,82 @@ def test_a_wrong_token_opens_nothing(house, tokens, credential):
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="sluice", error="invalid_token"'
         assert not any(token in server.log + answer.body.decode() for token in (FIRST, SECOND))
+
+
+def basic(text):
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("user", ["", "monitor", "a b"])
+def test_a_token_is_the_password_of_any_user(house, tokens, user):
+    with serve(house, "--token-file", tokens) as server:
+        for scheme in ("Basic", "basic"):
+            credential = basic(f"{user}:{SECOND}").replace("Basic", scheme)
+            assert server.get("/api/backup", Authorization=credential).status == 200
+        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--anyauth", "-u", f"{user}:{FIRST}"]
+        assert subprocess.check_output([*command, f"{server.url}/api/backup"]) == b"200"
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        basic(FIRST), basic(f"{FIRST}:"), basic(f"x:{FIRST}x"), basic(f"x:{FIRST[:-1]}"), basic(f"x:y:{FIRST}"), basic(":"),
+        basic(f"x:{FIRST}").rstrip("=") + "!", basic(f"x:{FIRST}") + " x", "Basic", "Basic =", "Digest " + basic(f"x:{FIRST}")[6:],
+    ],
+)  # fmt: skip
+def test_a_wrong_password_opens_nothing_and_both_schemes_are_offered(house, tokens, credential):
+    with serve(house, "--token-file", tokens) as server:
+        answer = server.get("/api/backup", Authorization=credential)
+        assert answer.status == 401
+        assert answer.headers.get_all("WWW-Authenticate") == [
+            'Bearer realm="sluice", error="invalid_token"', 'Basic realm="sluice", charset="UTF-8"',
+        ]  # fmt: skip
+        assert FIRST not in server.log + answer.body.decode()
+
+
+HOSTS_OF_THIS_MACHINE = ["localhost", "LocalHost", "localhost:{port}", "localhost:", "127.0.0.1", "127.8.9.1:80", "[::1]", "[::1]:9", "[0:0:0:0:0:0:0:1]"]
+OTHER_HOSTS = ["rebound.example", "rebound.example:{port}", "localhost.example", "xlocalhost", "128.0.0.1", "10.0.0.1", "127.0.0.1.example",
+               "[::2]", "[::]", "[::ffff:127.0.0.1]", "unix", "unix:1", "a.localhost", "localhost.", "127.1"]  # fmt: skip
+
+
+def statuses(server, host, target="/api/backup"):
+    """Of a request by `Host`, and of one with the whole URI as its target."""
+    host = host.format(port=server.ports[0])
+    for line in (target, f"http://{host}{target}"):
+        request = f"GET {line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+        yield int(exchange(("127.0.0.1", server.ports[0]), request).split()[1])
+
+
+def test_without_a_token_only_a_host_of_this_machine_is_answered_over_tcp(house, tmp_path):
+    with serve(house, listen=["127.0.0.1:0", f"unix:{tmp_path}/s"]) as server:
+        for host in HOSTS_OF_THIS_MACHINE:
+            assert {*statuses(server, host, "/healthz")} == {200}, host
+        for host in OTHER_HOSTS:
+            for target in ("/api/backup", "/healthz", "/metrics", "/"):
+                assert {*statuses(server, host, target)} == {421}, host
+        metrics = server.get("/metrics").body.decode()
+        assert f'rejected_total{{reason="misdirected"}} {2 * len(OTHER_HOSTS)}\n' in metrics
+        # No web page gets to a Unix socket, and no browser leaves Host out.
+        with Connection(f"{tmp_path}/s") as client:
+            assert client.answer("GET", "/healthz", Host="rebound.example").status == 200
+        assert b" 200 " in exchange(("127.0.0.1", server.ports[0]), b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert b" 421 " in exchange(("127.0.0.1", server.ports[0]), b"GET /healthz HTTP/1.0\r\nHost: a\r\n\r\n")
+
+
+def test_a_host_can_be_allowed_and_a_token_allows_all(house, tokens):
+    with serve(house, "--allow-host", "Backup.example", "--allow-host", "[fd00::1]") as server:
+        for host in ("backup.example", "BACKUP.example:8080", "[fd00::1]:{port}", "localhost"):
+            assert {*statuses(server, host)} == {200}, host
+        assert {*statuses(server, "other.example")} == {421}
+    with serve(house, "--token-file", tokens) as server:
+        assert {*statuses(server, "rebound.example")} == {401}
+        assert {*statuses(server, "rebound.example", "/healthz")} == {200}
+
+
+@pytest.mark.parametrize("host", ["", "a b", "http://a", "a:80", "[::1", "[::1]:80", "a/b", "é"])
+def test_what_is_no_host_cannot_be_allowed(house, host):
+    ended = run("serve", "--data", house, f"--allow-host={host}", timeout=10)
+    assert ended.returncode == 64 and "--allow-host" in ended.stderr
 
 
 def test_a_token_stands_nowhere(house, tokens):
