@@ -37,6 +37,23 @@ public struct RequestHead: Sendable, Hashable {
   /// Whether the client takes fields after chunked content: RFC 9110 §10.1.4, `TE: trailers`.
   public var takesTrailers: Bool { version == .http11 && lists("trailers", in: "TE") }
 
+  /// Whether the client, or a proxy on the way to it that names itself in `Via`, speaks HTTP/1.0. It knows no chunks:
+  /// content without a length ends for it where the connection does, and so looks whole wherever that breaks.
+  ///
+  /// RFC 9110 §7.6.3.
+  public var needsLength: Bool {
+    if version == .http10 { return true }
+    for via in values("Via") {
+      for member in via.utf8.split(separator: UInt8(ascii: ",")) {
+        // received-protocol RWS received-by, and the protocol's name may be left out.
+        let hop = member.drop(while: \.isOptionalWhitespace).prefix { !$0.isOptionalWhitespace }
+        let version = hop.split(separator: .slash).last ?? hop
+        if version.elementsEqual("1.0".utf8) || version.elementsEqual("0.9".utf8) { return true }
+      }
+    }
+    return false
+  }
+
   /// Whether a list of tokens, in however many field lines, has this one; capitals and small letters are alike in all
   /// the lists that this is asked of.
   ///

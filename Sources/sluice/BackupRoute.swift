@@ -15,6 +15,7 @@ extension BackupService {
       metrics.rejected["bad-request", default: 0] += 1
       throw error
     }
+    if request.needsLength { wanted.compression = .store }
     // What is stored has a length instead, and no place for a trailer; and any range of it can be told.
     let isStored = (wanted.compression ?? options.compression) == .store
     wanted.digest = request.takesTrailers && !isStored
@@ -114,7 +115,8 @@ extension BackupSession.Preamble {
     head.add("Accept-Ranges", "bytes")
     head.add("Content-Type", "application/zip")
     head.add("Content-Disposition", ContentDisposition.attachment(filename: fileName))
-    head.add("Cache-Control", "no-store")
+    // A proxy that compressed it again would take its length away: RFC 9110 §7.7.
+    head.add("Cache-Control", "no-store, no-transform")
     // nginx would otherwise read ahead of the client, onto its own disk.
     head.add("X-Accel-Buffering", "no")
     if !skipped.isEmpty { head.fields.append(FieldLine(skipped: skipped)) }

@@ -23,7 +23,9 @@ extension BackupService {
     if ifRange == .any { ifRange = nil }
     let isNamed = request.target.query.contains { $0.name == "resume" }
     let transfer = transfers.last { transfer in
-      guard transfer.target == request.target.text else { return false }
+      guard transfer.target == request.target.text, transfer.length != nil || !request.needsLength else {
+        return false
+      }
       if let tags = match ?? ifRange { return tags.names(transfer.preamble.tag) }
       return isNamed && request.values("If-Range").isEmpty
     }

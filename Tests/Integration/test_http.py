@@ -50,7 +50,7 @@ def test_the_head_says_what_is_coming(server):
     answer = server.get("/api/backup")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/zip"
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "no-store, no-transform"
     assert answer.headers["X-Accel-Buffering"] == "no"
     assert answer.headers["Transfer-Encoding"] == "chunked"
     assert "Sluice-Skipped" not in answer.headers
@@ -195,12 +195,31 @@ def test_requests_sent_at_once_are_answered_in_their_order(server):
     assert Archive(responses.bodies[3]).names == ["events.db", "VERSION", "MANIFEST.json"]
 
 
-def test_a_client_of_http_1_0_gets_its_archive_unchunked(server):
-    received = exchange(address(server), b"GET /api/backup HTTP/1.0\r\n\r\n")
+OVER_HTTP_1_0 = {
+    "itself": (b"1.0", b""),
+    "behind a proxy": (b"1.1", b"Via: 1.0 proxy\r\n"),
+    "behind nginx": (b"1.1", b"Via: , HTTP/1.0 nginx\r\n"),
+    "behind two, field by field": (b"1.1", b"Via: HTTP/1.0 a:80 (b, c)\r\nvia: 2 d\r\n"),
+    "behind two, in one field": (b"1.1", b"Via: 1.1 a,\tHTTP/0.9 b\r\n"),
+}
+
+
+@pytest.mark.parametrize(("version", "via"), OVER_HTTP_1_0.values(), ids=OVER_HTTP_1_0)
+@pytest.mark.parametrize("query", ["", "?compression=fast", "?db=events.db"])
+def test_a_client_of_http_1_0_gets_its_archive_with_a_length(server, version, via, query):
+    """The connection's end would be all that tells it the archive's, and a process that dies ends connections, too."""
+    fields = b"Host: localhost\r\nConnection: close\r\n" + via
+    received = exchange(address(server), b"GET /api/backup%s HTTP/%s\r\n%s\r\n" % (query.encode(), version, fields))
     head, _, body = received.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     assert b"transfer-encoding" not in head.lower()
+    assert b"\r\nContent-Length: %d" % len(body) in head
     assert Archive(body).manifest["complete"]
+
+
+@pytest.mark.parametrize("via", ["1.1 proxy", "2 proxy, HTTP/1.1 1.0", "HTTP/2.0 1.0 (1.0)", "1.01 x", ""])
+def test_no_other_client_is_taken_for_one_of_http_1_0(server, via):
+    assert server.get("/api/backup", Via=via).headers["Transfer-Encoding"] == "chunked"
 
 
 def test_a_client_of_http_1_0_may_keep_its_connection_when_the_length_is_known(server):

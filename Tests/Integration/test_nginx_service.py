@@ -1,5 +1,6 @@
 """Behind nginx as Debian starts it, with nothing but its defaults and with the configuration that we recommend."""
 
+import http.client
 import time
 
 import pytest
@@ -146,3 +147,38 @@ def test_an_archive_that_breaks_off_is_broken_off_for_the_client(front, reservoi
             front.sluice.wait_for_line("backup failed")
         with pytest.raises(BROKEN_OFF):
             response.read()
+
+
+def through_http_1_0(front, target, host=b"localhost"):
+    with front.machine.connect(PORT) as sock:
+        sock.sendall(b"GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" % (target, host))
+        response = http.client.HTTPResponse(sock)
+        response.begin()
+        yield response
+
+
+@pytest.mark.parametrize("query", [b"", b"?compression=fast", b"?compression=store", b"?db=events.db"])
+def test_a_client_of_http_1_0_has_a_length_to_go_by(front, house, on_machine, query):
+    front.settle(on_machine(house))
+    for response in through_http_1_0(front, b"/api/backup" + query):
+        content = response.read()
+        assert response.status == 200 and int(response.headers["Content-Length"]) == len(content)
+        assert Archive(content).manifest["complete"]
+
+
+def test_a_client_of_http_1_0_sees_a_broken_archive(front, reservoir, on_machine):
+    front.settle(on_machine(reservoir), "--max-snapshot-age", "300ms")
+    for response in through_http_1_0(front, b"/api/backup"):
+        response.read(1000)
+        front.sluice.wait_for_line("backup failed")
+        with pytest.raises(BROKEN_OFF):
+            response.read()
+
+
+@pytest.mark.parametrize("front", [OURS], ids=["ours"], indirect=True)
+def test_our_nginx_answers_to_its_own_name_only(front, house, on_machine):
+    front.settle(on_machine(house))
+    for host in ("localhost:8081", "127.0.0.1"):
+        assert front.get("/healthz", Host=host).status == 200
+    for host in ("rebound.example", "rebound.example:8081", "sluice"):
+        assert front.get("/api/backup", Host=host).status == 421
