@@ -33,13 +33,13 @@ public struct FieldLine: Sendable, Hashable {
 
   /// The fields of a request that something here reads.
   private static let interpretedNames = [
-    "Authorization", "Connection", "Content-Length", "Expect", "Host", "If-Match", "If-None-Match",
-    "If-Range", "Range",
-    "TE", "Transfer-Encoding", "X-Forwarded-For",
+    "Authorization", "Connection", "Content-Length", "Expect", "Host", "Range", "TE", "Transfer-Encoding",
+    "X-Forwarded-For",
   ]
 
   /// Whether the value means something here, so that it must be ASCII: no specification of these fields gives
-  /// `obs-text` a meaning, and two readers could take it for two things.
+  /// `obs-text` a meaning, and two readers could take it for two things. An entity tag may have it (RFC 9110 §8.8.3), and
+  /// only ASCII in it equals a tag of this server.
   var isInterpreted: Bool { Self.interpretedNames.contains { isNamed($0) } }
 
   /// Whether this line's name is `name`, capitals and small letters alike. RFC 9110 §5.1.
