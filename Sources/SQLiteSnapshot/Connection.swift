@@ -21,6 +21,25 @@ internal import Glibc
     return connection
   }
 
+  /// Opens a database on a read-only file system that no process can change: without locks, log and journal.
+  ///
+  /// The corresponding URI parameter is `immutable`.
+  static func immutable(_ path: String) throws(SQLiteError) -> Connection {
+    let connection = try open(
+      uri(path) + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, in: ExactPaths.name,
+      busyTimeout: .zero)
+    try connection.execute("PRAGMA writable_schema=ON")
+    return connection
+  }
+
+  private static func uri(_ path: String) -> String {
+    var name = "file:"
+    for scalar in path.unicodeScalars {
+      name += "%?#".unicodeScalars.contains(scalar) ? "%" + String(scalar.value, radix: 16) : String(scalar)
+    }
+    return name
+  }
+
   /// Opens a database from outside that is in memory, to look at it. The corresponding C function is
   /// `sqlite3_deserialize`.
   ///
@@ -38,12 +57,9 @@ internal import Glibc
 
   /// Opens a database file from outside that nobody uses, to look at it.
   static func untrusted(_ path: String) throws(SQLiteError) -> Connection {
-    var name = "file:"
-    for scalar in path.unicodeScalars {
-      name += "%?#".unicodeScalars.contains(scalar) ? "%" + String(scalar.value, radix: 16) : String(scalar)
-    }
     let connection = try open(
-      name + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW, busyTimeout: .zero
+      uri(path) + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW,
+      busyTimeout: .zero
     )
     try connection.distrust()
     return connection

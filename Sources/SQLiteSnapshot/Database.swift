@@ -7,6 +7,8 @@ internal import CSQLite
 public final class Database {
   /// SQLite's name of the journal mode: `wal`, or `delete` for every mode with a rollback journal.
   public let journalMode: String
+  /// Whether it is on a read-only file system, where it needs no locks.
+  private let isImmutable: Bool
   private var connection: Connection?
   private let names: FileNames
   private let options: Snapshot.Options
@@ -18,23 +20,21 @@ public final class Database {
   /// snapshot's own locks are.
   /// - Throws: what SQLite says; `SQLiteError.reason` tells the cases apart.
   public init(path: String, _ options: Snapshot.Options) throws(SQLiteError) {
-    let connection = try Connection.reading(path, busyTimeout: .zero)
-    // Before SQLite looks, which finds a journal or damage in what only looks like its own.
-    try DatabaseHeader(of: connection.databaseFile())?.check()
-    // Reads the header, as every transaction does, and no schema: a damaged one does not matter here.
-    // In one transaction: a busy writer leaves one gap for one lock, and seldom two.
-    do throws(SQLiteError) { try connection.execute("BEGIN; PRAGMA schema_version") } catch {
-      guard error.reason == .hotJournal else { throw error }
-      // The journal of a transaction that is under way, and not of a crashed one.
-      if try FileNames.hasLockFolder(path) { throw .lockFolder }
-      // SQLite looks for a journal first, and may find an encrypted database's.
-      let first = try connection.databaseFile().read(DatabaseHeader.magic.count, at: 0)
-      guard first.isWhole, first.bytes != DatabaseHeader.magic else { throw error }
-      throw SQLiteError(code: SQLITE_NOTADB, message: "file is not a database")
+    var isImmutable = false
+    let connection: Connection
+    do throws(SQLiteError) { connection = try Self.begin(try .reading(path, busyTimeout: .zero), path) } catch
+    {
+      guard error.reason != .locked, error.reason != .notADatabase, ReadOnlyFileSystem.isReadOnly(path),
+        try PlainFile(path: path).isInWALMode()
+      else { throw error }
+      try Self.checkFrozen(path)
+      connection = try Self.begin(try .immutable(path), path)
+      isImmutable = true
     }
+    self.isImmutable = isImmutable
     // What is read goes past SQLite's page cache: a small one will do.
     try connection.execute("PRAGMA cache_size=4")
-    journalMode = try connection.text("PRAGMA journal_mode")
+    journalMode = isImmutable ? "wal" : try connection.text("PRAGMA journal_mode")
     // While the lock is held: the names lead to what SQLite has opened by them just now.
     names = try FileNames(of: path)
     guard try !connection.hasMoved() else { throw SQLiteError.moved }
@@ -44,6 +44,43 @@ public final class Database {
     self.options = options
   }
 
+  /// Reads the header, as every transaction does, and no schema: a damaged one does not matter here.
+  ///
+  /// In one transaction with what follows: a busy writer leaves one gap for one lock, and seldom two.
+  private static func begin(
+    _ connection: consuming Connection, _ path: String
+  ) throws(SQLiteError) -> Connection {
+    // Before SQLite looks, which finds a journal or damage in what only looks like its own.
+    try DatabaseHeader(of: connection.databaseFile())?.check()
+    do throws(SQLiteError) { try connection.execute("BEGIN; PRAGMA schema_version") } catch {
+      guard error.reason == .hotJournal else { throw error }
+      // The journal of a transaction that is under way, and not of a crashed one.
+      if try FileNames.hasLockFolder(path) { throw .lockFolder }
+      // SQLite looks for a journal first, and may find an encrypted database's.
+      let first = try connection.databaseFile().read(DatabaseHeader.magic.count, at: 0)
+      guard first.isWhole, first.bytes != DatabaseHeader.magic else { throw error }
+      throw SQLiteError(code: SQLITE_NOTADB, message: "file is not a database")
+    }
+    return connection
+  }
+
+  /// - Throws: `cannot-open` if a database in WAL mode on a read-only mount cannot be read as it stands.
+  private static func checkFrozen(_ path: String) throws(SQLiteError) {
+    let fact = "on a read-only file system SQLite cannot make the -shm that a WAL database needs"
+    guard try !FileNames.hasContent(path + "-wal"), try !FileNames.hasContent(path + "-journal") else {
+      throw SQLiteError(
+        code: SQLITE_CANTOPEN,
+        message: "\(fact), and its -wal holds rows: copy both to a writable directory and serve that")
+    }
+    guard ReadOnlyFileSystem.isFrozen(path) else {
+      throw SQLiteError(
+        code: SQLITE_CANTOPEN,
+        message:
+          "\(fact), and another process may write to it elsewhere: serve it where its application opens it, or a copy in "
+          + "a writable directory; where nothing writes, sqlite3 'file:NAME?immutable=1' opens it")
+    }
+  }
+
   /// Takes the snapshot: pins a database in WAL mode, copies any other. Once.
   ///
   /// - Throws: what SQLite says.
@@ -51,7 +88,16 @@ public final class Database {
     guard let connection = connection.take() else {
       throw SQLiteError(code: SQLITE_MISUSE, message: "the snapshot was taken already")
     }
-    if journalMode == "wal" { return try Snapshot(pinning: connection, names) }
+    if isImmutable { return try Snapshot(immutable: connection, names) }
+    if journalMode == "wal" {
+      do throws(SQLiteError) { return try Snapshot(pinning: connection, names) } catch {
+        // A -shm on which no process has a lock is one that SQLite would make anew.
+        if error.reason == .permission, ReadOnlyFileSystem.isReadOnly(names.path) {
+          try Self.checkFrozen(names.path)
+        }
+        throw error
+      }
+    }
     return try Snapshot(copying: connection, journalMode: journalMode, names, options)
   }
 }

@@ -59,7 +59,7 @@ struct DatabaseCopy: ~Copyable {
           from: source, pagesPerStep: isStepwise ? Int32(max(1, Self.stepSize / pageSize)) : -1
         ) { () throws(SQLiteError) in
           State(
-            header: try file.read(Snapshot.headerSize, at: 0).bytes, content: try names.databaseContent(),
+            header: try file.read(DatabaseHeader.size, at: 0).bytes, content: try names.databaseContent(),
             hasLockFolder: try names.hasLockFolder())
         }
         hotJournal = nil

@@ -7,7 +7,7 @@ internal import Glibc
 /// that this process has open, everybody meets its locks. Once one leads elsewhere, somebody may write as if nothing were
 /// locked: https://www.sqlite.org/howtocorrupt.html §2.4 and §4.1.
 struct FileNames {
-  private let path: String
+  let path: String
   private let database: Identity
   private let log: Identity?
   private let index: Identity?
@@ -62,7 +62,10 @@ struct FileNames {
     return status.st_mode & S_IFMT == S_IFDIR
   }
 
-  static let lockFolderSuffix = ".lock"
+  /// Whether there is a file of that name that is not empty.
+  static func hasContent(_ path: String) throws(SQLiteError) -> Bool { try (status(path)?.st_size ?? 0) > 0 }
+
+  private static let lockFolderSuffix = ".lock"
 
   /// Looks at all three. Of a database that has no name left at all, nobody else can find the log or the index either: it
   /// is ours alone, with those who have it open already.

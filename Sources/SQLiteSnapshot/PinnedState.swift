@@ -25,7 +25,6 @@ struct PinnedState {
 
   /// `WAL_CKPT_LOCK`: walformat.html §2.3.
   static let checkpointLock: Int32 = 1
-  private static let databaseHeaderSize = 100
 
   /// - Parameters:
   ///   - index: as it was read under the pin, before the log was scanned.
@@ -38,7 +37,7 @@ struct PinnedState {
     self.pageSize = pageSize
     isInDatabase = index.backfilledCount == index.frameCount
     database = try names.databaseContent()
-    header = isInDatabase ? try file.read(Self.databaseHeaderSize, at: 0).bytes : []
+    header = isInDatabase ? try file.read(DatabaseHeader.size, at: 0).bytes : []
     guard let now = try? WALIndexHeader(of: file), Self.isSameCheckpoint(now, index) else {
       mayWriteUnannounced = true
       return

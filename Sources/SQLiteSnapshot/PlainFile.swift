@@ -52,6 +52,12 @@ internal import Glibc
     try file.read(DatabaseHeader.magic.count, at: 0).bytes == DatabaseHeader.magic
   }
 
+  /// Whether it is a database in WAL mode: fileformat2.html §1.3.3.
+  func isInWALMode() throws(SQLiteError) -> Bool {
+    guard try isDatabase() else { return false }
+    return try file.read(2, at: 18).bytes == [2, 2]
+  }
+
   deinit {
     file.close()
     unsafe free(memory)

@@ -60,6 +60,8 @@ public final class Snapshot {
   private let logState: [UInt32]
   /// What of the log lies over the database file; nil once the file alone is the snapshot.
   private let overlay: WriteAheadLog?
+  /// Of a database on a read-only file system; nil of any other.
+  private let immutableContent: FileNames.Content?
   /// What must stay as it is for as long as the database is pinned; nil if it is not.
   private let pinnedState: PinnedState?
   /// The database file is never shorter than this, unless somebody cuts it.
@@ -96,6 +98,7 @@ public final class Snapshot {
     logSizeWhenPinned = try logFile.size()
     let pinnedState = try PinnedState(index, log, pageSize: pageSize, file, names)
     self.pinnedState = pinnedState
+    immutableContent = nil
     overlay = pinnedState.isInDatabase ? nil : log
     logState = log.state
     self.pageSize = pageSize
@@ -131,15 +134,43 @@ public final class Snapshot {
     throw SQLiteError(code: SQLITE_CORRUPT, message: "the write-ahead log does not hold what its index says")
   }
 
+  /// Reads a database on a file system that no process can change: there is no log, and the file is the snapshot.
+  init(immutable connection: consuming Connection, _ names: FileNames) throws(SQLiteError) {
+    pageSize = try connection.number("PRAGMA page_size")
+    pageCount = UInt32(try connection.number("PRAGMA page_count"))
+    file = try connection.databaseFile()
+    immutableContent = try names.databaseContent()
+    takenAt = Self.now()
+    self.names = names
+    self.connection = connection
+    logFile = nil
+    logSizeWhenPinned = 0
+    overlay = nil
+    pinnedState = nil
+    logState = []
+    source = nil
+    sourceHeader = []
+    dataVersionBeforeCopy = 0
+    reservation = nil
+    journalMode = "wal"
+    method = .pinned
+    fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
+    try checkFileSize()
+  }
+
   /// Whether every process that opens the database still meets the pin, as far as its files' names and their content tell: to
   /// be asked once all has been read, which counts only then, and now and then before. A copy is this process's alone.
   ///
   /// - Throws: `SQLITE_READONLY_DBMOVED` if a name leads elsewhere; `unseen-writer` if something was written that the pin
   ///   forbids.
   public func checkHold() throws(SQLiteError) {
-    guard let pinnedState, let logFile else { return }
+    guard method == .pinned else { return }
     try names.check()
-    try pinnedState.check(file, logFile, names)
+    if let pinnedState, let logFile {
+      try pinnedState.check(file, logFile, names)
+    } else if try names.databaseContent() != immutableContent {
+      throw SQLiteError.unseenWriter("its file system was read-only when it was opened, and is not any more")
+    }
   }
 
   /// By how many bytes the log has grown since it was pinned; 0 for a copy, which holds nobody up.
@@ -188,6 +219,7 @@ public final class Snapshot {
     logSizeWhenPinned = 0
     overlay = nil
     pinnedState = nil
+    immutableContent = nil
     logState = []
     fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
     self.connection = connection
@@ -210,7 +242,7 @@ public final class Snapshot {
 
   /// As the header has it, where 1 stands for 65536: fileformat2.html §1.3.2.
   private static func pageSize(of file: OpenFile) throws(SQLiteError) -> Int {
-    let (header, isWhole) = try file.read(headerSize, at: 0)
+    let (header, isWhole) = try file.read(DatabaseHeader.size, at: 0)
     let size = Int(header[16]) << 8 | Int(header[17])
     guard isWhole, size > 0 else {
       throw SQLiteError(code: SQLiteError.shortRead, message: "the copy could be read in part only")
@@ -251,7 +283,7 @@ public final class Snapshot {
   /// - Throws: what `read` throws.
   public func state() throws(SQLiteError) -> [UInt8] {
     var state = sourceHeader
-    if method == .pinned, pageCount > 0 { state += try read(pageSize, at: 0).prefix(Self.headerSize) }
+    if method == .pinned, pageCount > 0 { state += try read(pageSize, at: 0).prefix(DatabaseHeader.size) }
     for number in [UInt32(pageSize), pageCount] + logState {
       for shift in stride(from: 0, to: 32, by: 8) { state.append(UInt8(truncatingIfNeeded: number >> shift)) }
     }
@@ -264,9 +296,6 @@ public final class Snapshot {
   public func reservedByteCount() throws(SQLiteError) -> Int {
     pageCount > 0 ? Int(try read(pageSize, at: 0)[20]) : 0
   }
-
-  /// Of the database header: fileformat2.html §1.3.
-  static let headerSize = 100
 
   /// - Throws: `SQLITE_CORRUPT` if the database file lacks pages that the log does not hold.
   private func checkFileSize() throws(SQLiteError) {
