@@ -23,8 +23,14 @@ public struct Retention: Sendable {
     var isComplete: Bool
     /// How many pages each database in it has, by the bytes of its path.
     var databases: [[UInt8]: UInt32] = [:]
-    /// What its manifest names as skipped.
-    var skipped: Set<[UInt8]> = []
+    /// What its manifest names as left out.
+    var leftOut: Set<[UInt8]> = []
+
+    /// Whether its manifest says that a path was left out, or a folder of it.
+    func names(_ path: [UInt8]) -> Bool {
+      let ends = path.indices.filter { path[$0] == UInt8(ascii: "/") } + [path.endIndex]
+      return ends.contains { leftOut.contains(Array(path[..<$0])) }
+    }
   }
 
   /// What is kept and what is not, the newest first.
@@ -114,8 +120,8 @@ public struct Retention: Sendable {
   /// What is not in the newest archive and was in the last good one; nil if nothing is.
   ///
   /// A good archive is complete and has lost nothing itself, so a loss stays one however many archives come after it. A
-  /// database of one page has no table: only the page of the schema is left. What an incomplete archive names as skipped
-  /// is not lost.
+  /// database of one page has no table: only the page of the schema is left. What an archive names as left out is not
+  /// lost.
   func loss(in backups: [Backup], now: Timestamp) -> Loss? {
     for clock in Clock.allCases {
       let newestFirst = Self.newestFirst(backups, clock, now)
@@ -142,7 +148,7 @@ public struct Retention: Sendable {
     good.databases
       .filter { path, pages in
         pages > 1 && backup.databases[path, default: 0] <= 1
-          && !gone.contains(path) && !backup.skipped.contains(path)
+          && !gone.contains(path) && !backup.names(path)
       }
       .keys.sorted { $0.lexicographicallyPrecedes($1) }
       .map { String(decoding: $0, as: UTF8.self) }

@@ -30,7 +30,7 @@ private func backup(
     name: name ?? created, created: instant(created), modified: instant(modified ?? created),
     isComplete: isComplete,
     databases: Dictionary(uniqueKeysWithValues: databases.map { ($0.key.bytes, $0.value) }),
-    skipped: Set(skipped.map(\.bytes)))
+    leftOut: Set(skipped.map(\.bytes)))
 }
 
 /// Nights from a day on, at 03:00 UTC.
@@ -240,6 +240,9 @@ struct RetentionTests {
     }
     #expect(Retention([.last: 1]).loss(in: [first, second(["b.db"])], now: now) == nil)
     #expect(Retention([.last: 1]).loss(in: [first, second(["x.db"])], now: now)?.databases == ["b.db"])
+    #expect(Retention([.last: 1]).loss(in: [first, second(["."])], now: now)?.databases == ["b.db"])
+    let folder = backup("2026-11-01T03:00:00Z", databases: ["a.db": 10, "x/y/c.db": 2, "xy.db": 2])
+    #expect(Retention([.last: 1]).loss(in: [folder, second(["x"])], now: now)?.databases == ["xy.db"])
     // An incomplete one is no good one: what comes next is compared with the first.
     let third = backup("2026-11-03T03:00:00Z", databases: ["a.db": 10])
     #expect(Retention([.last: 1]).loss(in: [first, second(["b.db"]), third], now: now)?.good == first.name)
