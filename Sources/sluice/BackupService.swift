@@ -20,6 +20,8 @@ import Logging
 
   /// How long a client that was lost may come back.
   let resumeGrace: Duration
+  /// By how many bytes a WAL may grow meanwhile: a checkpoint that waits for no reader (`PASSIVE`) leaves no other trace.
+  let resumeWALGrowth: UInt64
   /// Every archive that is being sent or could be sent on, the oldest first.
   var transfers: [Transfer] = []
   /// How many are being let go.
@@ -34,11 +36,13 @@ import Logging
 
   /// - Throws: `SystemError` when there are no threads for looking at files.
   init(
-    _ options: ArchiveOptions, maximumBackups: Int, resumeGrace: Duration, _ tokens: Tokens?, _ logger: Logger
+    _ options: ArchiveOptions, maximumBackups: Int, resumeGrace: Duration, resumeWALGrowth: UInt64,
+    _ tokens: Tokens?, _ logger: Logger
   ) throws {
     self.options = options
     self.maximumBackups = maximumBackups
     self.resumeGrace = resumeGrace
+    self.resumeWALGrowth = resumeWALGrowth
     self.tokens = tokens
     self.logger = logger
     tokenFiles = try FileAccess(named: "tokens")

@@ -122,16 +122,26 @@ extension BackupService {
     let deadline = ContinuousClock.now + resumeGrace
     transfer.keptUntil = deadline
     transfer.changed.notify()
+    let walGrowthWhenLost = transfer.backup.hold?.logGrowth ?? 0
     Loop.start { [self] in
       var checkpointsSeen = 0
+      var walGrowth: UInt64 = 0
       while transfer.keptUntil == deadline, ContinuousClock.now < deadline,
-        checkpointsSeen < Self.checkpointsGivenWayTo
+        checkpointsSeen < Self.checkpointsGivenWayTo, walGrowth <= resumeWALGrowth
       {
         _ = await transfer.changed.wait(until: min(deadline, .now + Self.checkpointInterval))
         checkpointsSeen = await transfer.isBeingCheckpointed() ? checkpointsSeen + 1 : 0
+        let growth = transfer.backup.hold?.logGrowth ?? 0
+        walGrowth = growth > walGrowthWhenLost ? growth - walGrowthWhenLost : 0
       }
       guard transfer.keptUntil == deadline else { return }
-      if ContinuousClock.now < deadline { transfer.backup.logGivingWay() }
+      if walGrowth > resumeWALGrowth {
+        transfer.backup.logGivingWay(
+          reason: "wal-growth", detail: "the WAL has grown by \(walGrowth) bytes since the client was lost")
+      } else if ContinuousClock.now < deadline {
+        transfer.backup.logGivingWay(
+          reason: "checkpoint", detail: "an application's checkpoint waits for its snapshots")
+      }
       forget(transfer)
     }
   }

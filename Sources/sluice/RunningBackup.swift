@@ -74,10 +74,8 @@ import Systemd
   }
 
   /// Logs that the client need not come back.
-  func logGivingWay() {
-    log.notice(
-      "interrupted backup given up",
-      metadata: ["reason": "checkpoint", "detail": "an application's checkpoint waits for its snapshots"])
+  func logGivingWay(reason: String, detail: String) {
+    log.notice("interrupted backup given up", metadata: ["reason": "\(reason)", "detail": "\(detail)"])
   }
 
   /// Logs that the client is back.

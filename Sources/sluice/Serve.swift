@@ -45,6 +45,12 @@ struct Serve: ParsableCommand {
         + "request; 0s lets go at once.", valueName: "time"))
   var resumeGrace = TimeSpan.seconds(120)
 
+  @Option(
+    help: ArgumentHelp(
+      "How far a WAL may grow while the backup of a client that was lost is kept; past it, the backup is discarded.",
+      valueName: "size"))
+  var resumeWalGrowth = ByteCount.mebibytes(16)
+
   @Option(help: ArgumentHelp("How long running backups may go on after SIGTERM.", valueName: "time"))
   var drainTimeout = TimeSpan.seconds(30)
 
@@ -124,7 +130,8 @@ struct Serve: ParsableCommand {
       let output = try LogOutput()
       let logger = Logger(label: "sluice") { _ in LineLogHandler(output) }
       let service = try BackupService(
-        options, maximumBackups: maxBackups, resumeGrace: resumeGrace.value, tokens, logger)
+        options, maximumBackups: maxBackups, resumeGrace: resumeGrace.value,
+        resumeWALGrowth: resumeWalGrowth.value, tokens, logger)
       let limits = ConnectionLimits(
         // The other half is for the files of backups.
         connectionCount: min(ConnectionLimits().connectionCount, descriptorLimit / 2),

@@ -379,6 +379,24 @@ def test_checkpoints_that_wait_for_nobody_are_given_no_way(reservoir):
         assert Archive(content + answer.body).manifest["complete"]
 
 
+def test_a_wal_that_grows_ends_the_wait_for_a_lost_client(reservoir):
+    """PASSIVE checkpoints, SQLite's own among them, wait for no reader: without a limit the WAL would grow on."""
+    with serve(reservoir, "--resume-wal-growth", "1MiB") as server:
+        head, content = part(server, 1000)
+        connection = sqlite3.connect(reservoir / "reservoir.db")
+        connection.execute("CREATE TABLE news(x)")
+        connection.commit()
+        assert rest(server, 1000, head.headers["ETag"]).status == 206
+        head, content = part(server, 1000)
+        connection.execute("INSERT INTO news VALUES (zeroblob(3 << 20))")
+        connection.commit()
+        connection.close()
+        server.wait_for_line("interrupted backup given up.*wal-growth")
+        wait_until(lambda: not is_pinned(reservoir), "the pin to be released")
+        answer = rest(server, 1000, head.headers["ETag"])
+        assert answer.status == 200 and Archive(answer.body).manifest["complete"]
+
+
 def test_limits_hold_for_who_is_away(reservoir):
     with serve(reservoir, "--max-snapshot-age", "1500ms") as server:
         head, _ = part(server, 1000)
