@@ -140,11 +140,17 @@ enum FileSystem {
     )
   }
 
-  /// Opens a file that is no data of anybody's: an archive.
-  static func open(_ path: String) throws(SystemError) -> Descriptor {
-    let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw SystemError(call: "open", errno: errno) }
-    return Descriptor(owning: descriptor)
+  /// Opens an archive, a file or a pipe. It does not wait for the other end of a pipe: `ZipStream` does.
+  ///
+  /// - Throws: `EISDIR` for a directory.
+  static func openArchive(_ path: String) throws(SystemError) -> Descriptor {
+    let opened = unsafe Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard opened >= 0 else { throw SystemError(call: "open", errno: errno) }
+    let descriptor = Descriptor(owning: opened)
+    guard try Directory.status(of: descriptor).kind != .directory else {
+      throw SystemError(call: "open", errno: EISDIR)
+    }
+    return descriptor
   }
 
   static let standardInput = STDIN_FILENO

@@ -21,13 +21,16 @@ public struct Restore {
     public var only: [String]
     /// Whether what is there may be replaced.
     public var force: Bool
+    /// How long SQLite may look at one database.
+    public var checkTimeout: Duration
 
     /// Makes options of all of them.
-    public init(archive: String, directory: String, only: [String], force: Bool) {
+    public init(archive: String, directory: String, only: [String], force: Bool, checkTimeout: Duration) {
       self.archive = archive
       self.directory = directory
       self.only = only
       self.force = force
+      self.checkTimeout = checkTimeout
     }
   }
 
@@ -37,6 +40,8 @@ public struct Restore {
   public let skipped: [Skipped]
   /// Uncompressed, in bytes.
   public let size: UInt64
+  /// Databases of which something could not be judged, and what: they need what only their application has.
+  public private(set) var notChecked: [(path: String, parts: [String])] = []
 
   private let options: Options
   private let target: RestoreTarget
@@ -72,7 +77,7 @@ public struct Restore {
     self.options = options
     target = try RestoreTarget(path: options.directory)
     do {
-      file = ArchiveDescriptor(try FileSystem.open(options.archive))
+      file = ArchiveDescriptor(try FileSystem.openArchive(options.archive))
     } catch {
       throw .notAnArchive("\(options.archive) cannot be read: \(error)")
     }
@@ -150,7 +155,7 @@ public struct Restore {
   public func checkUse() throws(RestoreError) { _ = try DatabaseUse(of: plan.journal, in: target) }
 
   /// Reads everything that was chosen and keeps nothing.
-  public func verify(_ isInterrupted: () -> Bool) throws(RestoreError) {
+  public func verify(_ isInterrupted: @escaping @Sendable () -> Bool) throws(RestoreError) {
     for item in plan.journal.items {
       try read(item.path, isInterrupted) { _ in }
     }
@@ -161,15 +166,19 @@ public struct Restore {
   /// - Parameters:
   ///   - progress: is told how many bytes were staged.
   ///   - isInterrupted: whether to leave everything as it is; is asked until the first step.
-  public mutating func run(progress: (UInt64) -> Void, _ isInterrupted: () -> Bool) throws(RestoreError) {
+  public mutating func run(progress: (UInt64) -> Void, _ isInterrupted: @escaping @Sendable () -> Bool)
+    throws(RestoreError)
+  {
     guard options.force || plan.kept.isEmpty else { throw .wouldReplace(plan.kept.map(\.path)) }
     try checkUse()
     let staging = try RestoreStaging(in: target)
     defer { staging.remove() }
     try staging.checkIsOnly()
     var done: UInt64 = 0
+    var check = BoundedCheck(
+      timeLimit: options.checkTimeout, isThorough: false, isInterrupted: isInterrupted)
     for (index, item) in plan.journal.items.enumerated() {
-      try stage(item.path, index, in: staging, isInterrupted) {
+      try stage(item.path, index, in: staging, &check) {
         done += UInt64($0)
         progress(done)
       }
@@ -185,14 +194,14 @@ public struct Restore {
   }
 
   private mutating func stage(
-    _ path: String, _ index: Int, in staging: RestoreStaging, _ isInterrupted: () -> Bool,
+    _ path: String, _ index: Int, in staging: RestoreStaging, _ check: inout BoundedCheck,
     _ progress: (Int) -> Void
   ) throws(RestoreError) {
     let permissions = (members[path.bytes]?.permissions ?? 0o644) & target.status.permissions
     do {
       let file = try staging.directory.makeFile("\(index)")
       let raw = file.rawValue
-      try read(path, isInterrupted) { piece in
+      try read(path, check.isInterrupted) { piece in
         try Directory.write(piece, to: raw)
         progress(piece.count)
       }
@@ -206,17 +215,28 @@ public struct Restore {
       throw .staging(path: path, detail: "\(error)")
     }
     if entries[path.bytes]?.kind == .database, entries[path.bytes]?.size != 0 {
-      let fault: String?
-      do { fault = try DatabaseCheck("\(target.path)/\(staging.name)/\(index)").quick() } catch {
-        fault = "\(error)"
-      }
-      if let fault { throw .damaged("\(printable(path)): \(fault)") }
+      try look(at: path, stagedAs: "\(target.path)/\(staging.name)/\(index)", &check)
     }
+  }
+
+  /// Lets SQLite look at a database that is staged.
+  private mutating func look(
+    at path: String, stagedAs file: String, _ check: inout BoundedCheck
+  ) throws(RestoreError) {
+    let findings: DatabaseFindings
+    do { findings = try check.findings(of: .path(file)) } catch let error as RestoreError {
+      throw error
+    } catch {
+      throw .staging(path: path, detail: "\(error)")
+    }
+    if let fault = findings.fault { throw .damaged("\(printable(path)): \(fault)") }
+    if let reason = findings.unfinished { throw .checkUnfinished(path: path, detail: reason) }
+    if !findings.unchecked.isEmpty { notChecked.append((path, findings.unchecked)) }
   }
 
   /// Inflates one member, and compares it with the manifest.
   private func read(
-    _ path: String, _ isInterrupted: () -> Bool, _ body: ([UInt8]) throws -> Void
+    _ path: String, _ isInterrupted: @escaping @Sendable () -> Bool, _ body: ([UInt8]) throws -> Void
   ) throws(RestoreError) {
     guard let member = members[path.bytes] else { throw .unknownPath(path) }
     var hash = SHA256()

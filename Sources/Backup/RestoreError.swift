@@ -4,6 +4,8 @@ public enum RestoreError: Error, Sendable {
   case notAnArchive(String)
   /// The archive is not whole, or not what its manifest says.
   case damaged(String)
+  /// The check of a database did not come to its end: nothing is known of it.
+  case checkUnfinished(path: String, detail: String)
   /// An entry that must not be put anywhere, or not beside the others.
   case unsafeEntry(path: String, detail: String)
   /// There is nothing in the archive by that path.
@@ -34,6 +36,8 @@ extension RestoreError: CustomStringConvertible {
     switch self {
     case .notAnArchive(let detail): detail
     case .damaged(let detail): "the archive is damaged, and nothing was restored: \(detail)"
+    case .checkUnfinished(let path, let detail):
+      "\(printable(path)) is not known to be whole, and nothing was restored: its check: \(detail)"
     case .unsafeEntry(let path, let detail): "\(printable(path)) cannot be restored: \(detail)"
     case .unknownPath(let path):
       "--only \(printable(path)): the archive has no such file or folder; unzip -l lists what it has"

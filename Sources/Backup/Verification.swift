@@ -13,12 +13,15 @@ public struct Verification: Sendable {
     public var quick: Bool
     /// Where a database lies while SQLite looks at it.
     public var spoolDirectory: String
+    /// How long SQLite may look at one database.
+    public var checkTimeout: Duration
 
-    /// Makes options of all three.
-    public init(archive: String?, quick: Bool, spoolDirectory: String) {
+    /// Makes options of all of them.
+    public init(archive: String?, quick: Bool, spoolDirectory: String, checkTimeout: Duration) {
       self.archive = archive
       self.quick = quick
       self.spoolDirectory = spoolDirectory
+      self.checkTimeout = checkTimeout
     }
   }
 
@@ -30,6 +33,8 @@ public struct Verification: Sendable {
     case incomplete
     /// Something is not.
     case damaged
+    /// Nothing is known to be wrong, but the check of a database did not come to its end.
+    case unfinished
     /// It is no archive of ours; as a zip, if it is one, it is sound.
     case foreign
   }
@@ -48,12 +53,18 @@ public struct Verification: Sendable {
     public var fault: String?
     /// What else is to be known.
     public var note: String?
+    /// What of a database could not be judged here, a part each: it needs what only its application has.
+    public var notChecked: [String]?
+    /// Why the check of a database did not come to its end.
+    public var notFinished: String?
     /// 0 if it could not be read.
     var crc32: UInt32 = 0
 
     enum CodingKeys: String, CodingKey {
       case path, size, sha256, fault, note
       case isDatabase = "database"
+      case notChecked = "not_checked"
+      case notFinished = "not_finished"
     }
   }
 
@@ -65,6 +76,8 @@ public struct Verification: Sendable {
   public internal(set) var faults: [String] = []
   /// What the manifest says was skipped.
   public internal(set) var skipped: [Skipped] = []
+
+  private var check: BoundedCheck
 
   /// What is in MANIFEST.json and VERSION.
   var contents: [String: [UInt8]] = [:]
@@ -82,11 +95,13 @@ public struct Verification: Sendable {
   ///   - isInterrupted: whether to leave it at that.
   /// - Throws: `RestoreError.interrupted`; `SystemError` if it cannot be opened; what keeps a database from being looked at.
   public init(
-    _ options: Options, progress: (UInt64, UInt64?) -> Void, isInterrupted: () -> Bool
+    _ options: Options, progress: (UInt64, UInt64?) -> Void, isInterrupted: @escaping @Sendable () -> Bool
   ) throws {
-    let opened = try options.archive.map { ArchiveDescriptor(try FileSystem.open($0)) }
+    let opened = try options.archive.map { ArchiveDescriptor(try FileSystem.openArchive($0)) }
     defer { withExtendedLifetime(opened) {} }
     let descriptor = opened?.descriptor.rawValue ?? FileSystem.standardInput
+    check = BoundedCheck(
+      timeLimit: options.checkTimeout, isThorough: !options.quick, isInterrupted: isInterrupted)
     do {
       if ZipArchive.isFile(descriptor) {
         try readFile(descriptor, options, progress, isInterrupted)
@@ -94,7 +109,10 @@ public struct Verification: Sendable {
         try readPipe(descriptor, options, progress, isInterrupted)
       }
     } catch let error as ZipReadError {
-      if case .unreadable = error.fault { throw error }
+      if case .unreadable = error.fault {
+        if isInterrupted() { throw RestoreError.interrupted }
+        throw error
+      }
       if error.fault == .noArchive {
         faults = ["it is no zip"]
         verdict = .foreign
@@ -106,7 +124,8 @@ public struct Verification: Sendable {
   }
 
   private mutating func readFile(
-    _ descriptor: CInt, _ options: Options, _ progress: (UInt64, UInt64?) -> Void, _ isInterrupted: () -> Bool
+    _ descriptor: CInt, _ options: Options, _ progress: (UInt64, UInt64?) -> Void,
+    _ isInterrupted: @escaping @Sendable () -> Bool
   ) throws {
     let archive = try ZipArchive(descriptor)
     // So that nothing is inflated that the manifest does not know.
@@ -144,9 +163,10 @@ public struct Verification: Sendable {
   }
 
   private mutating func readPipe(
-    _ descriptor: CInt, _ options: Options, _ progress: (UInt64, UInt64?) -> Void, _ isInterrupted: () -> Bool
+    _ descriptor: CInt, _ options: Options, _ progress: (UInt64, UInt64?) -> Void,
+    _ isInterrupted: @escaping @Sendable () -> Bool
   ) throws {
-    var stream = ZipStream(descriptor)
+    var stream = ZipStream(descriptor, isGivenUp: isInterrupted)
     var done: UInt64 = 0
     while let name = try stream.next() {
       let fault = try look(at: name, options) { body in
@@ -197,22 +217,18 @@ public struct Verification: Sendable {
       if case .unreadable = error.fault { throw error }
       unreadable = error
     }
-    var fault = unreadable.map { "\($0)" }
-    var strayKey: String?
-    let isDatabase = spool != nil
-    if fault == nil, isDatabase {
-      do {
-        let look = { (check: borrowing DatabaseCheck) throws(SQLiteError) in
-          options.quick ? (fault: try check.quick(), strayKey: nil) : try check.thorough()
-        }
-        if let found = try spool?.check(look) { (fault, strayKey) = found }
-      } catch { fault = "\(error)" }
-    }
     if keptSize > 0, kept.count == size { contents[path] = kept }
-    entries.append(
-      Entry(
-        path: path, size: size, sha256: hash.finalize().hexadecimal, isDatabase: isDatabase, fault: fault,
-        note: strayKey.map { "a foreign key in table \(printable($0)) leads nowhere" }, crc32: crc32))
+    var entry = Entry(
+      path: path, size: size, sha256: hash.finalize().hexadecimal, isDatabase: spool != nil,
+      fault: unreadable.map { "\($0)" }, crc32: crc32)
+    if unreadable == nil, let content = spool.take()?.finished() {
+      let findings = try check.findings(of: content)
+      entry.fault = findings.fault
+      entry.note = findings.remarks.isEmpty ? nil : findings.remarks.joined(separator: "; ")
+      entry.notChecked = findings.unchecked.isEmpty ? nil : findings.unchecked
+      entry.notFinished = findings.unfinished
+    }
+    entries.append(entry)
     return unreadable
   }
 }

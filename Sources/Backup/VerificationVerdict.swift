@@ -33,7 +33,8 @@ extension Verification {
     }
     faults += manifest.faults(version: contents["VERSION"])
     let isSound = faults.isEmpty && entries.allSatisfy { $0.fault == nil }
-    verdict = isSound ? (manifest.complete ? .whole : .incomplete) : .damaged
+    let isFinished = entries.allSatisfy { $0.notFinished == nil }
+    verdict = isSound ? isFinished ? manifest.complete ? .whole : .incomplete : .unfinished : .damaged
   }
 
   private func compare(_ found: inout Entry, with promised: Manifest.Entry) {

@@ -21,6 +21,11 @@ static inline int csqlite_distrust(sqlite3 *db) {
   return code;
 }
 
+// An entry of the schema that cannot be understood does not keep the others from being read.
+static inline int csqlite_tolerate_schema(sqlite3 *db) {
+  return sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, (int *)0);
+}
+
 // In place of open() in SQLite's VFS: a FIFO that has taken a database's place is not waited at for somebody who writes.
 static inline int csqlite_open(const char *path, int flags, int mode) {
   int fd = open(path, flags | O_NONBLOCK, mode);

@@ -111,6 +111,14 @@ enum SystemCalls {
     _ = try? attempt("read") { unsafe Glibc.read(raw, &count, 8) }
   }
 
+  /// Waits until there is something to read, or its end. The corresponding C function is `poll`.
+  ///
+  /// - Returns: false if there is nothing in that time.
+  static func isReadable(_ descriptor: CInt, within milliseconds: CInt) -> Bool {
+    var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&polled, 1, milliseconds) > 0
+  }
+
   private static func signalSet(_ signals: [CInt]) -> sigset_t {
     var set = sigset_t()
     unsafe sigemptyset(&set)

@@ -1,118 +1,240 @@
 internal import CSQLite
-internal import Glibc
 
-/// Looks whether a database that nobody else knows of is whole. It may be hostile: it is read read-only, without locks, log
-/// and journal, and nothing in its schema is trusted.
-public struct DatabaseCheck: ~Copyable {
+/// Looks whether a database that no other process uses is whole. It may be hostile: it is read read-only, without locks,
+/// WAL and journal, and nothing in its schema is trusted.
+///
+/// Damage is what its bytes show. What needs a collation, a function or a module of the database's own application, or SQL
+/// that this SQLite does not understand, is not judged, and neither is what the application's rules demand of rows.
+struct DatabaseCheck: ~Copyable {
   private let connection: Connection
+  private let isThorough: Bool
+  private let limit: CheckLimit
+  private let standIns = StandIns()
+  private var findings = DatabaseFindings()
 
-  /// Looks at a file. The corresponding URI parameter is `immutable`.
+  init(_ connection: consuming Connection, isThorough: Bool, _ limit: CheckLimit) {
+    self.connection = connection
+    self.isThorough = isThorough
+    self.limit = limit
+    self.connection.install(limit)
+  }
+
+  private var pragma: String { isThorough ? "integrity_check" : "quick_check" }
+
+  /// Finds all that there is to be said.
   ///
-  /// - Parameter path: absolute.
-  public init(_ path: String) throws(SQLiteError) { connection = try Connection.untrusted(path) }
-
-  fileprivate init(_ bytes: UnsafeMutableBufferPointer<UInt8>) throws(SQLiteError) {
-    connection = try unsafe Connection.untrusted(bytes)
-  }
-
-  /// Runs `PRAGMA quick_check`.
-  ///
-  /// - Returns: the first fault in SQLite's words; nil if there is none.
-  /// - Throws: what SQLite says of a database that cannot be read at all.
-  public func quick() throws(SQLiteError) -> String? { try fault("quick_check") }
-
-  /// Runs `PRAGMA integrity_check`, which compares indexes with their tables, too.
-  ///
-  /// - Returns: the first fault, and the first table with a foreign key that leads nowhere; nil for what there is not. The
-  ///   latter is what the application wrote: SQLite enforces foreign keys only for who asks it to.
-  /// - Throws: what `quick` throws.
-  public func thorough() throws(SQLiteError) -> (fault: String?, strayKey: String?) {
-    if let fault = try fault("integrity_check") { return (fault, nil) }
-    let table = try connection.text("PRAGMA foreign_key_check")
-    return (nil, table.isEmpty ? nil : table)
-  }
-
-  private func fault(_ pragma: String) throws(SQLiteError) -> String? {
-    let answer = try connection.text("PRAGMA \(pragma)(1)")
-    return answer == "ok" ? nil : answer
-  }
-}
-
-/// A database that comes piece by piece and is to be looked at: in memory while it is small, then in a file.
-public struct DatabaseSpool: ~Copyable {
-  /// The most that is held in memory, in bytes.
-  public static let memorySize = 4 << 20
-
-  private let directory: String
-  private var bytes: [UInt8] = []
-  private var file: SpoolFile?
-
-  /// Makes an empty one.
-  ///
-  /// - Parameter directory: where the file will be, if there is one.
-  public init(in directory: String) { self.directory = directory }
-
-  /// Adds bytes.
-  ///
-  /// - Throws: `SQLITE_FULL`, most often, for a disk that is; `SQLITE_CANTOPEN` when the file cannot be made.
-  public mutating func append(_ piece: [UInt8]) throws(SQLiteError) {
-    if file == nil, bytes.count + piece.count > Self.memorySize {
-      let file = try SpoolFile(in: directory)
-      try file.append(bytes)
-      bytes = []
-      self.file = file
-    }
-    if let file { try file.append(piece) } else { bytes += piece }
-  }
-
-  /// Hands a check of all that came on.
-  public mutating func check<Result>(
-    _ body: (borrowing DatabaseCheck) throws(SQLiteError) -> Result
-  ) throws(SQLiteError) -> Result {
-    if let file { return try body(try DatabaseCheck(file.path)) }
-    // In memory there is no log, and SQLite opens no database there that says it has one: the header's versions, at offsets
-    // 18 and 19, are set to those of a rollback journal. https://www.sqlite.org/c3ref/deserialize.html
-    for index in 18...19 where bytes.count > index && bytes[index] == 2 { bytes[index] = 1 }
-    let outcome = unsafe bytes.withUnsafeMutableBufferPointer { bytes in
-      Swift.Result { () throws(SQLiteError) in try body(try unsafe DatabaseCheck(bytes)) }
-    }
-    return try outcome.get()
-  }
-}
-
-/// A file in a folder of its own; both go with this object.
-private final class SpoolFile {
-  let path: String
-  private let folder: String
-  private let descriptor: CInt
-
-  init(in directory: String) throws(SQLiteError) {
-    folder = try temporaryFolder(in: directory)
-    path = folder + "/check.db"
-    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else {
-      let reason = errno
-      unsafe rmdir(folder)
-      throw SQLiteError(code: SQLITE_CANTOPEN, message: "no spool in \(directory): \(describe(reason))")
-    }
-  }
-
-  /// The corresponding C function is `write`.
-  func append(_ bytes: [UInt8]) throws(SQLiteError) {
-    var bytes = bytes[...]
-    while !bytes.isEmpty {
-      let count = unsafe bytes.withUnsafeBufferPointer { unsafe write(descriptor, $0.baseAddress, $0.count) }
-      guard count > 0 || errno == EINTR else {
-        throw SQLiteError(
-          code: SQLITE_FULL, message: "no room to check it in: \(describe(errno)); see --spool-directory")
+  /// - Throws: what keeps the database from being read; `SQLITE_CORRUPT` and `SQLITE_NOTADB` are damage.
+  consuming func run() throws(SQLiteError) -> DatabaseFindings {
+    let isSchemaWhole: Bool
+    do {
+      let answer = try connection.text("PRAGMA \(pragma)(1)")
+      if answer == "ok" {
+        try checkForeignKeys()
+        return findings
       }
-      bytes = bytes.dropFirst(max(count, 0))
+      guard Self.isRuleOfContent(answer) else {
+        findings.fault = answer
+        return findings
+      }
+      // It has looked at all pages by then, and at the rows up to this one.
+      isSchemaWhole = true
+    } catch {
+      guard Self.isUnjudged(error) else { throw error }
+      isSchemaWhole = !Self.isOfSchema(error)
+      if !isSchemaWhole { findings.addUnchecked(error.message) }
+      findings.fault = try DatabaseStructure.fault(of: connection.databaseFile(), limit)
+      if findings.fault != nil { return findings }
+    }
+    try connection.install(standIns)
+    var isDone = false
+    if isSchemaWhole { isDone = try checkRows() }
+    if !isDone, findings.fault == nil { try checkRowsByTable() }
+    if findings.fault == nil, !hasStandIns { try checkForeignKeys() }
+    return findings
+  }
+
+  // MARK: rows and indexes
+
+  /// The functions that SQLite missed.
+  private var functions: [String] = []
+  private static let maximumFunctions = 100
+
+  /// Compares all rows with their indexes.
+  ///
+  /// - Returns: false if SQLite cannot do so for all tables at once.
+  private mutating func checkRows() throws(SQLiteError) -> Bool {
+    while true {
+      do {
+        // More than there are messages, since those of indexes that are not judged count, too.
+        try judge("PRAGMA \(pragma)(\(Int32.max))", try dependentIndexes())
+        tellStandIns()
+        return true
+      } catch {
+        guard Self.isUnjudged(error) else { throw error }
+        if let function = Self.unknownFunction(error), functions.count < Self.maximumFunctions {
+          try connection.addStandIn(function: function)
+          functions.append(function)
+        } else {
+          findings.addUnchecked(error.message)
+          return false
+        }
+      }
     }
   }
 
-  deinit {
-    close(descriptor)
-    unsafe unlink(path)
-    unsafe rmdir(folder)
+  /// The same, a table at a time, for those of which SQLite understands what they are.
+  private mutating func checkRowsByTable() throws(SQLiteError) {
+    var tables: [String] = []
+    try connection.forEach("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0") { row in
+      tables.append(row[0])
+      return true
+    }
+    let indexes: [String: Dependence]
+    do { indexes = try dependentIndexes() } catch {
+      guard Self.isUnjudged(error) else { throw error }
+      findings.addUnchecked(error.message)
+      return
+    }
+    for table in tables {
+      let name = table.replacing("\"", with: "\"\"")
+      // SQLite would take it for the number of messages.
+      guard Int(table) == nil else {
+        findings.addUnchecked("table \(table)")
+        continue
+      }
+      do { try judge("PRAGMA \(pragma)(\"\(name)\")", indexes) } catch {
+        guard Self.isUnjudged(error) else { throw error }
+        findings.addUnchecked("table \(table): \(error.message)")
+      }
+      if findings.fault != nil { return }
+    }
+    tellStandIns()
+  }
+
+  private mutating func judge(_ sql: String, _ indexes: [String: Dependence]) throws(SQLiteError) {
+    var fault: String?
+    var rules: [String] = []
+    try connection.forEach(sql) { row in
+      let message = row[0]
+      if message == "ok" || isUnjudged(message, indexes) { return true }
+      guard Self.isRuleOfContent(message) else {
+        fault = message
+        return false
+      }
+      if rules.count <= DatabaseFindings.maximumParts { rules.append(message) }
+      return true
+    }
+    findings.fault = fault
+    // A stand-in may have made one of them up.
+    guard !hasStandIns else { return }
+    for rule in rules { findings.addRemark(rule) }
+  }
+
+  private var hasStandIns: Bool { !standIns.collations.isEmpty || !functions.isEmpty }
+
+  /// What an index's order or content depends on, beside its columns.
+  private struct Dependence {
+    var hasForeignCollation: Bool
+    /// It is partial, on an expression or on a generated column.
+    var hasExpression: Bool
+    var isPartial: Bool
+  }
+
+  /// The indexes that a stand-in may decide about. What has no rowid is its own primary key's index, and here by its name.
+  private func dependentIndexes() throws(SQLiteError) -> [String: Dependence] {
+    var indexes: [String: Dependence] = [:]
+    try connection.forEach(
+      """
+      SELECT i.name, t.name, i.partial,
+        EXISTS (SELECT 1 FROM pragma_index_xinfo(i.name) AS c
+          WHERE c.key AND c.coll COLLATE NOCASE NOT IN ('BINARY', 'NOCASE', 'RTRIM')),
+        EXISTS (SELECT 1 FROM pragma_index_xinfo(i.name) AS c WHERE c.cid = -2 OR EXISTS (
+          SELECT 1 FROM pragma_table_xinfo(t.name) AS g WHERE g.cid = c.cid AND g.hidden IN (2, 3)))
+      FROM sqlite_schema AS t, pragma_index_list(t.name) AS i WHERE t.type = 'table'
+      """
+    ) { row in
+      let dependence = Dependence(
+        hasForeignCollation: row[3] == "1", hasExpression: row[2] == "1" || row[4] == "1",
+        isPartial: row[2] == "1")
+      guard dependence.hasForeignCollation || dependence.hasExpression else { return true }
+      indexes[row[0]] = dependence
+      if dependence.hasForeignCollation { indexes[row[1]] = dependence }
+      return true
+    }
+    return indexes
+  }
+
+  /// Whether a message may be a stand-in's doing.
+  private func isUnjudged(_ message: String, _ indexes: [String: Dependence]) -> Bool {
+    guard hasStandIns else { return false }
+    // Entries are counted whatever their order is.
+    if let name = Self.rest(of: message, after: "wrong # of entries in index ") {
+      return indexes[name]?.isPartial ?? false
+    }
+    guard
+      let name = Self.rest(of: message, after: "row not in PRIMARY KEY order for ")
+        ?? Self.rest(of: message, after: "non-unique entry in index ")
+        ?? Self.rest(of: message, after: "row ", " missing from index ")
+        // In later versions.
+        ?? Self.rest(of: message, after: "row ", " values differ from index ")
+        ?? Self.rest(of: message, after: "rowid not at end-of-record for row ", " of index ")
+    else { return false }
+    return indexes[name] != nil
+  }
+
+  /// What follows words, or words, a number and more words.
+  private static func rest(of message: String, after start: String, _ end: String = "") -> String? {
+    guard message.hasPrefix(start) else { return nil }
+    var rest = message.dropFirst(start.count)
+    guard !end.isEmpty else { return String(rest) }
+    rest = rest.drop { $0.isASCII && $0.isNumber || $0 == "-" }
+    return rest.hasPrefix(end) ? String(rest.dropFirst(end.count)) : nil
+  }
+
+  private mutating func tellStandIns() {
+    for name in standIns.collations { findings.addUnchecked("what needs collation \(name)") }
+    for name in functions { findings.addUnchecked("what needs function \(name)") }
+  }
+
+  // MARK: foreign keys
+
+  /// A foreign key that leads nowhere is what the application wrote: SQLite enforces none unless it is asked to.
+  private mutating func checkForeignKeys() throws(SQLiteError) {
+    guard isThorough else { return }
+    do {
+      let table = try connection.text("PRAGMA foreign_key_check")
+      if !table.isEmpty { findings.addRemark("a foreign key in table \(table) leads nowhere") }
+    } catch {
+      guard Self.isUnjudged(error) else { throw error }
+      findings.addUnchecked("foreign keys: \(error.message)")
+    }
+  }
+
+  // MARK: SQLite's words
+
+  /// Whether an error says of the schema, and not of the bytes, that SQLite cannot go on.
+  private static func isUnjudged(_ error: SQLiteError) -> Bool {
+    switch error.code & 0xff {
+    case SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_NOMEM, SQLITE_AUTH, SQLITE_RANGE, SQLITE_SCHEMA: true
+    default: isOfSchema(error)
+    }
+  }
+
+  private static func isOfSchema(_ error: SQLiteError) -> Bool {
+    error.message.hasPrefix("malformed database schema")
+  }
+
+  /// `pragma.c`: what a table's definition demands of its rows, and an earlier definition, another version of SQLite or a
+  /// check that was switched off did not.
+  private static func isRuleOfContent(_ message: String) -> Bool {
+    ["NULL value in ", "NUMERIC value in ", "TEXT value in ", "CHECK constraint failed in "].contains {
+      message.hasPrefix($0)
+    } || message.hasPrefix("non-") && message.dropFirst(4).drop(while: \.isUppercase).hasPrefix(" value in ")
+  }
+
+  private static func unknownFunction(_ error: SQLiteError) -> String? {
+    let words = "unknown function: "
+    guard error.message.hasPrefix(words), error.message.hasSuffix("()") else { return nil }
+    return String(error.message.dropFirst(words.count).dropLast(2))
   }
 }

@@ -4,7 +4,8 @@ struct ArchiveInput {
   private(set) var offset: UInt64
 
   private let descriptor: CInt
-  private let isPipe: Bool
+  /// For a pipe: whether to wait no longer.
+  private let isGivenUp: (() -> Bool)?
   /// Where the run ends, if that is known.
   private let end: UInt64
   private let bufferSize: Int
@@ -14,16 +15,16 @@ struct ArchiveInput {
   /// Reads a file from `range.lowerBound` to `range.upperBound`, whose descriptor's position does not matter.
   init(file descriptor: CInt, range: Range<UInt64>, bufferSize: Int) {
     self.descriptor = descriptor
-    isPipe = false
+    isGivenUp = nil
     offset = range.lowerBound
     end = range.upperBound
     self.bufferSize = bufferSize
   }
 
   /// Reads what comes, to its end.
-  init(pipe descriptor: CInt, bufferSize: Int) {
+  init(pipe descriptor: CInt, bufferSize: Int, isGivenUp: @escaping () -> Bool) {
     self.descriptor = descriptor
-    isPipe = true
+    self.isGivenUp = isGivenUp
     offset = 0
     end = .max
     self.bufferSize = bufferSize
@@ -33,7 +34,10 @@ struct ArchiveInput {
   mutating func available() throws(ZipReadError) -> ArraySlice<UInt8> {
     if position == buffer.count, offset < end {
       let count = Int(min(UInt64(bufferSize), end - offset))
-      buffer = try SystemInput.read(descriptor, count, at: isPipe ? nil : offset)
+      buffer =
+        if let isGivenUp { try SystemInput.readPipe(descriptor, count, isGivenUp) } else {
+          try SystemInput.read(descriptor, count, at: offset)
+        }
       position = 0
     }
     return buffer[position...]

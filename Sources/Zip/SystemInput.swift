@@ -15,26 +15,48 @@ enum SystemInput {
     return UInt64(status.st_size)
   }
 
-  /// Reads at most `count` bytes, and none only at the end.
+  /// Reads at most `count` bytes of a file, and none only at the end. The corresponding C function is `pread`.
+  static func read(_ descriptor: CInt, _ count: Int, at offset: UInt64) throws(ZipReadError) -> [UInt8] {
+    let (bytes, failure) = unsafe bytes(count) { unsafe pread(descriptor, $0, count, off_t(offset)) }
+    guard failure == 0 else { throw ZipReadError(.unreadable(failure), at: offset) }
+    return bytes
+  }
+
+  private static let millisecondsPerLook: CInt = 100
+
+  /// Reads at most `count` bytes of what comes next, and none only at the end.
   ///
-  /// The corresponding C functions are `pread` and, for a pipe, `read`.
-  /// - Parameter offset: where; nil for wherever the descriptor stands.
-  static func read(
-    _ descriptor: CInt, _ count: Int, at offset: UInt64?
+  /// The corresponding C functions are `poll` and `read`.
+  static func readPipe(
+    _ descriptor: CInt, _ count: Int, _ isGivenUp: () -> Bool
   ) throws(ZipReadError) -> [UInt8] {
+    while true {
+      var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard unsafe poll(&polled, 1, millisecondsPerLook) != 0 else {
+        if isGivenUp() { throw ZipReadError(.unreadable(EINTR), at: 0) }
+        continue
+      }
+      let (bytes, failure) = unsafe bytes(count) { unsafe Glibc.read(descriptor, $0, count) }
+      if failure == 0 { return bytes }
+      // A reader of the same pipe was faster.
+      guard failure == EAGAIN else { throw ZipReadError(.unreadable(failure), at: 0) }
+    }
+  }
+
+  private static func bytes(
+    _ count: Int, _ read: (UnsafeMutablePointer<UInt8>?) -> Int
+  ) -> (bytes: [UInt8], failure: CInt) {
     var failure: CInt = 0
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       var got: Int
+      var reason: CInt
       repeat {
-        got =
-          if let offset { unsafe pread(descriptor, buffer.baseAddress, count, off_t(offset)) } else {
-            unsafe Glibc.read(descriptor, buffer.baseAddress, count)
-          }
-      } while got < 0 && errno == EINTR
-      if got < 0 { failure = errno }
+        got = unsafe read(buffer.baseAddress)
+        reason = errno
+      } while got < 0 && reason == EINTR
+      if got < 0 { failure = reason }
       filled = max(got, 0)
     }
-    guard failure == 0 else { throw ZipReadError(.unreadable(failure), at: offset ?? 0) }
-    return bytes
+    return (bytes, failure)
   }
 }

@@ -20,10 +20,14 @@ public struct ZipStream: ~Copyable {
     let sizes: MemberSizes
   }
 
-  /// - Parameter descriptor: a pipe or a file, which is read from where it stands; its owner keeps it open for as long
-  ///   as this value is used.
-  public init(_ descriptor: CInt, limits: ZipReadLimits = .standard) {
-    input = ArchiveInput(pipe: descriptor, bufferSize: MemberData.pieceSize)
+  /// - Parameters:
+  ///   - descriptor: a pipe or a file, which is read from where it stands; its owner keeps it open for as long as this value
+  ///     is used.
+  ///   - isGivenUp: is asked about every 100 ms while nothing comes; once it says so, reading fails with `EINTR`.
+  public init(
+    _ descriptor: CInt, limits: ZipReadLimits = .standard, isGivenUp: @escaping () -> Bool = { false }
+  ) {
+    input = ArchiveInput(pipe: descriptor, bufferSize: MemberData.pieceSize, isGivenUp: isGivenUp)
     self.limits = limits
   }
 

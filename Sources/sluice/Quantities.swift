@@ -41,6 +41,11 @@ struct TimeSpan: ExpressibleByArgument {
     TimeSpan(value: .seconds(count), defaultValueDescription: "\(count)s")
   }
 
+  /// So many hours.
+  static func hours(_ count: Int64) -> TimeSpan {
+    TimeSpan(value: .seconds(3600 * count), defaultValueDescription: "\(count)h")
+  }
+
   private init(value: Duration, defaultValueDescription: String) {
     self.value = value
     self.defaultValueDescription = defaultValueDescription

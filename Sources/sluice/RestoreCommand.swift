@@ -39,6 +39,9 @@ struct RestoreCommand: ParsableCommand {
   @Flag(help: "Replace what is there; it is kept as NAME.before-restore-TIME.")
   var force = false
 
+  @Option(help: ArgumentHelp("How long SQLite may look at one database.", valueName: "time"))
+  var checkTimeout = TimeSpan.hours(1)
+
   func validate() throws {
     guard archive != "-" else {
       throw ValidationError(
@@ -48,13 +51,14 @@ struct RestoreCommand: ParsableCommand {
   }
 
   func run() throws {
-    let ends = Signals.notIgnored([SIGTERM, SIGINT, SIGHUP])
+    // A shell without job control lets its background jobs ignore SIGINT: a script that sends it wants it to count.
+    let ends = Signals.notIgnored([SIGTERM, SIGHUP]) + [SIGINT]
     // Looked for between two pieces, so that no step of the commit is ever broken off.
     Signals.block(ends)
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     raiseDescriptorLimit()
-    let isInterrupted = { Signals.isPending(ends) }
+    let isInterrupted: @Sendable () -> Bool = { Signals.isPending(ends) }
     do {
       let left = try Restore.recover(into, looksOnly: dryRun)
       for line in left { printError("sluice: \(line)") }
@@ -62,7 +66,9 @@ struct RestoreCommand: ParsableCommand {
         throw Failure(description: "a run without --dry-run does that first; there is no plan before")
       }
       var restore = try Restore(
-        Restore.Options(archive: archive, directory: into, only: only, force: force))
+        Restore.Options(
+          archive: archive, directory: into, only: only, force: force,
+          checkTimeout: checkTimeout.value))
       if dryRun {
         put(restore.lines.map { $0 + "\n" }.joined(), STDOUT_FILENO)
         try restore.checkUse()
@@ -71,6 +77,11 @@ struct RestoreCommand: ParsableCommand {
         let progress = Progress()
         defer { progress.clear() }
         try restore.run(progress: { [size = restore.size] in progress.show($0, of: size) }, isInterrupted)
+      }
+      for (path, parts) in restore.notChecked {
+        printError(
+          "sluice: \(printable(path)) is sound, and was not fully checked: \(printable(parts.joined(separator: "; ")))"
+        )
       }
       for skipped in restore.skipped {
         printError(
@@ -81,6 +92,7 @@ struct RestoreCommand: ParsableCommand {
       printError("sluice: \(printable(detail))")
       throw ExitCode(2)
     } catch let error as RestoreError {
+      if case .checkUnfinished = error { throw Failure(description: "\(error); see --check-timeout") }
       throw Failure(description: "\(error)")
     }
   }

@@ -27,7 +27,7 @@ struct Sluice: ParsableCommand {
 
       EXIT STATUS
         0 done; 1 failed; 2 not an archive of ours (verify, restore); 3 done, but something was skipped (backup, verify,
-        restore); 64 the command line is wrong.
+        restore); 4 not finished (verify); 64 the command line is wrong.
       """,
     version: "sluice \(version)",
     subcommands: [

@@ -1,0 +1,140 @@
+internal import CSQLite
+internal import Glibc
+internal import Synchronization
+
+/// A database that is to be looked at, and that no other process knows of.
+public enum DatabaseContent: Sendable {
+  /// A file at an absolute path, which stays there.
+  case path(String)
+  /// What a `DatabaseSpool` has taken.
+  case spooled(SpooledDatabase)
+
+  /// Looks at it with `PRAGMA quick_check`; thoroughly with `integrity_check`, which compares indexes with their tables,
+  /// too, and with `foreign_key_check`. Whatever SQLite does is done on the calling thread, which may have to wait for an
+  /// expression in a hostile schema long after the limit.
+  public func findings(isThorough: Bool, _ limit: CheckLimit) -> DatabaseFindings {
+    do throws(SQLiteError) {
+      switch self {
+      case .path(let path):
+        return try DatabaseCheck(Connection.untrusted(path), isThorough: isThorough, limit).run()
+      case .spooled(let database): return try database.findings(isThorough: isThorough, limit)
+      }
+    } catch {
+      var findings = DatabaseFindings()
+      switch error.code & 0xff {
+      case SQLITE_CORRUPT, SQLITE_NOTADB: findings.fault = "\(error)"
+      case SQLITE_INTERRUPT: findings.unfinished = "not finished in time"
+      default: findings.unfinished = "\(error)"
+      }
+      return findings
+    }
+  }
+}
+
+/// A database that comes piece by piece and is to be looked at: in memory while it is small, then in a file.
+public struct DatabaseSpool: ~Copyable {
+  /// The most that is held in memory, in bytes.
+  public static let memorySize = 4 << 20
+
+  private let directory: String
+  private var bytes: [UInt8] = []
+  private var file: SpoolFile?
+
+  /// Makes an empty one.
+  ///
+  /// - Parameter directory: where the file will be, if there is one.
+  public init(in directory: String) { self.directory = directory }
+
+  /// Adds bytes.
+  ///
+  /// - Throws: `SQLITE_FULL`, most often, for a disk that is; `SQLITE_CANTOPEN` when the file cannot be made.
+  public mutating func append(_ piece: [UInt8]) throws(SQLiteError) {
+    if file == nil, bytes.count + piece.count > Self.memorySize {
+      let file = try SpoolFile(in: directory)
+      try file.append(bytes)
+      bytes = []
+      self.file = file
+    }
+    if let file { try file.append(piece) } else { bytes += piece }
+  }
+
+  /// All that came.
+  public consuming func finished() -> DatabaseContent {
+    .spooled(file.map { SpooledDatabase(.file($0)) } ?? SpooledDatabase(.memory(bytes)))
+  }
+}
+
+/// What a `DatabaseSpool` has taken; its file goes when it is opened to be looked at, or with this value.
+public struct SpooledDatabase: Sendable {
+  fileprivate enum Place: Sendable {
+    case memory([UInt8])
+    case file(SpoolFile)
+  }
+
+  private let place: Place
+  fileprivate init(_ place: Place) { self.place = place }
+
+  fileprivate func findings(isThorough: Bool, _ limit: CheckLimit) throws(SQLiteError) -> DatabaseFindings {
+    switch place {
+    case .file(let file):
+      let connection = try Connection.untrusted(file.path)
+      // It is open: whatever ends this process, nothing is left.
+      file.removeName()
+      return try DatabaseCheck(connection, isThorough: isThorough, limit).run()
+    case .memory(var bytes):
+      // In memory there is no log, and SQLite opens no database there that says it has one: the header's versions, at
+      // offsets 18 and 19, are set to those of a rollback journal. https://www.sqlite.org/c3ref/deserialize.html
+      for index in 18...19 where bytes.count > index && bytes[index] == 2 { bytes[index] = 1 }
+      let outcome = unsafe bytes.withUnsafeMutableBufferPointer { bytes in
+        Result { () throws(SQLiteError) in
+          try DatabaseCheck(try unsafe Connection.untrusted(bytes), isThorough: isThorough, limit).run()
+        }
+      }
+      return try outcome.get()
+    }
+  }
+}
+
+/// A file in a folder of its own; both go with this object.
+private final class SpoolFile: Sendable {
+  let path: String
+  private let folder: String
+  private let descriptor: CInt
+  private let hasName = Atomic<Bool>(true)
+
+  init(in directory: String) throws(SQLiteError) {
+    folder = try temporaryFolder(in: directory)
+    path = folder + "/check.db"
+    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    let reason = errno
+    guard descriptor >= 0 else {
+      unsafe rmdir(folder)
+      throw SQLiteError(code: SQLITE_CANTOPEN, message: "no spool in \(directory): \(describe(reason))")
+    }
+  }
+
+  /// The corresponding C function is `write`.
+  func append(_ bytes: [UInt8]) throws(SQLiteError) {
+    var bytes = bytes[...]
+    while !bytes.isEmpty {
+      let count = unsafe bytes.withUnsafeBufferPointer { unsafe write(descriptor, $0.baseAddress, $0.count) }
+      let reason = errno
+      guard count > 0 || reason == EINTR else {
+        throw SQLiteError(
+          code: SQLITE_FULL, message: "no room to check it in: \(describe(reason)); see --spool-directory")
+      }
+      bytes = bytes.dropFirst(max(count, 0))
+    }
+  }
+
+  func removeName() {
+    guard hasName.exchange(false, ordering: .relaxed) else { return }
+    unsafe unlink(path)
+    unsafe rmdir(folder)
+  }
+
+  deinit {
+    close(descriptor)
+    removeName()
+  }
+}
