@@ -21,6 +21,9 @@ final class ArchiveMaker {
   /// Whether what has been read is held until the end, so that it can be read again.
   private(set) var holdsWhatWasRead: Bool
 
+  /// The databases whose logs were left with rows in them that no process has open, when they were released.
+  private(set) var leftLogs: [String] = []
+
   private let options: ArchiveOptions
   private let engine: DeflateEngine
   /// Grows by an entry whenever an item has been read, and is complete when the last has been written.
@@ -91,6 +94,8 @@ final class ArchiveMaker {
     let made = Progress(
       entries: Array(begun.manifest.entries.prefix(begun.writtenItem)), member: begun.writer?.memberSoFar)
     earlier = made.isFurther(than: begun.earlier) ? made : begun.earlier
+    leftLogs = begun.leftLogs
+    begun.stop()
   }
 
   /// The archive's size in bytes if it is stored; nil if it is compressed. To be asked before the first chunk is.
@@ -110,17 +115,28 @@ final class ArchiveMaker {
 
   /// Releases everything at once; `next` throws `cancelled` from now on.
   func abandon() {
+    for index in items.indices { release(index) }
+    stop()
+  }
+
+  /// Stops without releasing what another maker goes on with.
+  private func stop() {
     isAbandoned = true
     items.removeAll()
     for block in window { block.cancel() }
     window.removeAll()
   }
 
+  private func release(_ index: Int) {
+    if items[index].leavesLog { leftLogs.append(items[index].entry.name) }
+    items[index].release()
+  }
+
   /// Releases what has been read, if that is held.
   func releaseWhatWasRead() {
     guard holdsWhatWasRead else { return }
     holdsWhatWasRead = false
-    for index in 0..<min(readingItem, items.count) { items[index].release() }
+    for index in 0..<min(readingItem, items.count) { release(index) }
   }
 
   /// The next bytes of the archive, in pieces; nil after the last. They are made now, and no further ones until the next
@@ -234,7 +250,7 @@ final class ArchiveMaker {
       // Its checksums are known when it has been written.
       manifest.entries.append(items[readingItem].manifestEntry(sha256: "", crc32: 0))
     }
-    if !holdsWhatWasRead { items[readingItem].release() }
+    if !holdsWhatWasRead { release(readingItem) }
     hash = nil
     readingOffset = 0
     readingItem += 1

@@ -199,6 +199,10 @@ public actor BackupSession {
     }
   }
 
+  /// The databases whose logs were left, when they were released, with rows in them that their files lack, and that no other
+  /// process had open.
+  public var leftLogs: [String] { maker?.leftLogs ?? [] }
+
   /// Uncompressed bytes that have gone in.
   public var bytesRead: UInt64 { maker?.bytesRead ?? 0 }
 
@@ -212,7 +216,6 @@ public actor BackupSession {
   public func beginAnew() -> Bool {
     guard canBeginAnew, let begun = maker else { return false }
     maker = ArchiveMaker(anew: begun)
-    begun.abandon()
     archiveHash = nil
     return true
   }

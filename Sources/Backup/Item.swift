@@ -73,6 +73,13 @@ struct Item {
     return (try? snapshot.isBeingCheckpointed()) ?? false
   }
 
+  /// Whether it is a pinned database whose log would be left with rows in it that no process has open; false where that
+  /// cannot be told.
+  var leavesLog: Bool {
+    guard case .snapshot(let snapshot) = source else { return false }
+    return snapshot.leavesLog() ?? false
+  }
+
   /// What SQLite keeps of a database that changes whenever its content does; nothing for what is no database.
   func snapshotState() throws(BackupError) -> [UInt8] {
     guard case .snapshot(let snapshot) = source else { return [] }

@@ -26,10 +26,16 @@ static inline int csqlite_tolerate_schema(sqlite3 *db) {
   return sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, (int *)0);
 }
 
+// What this thread has opened last through SQLite's VFS, which shows its descriptors to nobody; -1 for nothing.
+static _Thread_local int csqlite_last_descriptor = -1;
+
+static inline int csqlite_last_opened(void) { return csqlite_last_descriptor; }
+
 // In place of open() in SQLite's VFS: a FIFO that has taken a database's place is not waited at for somebody who writes.
 static inline int csqlite_open(const char *path, int flags, int mode) {
   int fd = open(path, flags | O_NONBLOCK, mode);
   struct stat status;
+  csqlite_last_descriptor = fd;
   // To close anything else could drop this process's locks on it.
   if (fd < 0 || fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode)) return fd;
   close(fd);
@@ -68,6 +74,13 @@ static inline int csqlite_lstat(const char *path, struct stat *status) {
       .st_ctim = {.tv_sec = answer.stx_ctime.tv_sec, .tv_nsec = answer.stx_ctime.tv_nsec},
   };
   return 0;
+}
+
+// Whether another process has a lock on the bytes that SQLite's locks of a database file are on: os_unix.c, PENDING_BYTE,
+// RESERVED_BYTE and the 510 from SHARED_FIRST on. -1 if the kernel does not say.
+static inline int csqlite_is_locked_elsewhere(int fd) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 512};
+  return fcntl(fd, F_GETLK, &lock) == 0 ? lock.l_type != F_UNLCK : -1;
 }
 
 // The number of the mount that a path leads over; ENOSYS before Linux 5.8.

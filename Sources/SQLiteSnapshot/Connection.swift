@@ -8,6 +8,8 @@ internal import Glibc
   private let handle: OpaquePointer
   /// Kept for the busy handler, which has a pointer to it.
   private let busy: BusyHandler
+  /// That the database file was probably opened as: SQLite may have used one that it had.
+  let likelyDescriptor: CInt
 
   /// Opens a database that is there already, to read it and nothing else. A symbolic link is refused.
   ///
@@ -135,17 +137,19 @@ internal import Glibc
       unsafe sqlite3_close_v2(opened)
       throw error
     }
+    let descriptor = csqlite_last_opened()
     let busy = BusyHandler(timeout: busyTimeout)
     unsafe busy.install(on: handle)
-    return unsafe Connection(handle: handle, busy: busy)
+    return unsafe Connection(handle: handle, busy: busy, likelyDescriptor: descriptor)
   }
 
   /// Once in the process, before SQLite is used.
   static let isConfigured: Void = csqlite_configure()
 
-  private init(handle: OpaquePointer, busy: BusyHandler) {
+  private init(handle: OpaquePointer, busy: BusyHandler, likelyDescriptor: CInt) {
     unsafe self.handle = handle
     self.busy = busy
+    self.likelyDescriptor = likelyDescriptor
   }
 
   deinit { unsafe sqlite3_close_v2(handle) }

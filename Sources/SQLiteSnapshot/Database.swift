@@ -36,7 +36,7 @@ public final class Database {
     try connection.execute("PRAGMA cache_size=4")
     journalMode = isImmutable ? "wal" : try connection.text("PRAGMA journal_mode")
     // While the lock is held: the names lead to what SQLite has opened by them just now.
-    names = try FileNames(of: path)
+    names = try FileNames(of: path, openedAs: connection.likelyDescriptor)
     guard try !connection.hasMoved() else { throw SQLiteError.moved }
     try connection.execute("COMMIT")
     connection.setBusyTimeout(options.busyTimeout)

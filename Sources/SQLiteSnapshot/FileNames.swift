@@ -9,6 +9,7 @@ internal import Glibc
 struct FileNames {
   let path: String
   private let database: Identity
+  private let likelyDescriptor: CInt
   private let log: Identity?
   private let index: Identity?
 
@@ -38,9 +39,11 @@ struct FileNames {
 
   /// Looks at them.
   ///
+  /// - Parameter descriptor: that SQLite has probably opened the database with: it need not be.
   /// - Throws: `SQLITE_READONLY_DBMOVED` if there is no database of that name; `SQLITE_IOERR` if nobody can tell.
-  init(of path: String) throws(SQLiteError) {
+  init(of path: String, openedAs descriptor: CInt = -1) throws(SQLiteError) {
     self.path = path
+    likelyDescriptor = descriptor
     guard let database = try Self.identity(path) else { throw SQLiteError.moved }
     self.database = database
     log = try Self.identity(path + "-wal")
@@ -73,7 +76,7 @@ struct FileNames {
   /// - Throws: `SQLITE_READONLY_DBMOVED` if one of them leads elsewhere by now.
   func check() throws(SQLiteError) {
     guard try Self.identity(path) == database else {
-      guard Self.linkCount(ofOpen: database) == 0 else { throw SQLiteError.moved }
+      guard Self.find(database, likelyDescriptor)?.1.st_nlink == 0 else { throw SQLiteError.moved }
       return
     }
     guard try Self.identity(path + "-wal") == log, try Self.identity(path + "-shm") == index else {
@@ -111,22 +114,31 @@ struct FileNames {
     return status
   }
 
-  /// How many names a file has that this process has open; nil if that cannot be found out. SQLite shows nobody its
-  /// descriptors: all of this process are looked at.
+  /// Whether another process has a lock on the database, as each connection in WAL mode has for as long as it is open; nil if
+  /// that cannot be found out.
+  ///
+  /// The corresponding C function is `fcntl` with `F_GETLK`, which takes and drops no lock.
+  func isLockedElsewhere() -> Bool? {
+    guard let (descriptor, _) = Self.find(database, likelyDescriptor) else { return nil }
+    let answer = csqlite_is_locked_elsewhere(descriptor)
+    return answer < 0 ? nil : answer > 0
+  }
+
+  /// A descriptor of this process that a file is open by, and its status; nil if it cannot be found. SQLite shows its
+  /// descriptors to nobody: if the likely one is another file's, all of this process are looked at.
   ///
   /// The corresponding C function is `fstat`.
-  private static func linkCount(ofOpen file: Identity) -> UInt64? {
+  private static func find(_ file: Identity, _ likely: CInt) -> (CInt, stat)? {
+    var status = stat()
+    if unsafe fstat(likely, &status) == 0, Identity(status) == file { return (likely, status) }
     guard let descriptors = unsafe opendir("/proc/self/fd") else { return nil }
     defer { unsafe closedir(descriptors) }
     while let entry = unsafe readdir(descriptors) {
       let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
-      var status = stat()
       guard let descriptor = CInt(String(decoding: name, as: UTF8.self)),
         unsafe fstat(descriptor, &status) == 0
       else { continue }
-      if Identity(status) == file {
-        return UInt64(status.st_nlink)
-      }
+      if Identity(status) == file { return (descriptor, status) }
     }
     return nil
   }

@@ -180,6 +180,20 @@ public final class Snapshot {
     return size > logSizeWhenPinned ? size - logSizeWhenPinned : 0
   }
 
+  /// Whether the log holds rows that the database file lacks, and no other process has the database open: then nothing moves
+  /// them there once the snapshot is released. So it is when its application has closed the database meanwhile: SQLite's last
+  /// connection does that, and the snapshot's was open still.
+  ///
+  /// - Returns: nil if it cannot be found out.
+  public func leavesLog() -> Bool? {
+    guard pinnedState != nil else { return false }
+    guard let index = try? WALIndexHeader(of: file), let size = try? names.logContent()?.size else {
+      return nil
+    }
+    guard size > 0, index.frameCount > index.backfilledCount else { return false }
+    return names.isLockedElsewhere().map { !$0 }
+  }
+
   /// Whether a checkpoint is under way. One that has been for long waits for a reader, this one for instance; nobody's
   /// checkpoint waits for a copy.
   public func isBeingCheckpointed() throws(SQLiteError) -> Bool {

@@ -84,6 +84,10 @@ struct BackupCommand: ParsableCommand {
       try await opened.commit()
       progress.clear()
       printDigest(await session.digest ?? [], of: output ?? preamble.fileName)
+      await session.close()
+      for name in await session.leftLogs.prefix(RunningBackup.maximumSkippedLines) {
+        printError("sluice: \(printable(name)): \(RunningBackup.leftLogAdvice)")
+      }
     } catch {
       await file?.discard()
       throw await session.close() ?? error

@@ -48,6 +48,7 @@ extension BackupService {
     let (session, preamble) = try await backup.asking { try await BackupSession.open(options, wanted) }
     if let tag = known.flatMap(preamble.tag(among:)) {
       await session.close()
+      backup.leftLogs = await session.leftLogs
       try await response.send(ResponseHead(.notModified, fields: [FieldLine(name: "ETag", value: tag.text)]))
       return nil
     }

@@ -103,6 +103,7 @@ import Logging
     defer { leave(backup) }
     let failure = error.map { BackupFailure($0, isStopping: isStopping) }
     backup.logEnd(failure)
+    countLeftLogs(backup)
     if let failure, failure.isOfRequest {
       metrics.rejected[failure.reason, default: 0] += 1
     } else if !backup.isForHead {
@@ -112,8 +113,14 @@ import Logging
     }
   }
 
+  private func countLeftLogs(_ backup: RunningBackup) {
+    backup.logLeftLogs()
+    metrics.leftLogs += backup.leftLogs.count
+  }
+
   /// Counts a backup out of which the client needed nothing.
   func endUnchanged(_ backup: RunningBackup) {
+    countLeftLogs(backup)
     leave(backup)
     metrics.unchanged += 1
     backup.logUnchanged()

@@ -18,6 +18,8 @@ import HTTP1
   var unchanged = 0
   /// Archives that a client who was lost has gone on with.
   var resumed = 0
+  /// Write-ahead logs that were left, when a snapshot was released, with rows that no process had open.
+  var leftLogs = 0
   /// Uncompressed, and as sent.
   var bytesRead: UInt64 = 0
   var bytesSent: UInt64 = 0
@@ -82,6 +84,10 @@ extension BackupService {
         "wal_growth_bytes", "gauge",
         "By how much a log has grown while its database was pinned: the largest.",
         [("", "\(holds.map(\.logGrowth).max() ?? 0)")]),
+      family(
+        "wal_left_total", "counter",
+        "WAL files with rows that their databases lack and that no process had open when a backup released them.",
+        [("", "\(metrics.leftLogs)")]),
       family("connections", "gauge", "Connections open.", [("", "\(metrics.connections.open)")]),
       family(
         "connections_accepted_total", "counter", "Connections accepted.",

@@ -15,6 +15,8 @@ import Systemd
   private(set) var isAskedSince: ContinuousClock.Instant?
   /// Uncompressed, once it has ended.
   var bytesRead: UInt64 = 0
+  /// The databases whose logs were left when they were released; see `logLeftLogs`.
+  var leftLogs: [String] = []
   /// Of the archive, as far as it was sent.
   private(set) var byteCount: UInt64 = 0
   /// Whether it is among those that were started.
@@ -56,6 +58,24 @@ import Systemd
       log.warning("skipped more, which the manifest names", metadata: ["skipped": "\(skipped.count)"])
     }
   }
+
+  /// Logs which databases were left with rows in their logs that no process had open. As a rule the application has closed
+  /// them meanwhile, and SQLite's last connection, which moves those rows, was not its own.
+  func logLeftLogs() {
+    for name in leftLogs.prefix(Self.maximumSkippedLines) {
+      log.warning(
+        "write-ahead log left",
+        metadata: ["database": "\(printable(name))", "detail": "\(Self.leftLogAdvice)"])
+    }
+    if leftLogs.count > Self.maximumSkippedLines {
+      log.warning("more write-ahead logs left", metadata: ["left": "\(leftLogs.count)"])
+    }
+  }
+
+  /// What to know of such a database.
+  static let leftLogAdvice =
+    "no process has it open, and its last rows are in its -wal alone: move or copy both files together, or open and close it "
+    + "once with its application"
 
   /// Logs that the client has it.
   func logUnchanged() {

@@ -157,6 +157,7 @@ import HTTP1
     sessionEnded.notify()
     backup.bytesRead = await session.bytesRead
     let reason = await session.close()
+    backup.leftLogs = await session.leftLogs
     return isWhole ? nil : reason
   }
 }

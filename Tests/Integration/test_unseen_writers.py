@@ -55,6 +55,7 @@ connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0.05, ur
 connection.execute("PRAGMA wal_autocheckpoint=0")
 for line in sys.stdin:
     print(json.dumps(connection.execute(json.loads(line)).fetchall()), flush=True)
+connection.close()
 """
 
     def __init__(self, path):
@@ -66,7 +67,11 @@ for line in sys.stdin:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def close(self):
         self.process.communicate()
 
     def __call__(self, statement):
