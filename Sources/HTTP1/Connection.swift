@@ -107,10 +107,10 @@ internal import EventLoop
         if let (head, byteCount) = try parser.parse(received.span) {
           var next = byteCount == received.count ? [] : Array(received.dropFirst(byteCount))
           if socket.leavesUnread {
-            // The end of the content may have to be told by the connection's end, and its lack by a failure. What
-            // follows the head stays where it is.
-            holdsLastByte = head.version == .http10
-            try? socket.consume(justReceived - next.count - (holdsLastByte ? 1 : 0))
+            // An answer that is broken off has to fail its client: see `Socket.consume`. What follows the head stays
+            // where it is.
+            holdsLastByte = true
+            try? socket.consume(justReceived - next.count - 1)
             next = []
           }
           received = next
@@ -199,8 +199,9 @@ internal import EventLoop
     }
     let encoded = encode(head)
     exchange = .inContent(framing)
-    // Even this process's own end must not look like the content's.
-    if case .untilClose = framing, request.method != .head { socket.resetOnClose(true) }
+    // The kernel ends the connections of a process that is killed, and there are clients that take an end for the content's,
+    // whatever its framing: GNU wget that of chunks, Node and Python that of a stated length.
+    if request.method != .head { socket.resetOnClose(true) }
     try await socket.send([encoded], stallTimeout: limits.stallTimeout)
     if request.method == .head { exchange = .complete }
   }
@@ -239,9 +240,9 @@ internal import EventLoop
       var end = Array("0\r\n".utf8)
       ResponseHead.encode(trailers, into: &end)
       try await socket.send([end], stallTimeout: limits.stallTimeout)
-    case .untilClose:
-      socket.resetOnClose(false)
+    case .untilClose: break
     }
+    socket.resetOnClose(false)
     exchange = .complete
   }
 

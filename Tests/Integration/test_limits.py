@@ -13,9 +13,9 @@ import pytest
 
 import data as make
 from archive import Archive
-from client import BROKEN_OFF
+from client import BROKEN_OFF, connect
 from harness import serve, wait_until
-from measure import truncates
+from measure import truncates, wait_until_still
 
 BROKEN_CURL = {18, 56}  # CURLE_PARTIAL_FILE, CURLE_RECV_ERROR
 
@@ -72,16 +72,64 @@ def test_an_answer_of_no_stated_length_over_a_unix_socket_does_not_just_end(rese
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGTERM, signal.SIGTERM]])
-def test_the_end_of_the_process_is_no_end_of_an_archive(reservoir, signals):
-    """Not even to a client of HTTP/1.0, which has nothing but the connection's end to go by."""
-    with serve(reservoir, "--drain-timeout", "60s") as server:
-        process = curl(server, "--http1.0", compression="fast")
-        for number in signals:
-            server.signal(number)
-            if number == signal.SIGTERM:
-                server.wait_for_line("stopping")
-        assert server.wait() != 0
-        assert end_of(process) in BROKEN_CURL
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("compression", ["fast", "store"])
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+def test_the_end_of_the_process_is_no_end_of_an_archive(reservoir, tmp_path, signals, version, compression, family):
+    """An end of stream is the content's end for many a client, whatever the framing: the connection must fail."""
+    path = tmp_path / "sluice.sock"
+    with serve(reservoir, "--drain-timeout", "60s", listen=["127.0.0.1:0", f"unix:{path}"]) as server:
+        with connect(path if family == "unix" else ("127.0.0.1", server.ports[0]), receive_buffer=4096) as client:
+            client.sendall(f"GET /api/backup?compression={compression} HTTP/{version}\r\nHost: localhost\r\n\r\n".encode())
+            assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+            for number in signals:
+                server.signal(number)
+                if number == signal.SIGTERM:
+                    server.wait_for_line("stopping")
+            assert server.wait() != 0
+            with pytest.raises(ConnectionResetError):
+                while client.recv(1 << 20):
+                    pass
+
+
+PYTHON = "import shutil, sys, urllib.request as r; shutil.copyfileobj(r.urlopen(sys.argv[1]), sys.stdout.buffer)"
+
+
+@pytest.mark.parametrize("compression", ["fast", "store"])
+@pytest.mark.parametrize("client", [["wget", "-q", "-t1", "-O", "-"], ["curl", "-sS"], ["python3", "-c", PYTHON]], ids=lambda c: c[0])
+def test_a_client_fails_when_the_process_is_killed(reservoir, client, compression):
+    with serve(reservoir) as server:
+        command = [*client, f"{server.url}/api/backup?compression={compression}"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout.read(1000)
+        wait_until_still(server)
+        server.signal(signal.SIGKILL)
+        server.wait()
+        assert end_of(process) != 0
+
+
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+def test_an_answer_that_was_sent_outlives_the_process(tmp_path, family):
+    """The kernel has all of it, and delivers it."""
+    path = tmp_path / "sluice.sock"
+    (tmp_path / "data/floor_plan").mkdir(parents=True)
+    (tmp_path / "data/floor_plan/plan.bin").write_bytes(os.urandom(50_000))
+    with serve(tmp_path / "data", listen=["127.0.0.1:0", f"unix:{path}"]) as server:
+        with connect(path if family == "unix" else ("127.0.0.1", server.ports[0])) as client:
+            client.sendall(b"GET /api/backup?compression=store HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            server.wait_for_line("backup sent")
+            server.signal(signal.SIGKILL)
+            server.wait()
+            received = bytearray()
+            while len(received) < 100 or len(received) < length(received):
+                assert (data := client.recv(1 << 16)), "it ended early"
+                received += data
+    assert Archive(bytes(received[received.index(b"\r\n\r\n") + 4 :])).manifest["complete"]
+
+
+def length(received):
+    """Of the whole answer, in bytes."""
+    return received.index(b"\r\n\r\n") + 4 + int(re.search(rb"Content-Length: (\d+)", received)[1])
 
 
 def test_a_slow_client_is_not_cut_off_as_long_as_it_takes_something(reservoir):
