@@ -14,6 +14,10 @@ public struct ArchiveOptions: Sendable {
   public var generator: String
   /// Further files and directories, relative to the data directory.
   public var includes: [Include]
+  /// Shell patterns of what is left out, matched against the path in the archive and its last name.
+  public var excludes: [String]
+  /// Whether an archive without any database is complete.
+  public var allowsEmpty: Bool
   /// How the entries are compressed.
   public var compression: Compression
   /// Whether an archive that cannot be complete is refused instead of made.
@@ -44,7 +48,8 @@ public struct ArchiveOptions: Sendable {
   /// Makes options of all of them.
   public init(
     dataDirectory: String, name: String, appVersion: String, generator: String, includes: [Include],
-    compression: Compression, strict: Bool, snapshots: Snapshot.Options, maximumSnapshotAge: Duration,
+    excludes: [String] = [], allowsEmpty: Bool = false, compression: Compression, strict: Bool,
+    snapshots: Snapshot.Options, maximumSnapshotAge: Duration,
     maximumLogGrowth: UInt64, compressors: WorkerPool
   ) {
     self.dataDirectory = dataDirectory
@@ -52,6 +57,8 @@ public struct ArchiveOptions: Sendable {
     self.appVersion = appVersion
     self.generator = generator
     self.includes = includes
+    self.excludes = excludes
+    self.allowsEmpty = allowsEmpty
     self.compression = compression
     self.strict = strict
     self.snapshots = snapshots
@@ -71,5 +78,21 @@ extension ArchiveOptions {
     } catch {
       throw .dataDirectory(path: dataDirectory, detail: error.description)
     }
+  }
+
+  /// Looks whether there is a database that a backup would take or name; blocks for as long as the file system does.
+  /// No database is opened as one.
+  ///
+  /// - Returns: true also if an archive without a database is allowed.
+  /// - Throws: `dataDirectory`, `tooManyFiles`.
+  public func findsDatabase() throws(BackupError) -> Bool {
+    if allowsEmpty { return true }
+    // The included folders may be large, and most directories have a database beside them.
+    for includes in [[], includes] {
+      let directory = try DataDirectory(
+        dataDirectory, includes: includes, excludes: excludes, selection: nil)
+      if directory.hasDatabase { return true }
+    }
+    return false
   }
 }

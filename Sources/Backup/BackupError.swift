@@ -5,9 +5,9 @@ public import Zip
 public enum BackupError: Error, Sendable {
   /// The data directory is not there or cannot be read.
   case dataDirectory(path: String, detail: String)
-  /// A database was asked for by a name that no entry of the directory can have.
+  /// A database was asked for by a name that no entry of an archive can have.
   case invalidName(String)
-  /// A database was asked for that is not in the directory.
+  /// A database was asked for that a backup of everything does not have.
   case unknownDatabase(String)
   /// More files than one backup may hold open.
   case tooManyFiles(limit: Int)
@@ -57,9 +57,9 @@ extension BackupError: CustomStringConvertible {
     case .dataDirectory(let path, let detail):
       "the data directory \(path) cannot be read: \(detail)"
     case .invalidName(let name):
-      "\(printable(name)) is no database's name: give one file name such as events.db, without a path"
+      "\(printable(name)) is no database's name: give its path in the archive, such as events.db"
     case .unknownDatabase(let name):
-      "there is no database \(printable(name)) in the data directory"
+      "there is no database \(printable(name)) in what is backed up"
     case .tooManyFiles(let limit):
       "there are more than \(limit) files to back up; include less, or keep them in fewer files"
     case .incomplete(let skipped):

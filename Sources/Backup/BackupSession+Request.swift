@@ -3,7 +3,7 @@ public import Zip
 extension BackupSession {
   /// What one caller asks for beyond the options of the service.
   public struct Request: Sendable {
-    /// The databases to take, by name; nil for everything.
+    /// The databases to take, by their paths in the archive; nil for everything.
     public var databases: [String]?
     /// Overrides the option of the same name.
     public var compression: Compression?
@@ -26,6 +26,8 @@ extension BackupSession {
   public struct Preamble: Sendable {
     /// `<name>-backup-<UTC date>.zip`.
     public let fileName: String
+    /// `<name>-backup-<UTC date>T<time>Z.zip`, which a second archive of the same day does not have.
+    public let timedFileName: String
     /// In bytes; nil when only compressing will tell.
     public let archiveSize: UInt64?
     /// The bytes that go in, uncompressed, without the manifest.

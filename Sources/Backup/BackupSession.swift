@@ -60,7 +60,7 @@ public actor BackupSession {
   private func begin(_ selection: [String]?) throws(BackupError) -> Preamble {
     do throws(BackupError) {
       let directory = try DataDirectory(
-        options.dataDirectory, includes: options.includes, selection: selection)
+        options.dataDirectory, includes: options.includes, excludes: options.excludes, selection: selection)
       let inventory = try Inventory(of: directory, options, now: created)
       guard inventory.skipped.isEmpty || !options.strict else {
         throw BackupError.incomplete(inventory.skipped)
@@ -71,12 +71,14 @@ public actor BackupSession {
         generator: options.generator, name: options.name, appVersion: options.appVersion,
         created: Timestamp(nanoseconds: created).milliseconds,
         snapshotSkewMilliseconds: Double(inventory.skewNanoseconds / 1000) / 1000,
-        complete: inventory.skipped.isEmpty, entries: [], skipped: inventory.skipped)
+        complete: inventory.skipped.isEmpty, entries: [], skipped: inventory.skipped,
+        excluded: directory.excluded)
       let maker = ArchiveMaker(
         options, inventory.items, manifest, modified: created / 1_000_000_000, holdsWhatWasRead: mayBeginAnew)
       self.maker = maker
       return Preamble(
         fileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).date).zip",
+        timedFileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).inFileNames).zip",
         archiveSize: try maker.archiveSize(), contentSize: inventory.items.reduce(0) { $0 + $1.entry.size },
         skipped: inventory.skipped, state: try state(of: directory, inventory), id: StateTag.unique())
     } catch {
@@ -96,6 +98,7 @@ public actor BackupSession {
     for skipped in inventory.skipped {
       for text in [skipped.path, skipped.reason, skipped.detail] { state.add(text) }
     }
+    for path in directory.excluded { state.add(path) }
     return state.text
   }
 

@@ -31,6 +31,13 @@ struct DataDirectory {
   private(set) var skipped: [Skipped] = []
   /// Files directly in the data directory that are taken if they turn out to be databases, and only then.
   private var unknown: [Candidate] = []
+  /// What an exclusion matched. A folder stands for all in it.
+  private(set) var excluded: [String] = []
+  private let exclusion: Exclusion
+  /// The paths that are included by name.
+  private let explicit: Set<[UInt8]>
+  /// Whether only some databases were asked for.
+  let isSelection: Bool
   private var namesSeen = 0
   /// What is in already: includes may overlap.
   private var taken: Set<[UInt8]> = []
@@ -40,8 +47,11 @@ struct DataDirectory {
   ///
   /// - Throws: `dataDirectory`, `invalidName`, `unknownDatabase`, `tooManyFiles`.
   init(
-    _ path: String, includes: [ArchiveOptions.Include], selection: [String]?
+    _ path: String, includes: [ArchiveOptions.Include], excludes: [String] = [], selection: [String]?
   ) throws(BackupError) {
+    exclusion = Exclusion(excludes)
+    explicit = Set(includes.map(\.path.bytes))
+    isSelection = selection != nil
     let names: [[UInt8]]
     do {
       root = try Directory(path: path)
@@ -55,7 +65,7 @@ struct DataDirectory {
     for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       try addDirect(name)
     }
-    try classify(explicit: Set(includes.map(\.path.bytes)))
+    try classify()
     refuseLinkedDatabases()
     databases.sort { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
     if let selection { try select(selection) }
@@ -72,6 +82,16 @@ struct DataDirectory {
     databases.removeAll { !selected.contains($0.name.bytes) }
     skipped.removeAll { !selected.contains($0.path.bytes) }
     files = []
+    excluded = []
+  }
+
+  /// Whether there is a database among what was found, or something that is skipped in the place of one.
+  var hasDatabase: Bool {
+    databases.contains { candidate in
+      // SQLite takes an empty file for a database; one that cannot be read may be one.
+      candidate.status.size == 0 || (try? PlainFile.isDatabase(candidate.path)) ?? true
+        || Inventory.foreignLog(of: candidate) != nil
+    } || skipped.contains { DatabaseNames.isCustomary($0.path.bytes) }
   }
 
   /// Leaves out the databases that must not be opened under the name that they have here: one with a second name has
@@ -90,9 +110,7 @@ struct DataDirectory {
   ///
   /// A `-shm` must not be opened at all, since its database may be pinned, be it under another name by now. So a file is
   /// looked into only if it can be none: by its name, when it has no other; else by what it is.
-  ///
-  /// - Parameter explicit: the paths included by name, of which none is left out silently.
-  private mutating func classify(explicit: Set<[UInt8]>) throws(BackupError) {
+  private mutating func classify() throws(BackupError) {
     let taken = Set(files.map(\.name.bytes))
     var others: [Candidate] = []
     for file in files + unknown {
@@ -112,7 +130,8 @@ struct DataDirectory {
       })
     for file in others {
       let isTaken = taken.contains(file.name.bytes)
-      if let database = DatabaseNames.database(ofCompanion: file.name), names.contains(database) {
+      if let database = DatabaseNames.database(ofCompanion: file.name.bytes), names.contains(database) {
+        // What is included by name is not left out silently.
         guard explicit.contains(file.name.bytes) else { continue }
         skip(file.name, .companion, "it belongs to the database beside it, whose snapshot has its content")
       } else if DatabaseNames.isSharedMemory(file.name) {
@@ -154,7 +173,7 @@ struct DataDirectory {
   /// Whether a file has the name of a wal-index, or that of the WAL or the journal of a database that is there.
   private func isBesideItsDatabase(_ file: Candidate) -> Bool {
     if DatabaseNames.isSharedMemory(file.name) { return true }
-    guard let database = DatabaseNames.database(ofCompanion: file.path) else { return false }
+    guard let database = DatabaseNames.database(ofCompanion: file.path.bytes) else { return false }
     return !FileSystem.isMissing(String(decoding: database, as: UTF8.self))
   }
 
@@ -171,6 +190,10 @@ struct DataDirectory {
     let status = baseName.flatMap { try? FileSystem.status("\(root.path)/\($0)") }
     // A folder may have any name; one called `*.db` is named, since it stands where a database is expected.
     let isFolder = status?.kind == .directory && !name.suffix(3).elementsEqual(".db".utf8)
+    if isExcluded(name) {
+      if status?.kind == .regular || DatabaseNames.isCustomary(name), !isFolder { exclude(name) }
+      return
+    }
     guard !DatabaseNames.isCustomary(name) || isFolder else {
       return try add(name, in: root, "", depth: 0)
     }
@@ -184,6 +207,10 @@ struct DataDirectory {
       String(decoding: $0, as: UTF8.self)
     }
     guard let last = parts.last else { return }
+    guard !exclusion.matchesAnyPart(of: include.path.bytes) else {
+      if !FileSystem.isMissing("\(root.path)/\(include.path)") { exclude(include.path.bytes) }
+      return
+    }
     var directory = root
     var parent = ""
     do {
@@ -212,6 +239,8 @@ struct DataDirectory {
   private mutating func add(
     _ nameBytes: [UInt8], in directory: Directory, _ parent: String, depth: Int
   ) throws(BackupError) {
+    let path = parent.bytes + nameBytes
+    guard !isExcluded(path) else { return exclude(path) }
     guard let baseName = String(validating: nameBytes, as: UTF8.self) else {
       skip(parent + String(decoding: nameBytes, as: UTF8.self), .nameNotUTF8, "its name is not UTF-8")
       return
@@ -253,6 +282,17 @@ struct DataDirectory {
     for inner in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       try add(inner, in: directory, name + "/", depth: depth + 1)
     }
+  }
+
+  /// What this program leaves behind is excluded unless it is included by its own name; what a pattern matches, in any case.
+  private func isExcluded(_ path: [UInt8]) -> Bool {
+    exclusion.matches(path) || exclusion.matchesDatabase(ofCompanion: path)
+      || (Exclusion.isLeftover(path) && !explicit.contains(path))
+  }
+
+  private mutating func exclude(_ path: [UInt8]) {
+    guard taken.insert(path).inserted, !exclusion.matchesDatabase(ofCompanion: path) else { return }
+    excluded.append(String(decoding: path, as: UTF8.self))
   }
 
   private mutating func count(_ names: [[UInt8]]) throws(BackupError) {

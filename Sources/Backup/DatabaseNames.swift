@@ -18,9 +18,8 @@ enum DatabaseNames {
   static func isSharedMemory(_ name: String) -> Bool { ends(name.bytes, "-shm") }
 
   /// The name of the database that a file belongs to, if its own name is that of a WAL, a wal-index or a journal.
-  static func database(ofCompanion name: String) -> [UInt8]? {
-    let bytes = name.bytes
-    for suffix in companionSuffixes where ends(bytes, suffix) { return bytes.dropLast(suffix.utf8.count) }
+  static func database(ofCompanion name: [UInt8]) -> [UInt8]? {
+    for suffix in companionSuffixes where ends(name, suffix) { return name.dropLast(suffix.utf8.count) }
     return nil
   }
 

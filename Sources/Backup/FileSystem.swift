@@ -120,6 +120,14 @@ enum FileSystem {
     return names
   }
 
+  /// Whether a name or a path matches a shell pattern; `*` and `?` match no slash.
+  ///
+  /// The locale is C, so each byte is a character. The corresponding C function is `fnmatch`.
+  static func matches(_ name: [UInt8], _ pattern: String) -> Bool {
+    let name = name.map { CChar(bitPattern: $0) } + [0]
+    return unsafe fnmatch(pattern, name, FNM_PATHNAME) == 0
+  }
+
   /// The wall clock: nanoseconds since 1970.
   static func now() -> Int64 {
     var time = timespec()

@@ -60,10 +60,25 @@ struct Inventory {
       }
     }
     refuseUnsafeNames()
+    if !options.allowsEmpty, !directory.isSelection { requireDatabase(directory) }
     items.sort(by: Self.precedes)
     items.append(
       Item(
         name: "VERSION", bytes: Array((options.appVersion + "\n").utf8), modified: now / 1_000_000_000))
+  }
+
+  /// Names the data directory itself when the archive would have no database, unless one of its databases is named already.
+  private mutating func requireDatabase(_ directory: DataDirectory) {
+    let candidates = Set(directory.databases.map(\.name.bytes))
+    let isNamed = skipped.contains { skipped in
+      candidates.contains(skipped.path.bytes) || DatabaseNames.isCustomary(skipped.path.bytes)
+    }
+    guard !isNamed, !items.contains(where: \.isDatabase) else { return }
+    skipped.append(
+      Skipped(
+        path: ".", reason: SkipReason.noDatabase.rawValue,
+        detail:
+          "no SQLite database was found: the directory may be the wrong one, or its file system not mounted"))
   }
 
   private typealias Opened = (candidate: DataDirectory.Candidate, database: Database)
@@ -159,7 +174,7 @@ struct Inventory {
 
   /// The log or journal beside a file that is no SQLite database although its name is customary for one: a plain copy of the
   /// file alone would be torn. Its name; nil if there is none.
-  private static func foreignLog(of candidate: DataDirectory.Candidate) -> String? {
+  static func foreignLog(of candidate: DataDirectory.Candidate) -> String? {
     guard DatabaseNames.isCustomary(candidate.name.bytes) else { return nil }
     return DatabaseNames.logs(of: candidate.baseName).first { name in
       ((try? FileSystem.status("\(candidate.directory.path)/\(name)"))?.size ?? 0) > 0

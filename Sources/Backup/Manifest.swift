@@ -15,6 +15,8 @@ struct Manifest: Codable {
   var complete: Bool
   var entries: [Entry]
   var skipped: [Skipped]
+  /// What the administrator excluded; a folder stands for all in it. Nil in archives of earlier versions.
+  var excluded: [String]?
 
   struct Entry: Codable {
     var path: String
@@ -55,7 +57,7 @@ struct Manifest: Codable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case format, generator, name, created, complete, entries, skipped
+    case format, generator, name, created, complete, entries, skipped, excluded
     case appVersion = "app_version"
     case snapshotSkewMilliseconds = "snapshot_skew_ms"
   }

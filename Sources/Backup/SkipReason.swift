@@ -13,6 +13,7 @@ enum SkipReason: String {
   case companion
   case notADatabase = "not-a-database"
   case tooDeep = "too-deep"
+  case noDatabase = "no-database"
 
   init(_ error: SystemError) {
     self = error.isMissing ? .missing : error.isForbidden ? .permission : .unreadable

@@ -91,6 +91,9 @@ public struct Timestamp: Sendable {
   /// For names of files: `20260131T235959Z`.
   var compact: String { "\(date)T\(time)Z".filter { $0 != "-" && $0 != ":" } }
 
+  /// For names of archives, as `BackupSeries` reads them: `2026-01-31T235959Z`.
+  var inFileNames: String { "\(date)T\(time)Z".filter { $0 != ":" } }
+
   /// The day alone: `2026-01-31`.
   var date: String { "\(pad(parts.year, 4))-\(pad(parts.month, 2))-\(pad(parts.day, 2))" }
 

@@ -28,9 +28,28 @@ struct BackupCommand: ParsableCommand {
   @Option(
     name: [.short, .long],
     help: ArgumentHelp(
-      "Where to write it; - is standard output. (default: NAME-backup-DATE.zip in this directory)",
+      "Where to write it; - is standard output. (default: NAME-backup-2026-11-28T031502Z.zip in this directory)",
       valueName: "file"), completion: .file())
   var output: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Take only this database, with VERSION and the manifest: its path in DIR; may be repeated.",
+      valueName: "path"))
+  var db: [String] = []
+
+  func validate() throws { _ = try selection() }
+
+  /// - Throws: a `ValidationError` that names the option.
+  private func selection() throws -> [String]? {
+    guard !db.isEmpty else { return nil }
+    return try db.map { path in
+      guard let relative = ArchivePath.relative(path, in: archive.content.data) else {
+        throw ValidationError("--db \(path): give a path inside the data directory, such as events.db")
+      }
+      return relative
+    }
+  }
 
   func run() throws {
     let ends = Signals.notIgnored([SIGTERM, SIGINT, SIGHUP])
@@ -59,7 +78,7 @@ struct BackupCommand: ParsableCommand {
 
   /// - Returns: whether nothing was skipped.
   @Loop private func write(_ options: ArchiveOptions) async throws -> Bool {
-    var request = BackupSession.Request()
+    var request = BackupSession.Request(databases: try selection())
     request.digest = true
     let (session, preamble) = try await BackupSession.open(options, request)
     for skipped in preamble.skipped.prefix(RunningBackup.maximumSkippedLines) {
@@ -73,7 +92,7 @@ struct BackupCommand: ParsableCommand {
     defer { ended.notify() }
     var file: ArchiveFile?
     do {
-      let opened = try await ArchiveFile(output, defaultName: preamble.fileName)
+      let opened = try await ArchiveFile(output, defaultName: preamble.timedFileName)
       file = opened
       Loop.start { try await session.watchLimits(until: ended) }
       while let chunk = try await session.next() {
@@ -83,7 +102,7 @@ struct BackupCommand: ParsableCommand {
       }
       try await opened.commit()
       progress.clear()
-      printDigest(await session.digest ?? [], of: output ?? preamble.fileName)
+      printDigest(await session.digest ?? [], of: output ?? preamble.timedFileName)
       await session.close()
       for name in await session.leftLogs.prefix(RunningBackup.maximumSkippedLines) {
         printError("sluice: \(printable(name)): \(RunningBackup.leftLogAdvice)")

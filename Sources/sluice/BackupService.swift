@@ -165,11 +165,11 @@ import Logging
     return parts.joined(separator: "; ")
   }
 
-  /// `GET /healthz`: whether a backup could be made now.
+  /// `GET /healthz`: whether a backup could be made now, and would have a database in it.
   func health(_ response: Response) async throws {
     let problem = await directory.problem()
     var members: [(name: String, value: JSONValue)] = [
-      ("status", .string(problem == nil ? "ok" : "failing")),
+      ("status", .string(problem?.status ?? "ok")),
       ("version", .string(version)),
       ("uptime_seconds", .integer(Self.seconds(since: started))),
       ("running_backups", .integer(running.count)),
@@ -182,7 +182,7 @@ import Logging
         ("seconds_ago", .integer(Self.seconds(since: last.finished))),
       ])
     }
-    if let problem { members.append(("detail", .string(problem))) }
+    if let problem { members.append(("detail", .string(problem.detail))) }
     try await response.send(
       problem == nil ? .ok : .serviceUnavailable, "application/json",
       JSONValue.object(members).encoded() + [UInt8(ascii: "\n")])

@@ -1,7 +1,7 @@
 import Backup
 import EventLoop
 
-/// Whether the data directory can be read now: one look for all who ask at once, since one that hangs holds a thread.
+/// Whether the data directory can be read now and has a database: one look for all who ask at once, since one that hangs holds a thread.
 @Loop final class DirectoryCheck {
   /// Less than `sluice health`, and most who watch a service, wait for an answer.
   private static let timeout = Duration.seconds(3)
@@ -10,9 +10,30 @@ import EventLoop
   private let files: FileAccess
   private var current: Look?
 
+  /// What hinders a backup.
+  enum Problem: Equatable {
+    /// None can be made.
+    case unreadable(String)
+    /// Every one is incomplete.
+    case noDatabase
+
+    var status: String { self == .noDatabase ? "degraded" : "failing" }
+
+    var detail: String {
+      switch self {
+      case .unreadable(let detail): detail
+      case .noDatabase: DirectoryCheck.noDatabase
+      }
+    }
+  }
+
+  nonisolated static let noDatabase =
+    "there is no SQLite database, so every backup is incomplete: is it the right directory, and mounted? "
+    + "--allow-empty accepts it"
+
   private final class Look {
     var isDone = false
-    var problem: String?
+    var problem: Problem?
     let done = Condition()
   }
 
@@ -22,11 +43,12 @@ import EventLoop
   }
 
   /// What is wrong with it; nil if nothing is.
-  func problem() async -> String? {
+  func problem() async -> Problem? {
     let look = current ?? begin()
     if !look.isDone { _ = await look.done.wait(until: .now + Self.timeout) }
     guard look.isDone else {
-      return "\(options.dataDirectory) has not answered within \(Self.timeout): its file system hangs"
+      return .unreadable(
+        "\(options.dataDirectory) has not answered within \(Self.timeout): its file system hangs")
     }
     return look.problem
   }
@@ -35,7 +57,9 @@ import EventLoop
     let look = Look()
     current = look
     Loop.start { [self] in
-      do { try await files.check(options) } catch { look.problem = "\(error)" }
+      do { look.problem = try await files.findsDatabase(options) ? nil : .noDatabase } catch {
+        look.problem = .unreadable("\(error)")
+      }
       look.isDone = true
       current = nil
       look.done.notify()
@@ -54,7 +78,7 @@ actor FileAccess {
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.asUnownedSerialExecutor() }
 
-  func check(_ options: ArchiveOptions) throws(BackupError) { try options.checkDataDirectory() }
+  func findsDatabase(_ options: ArchiveOptions) throws(BackupError) -> Bool { try options.findsDatabase() }
 
   func tokens(_ source: TokenSource) throws -> Tokens? { try source.read() }
 }

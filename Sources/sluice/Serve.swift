@@ -114,6 +114,7 @@ struct Serve: ParsableCommand {
     let tokenSource = TokenSource(file: tokenFile)
     let options: ArchiveOptions
     let tokens: Tokens?
+    let hasDatabase: Bool
     do {
       guard descriptorLimit >= Self.fewestDescriptors else {
         throw Failure(
@@ -122,6 +123,8 @@ struct Serve: ParsableCommand {
       }
       options = try archive.options()
       tokens = try tokenSource.read()
+      // What cannot be looked at is the backup's to report.
+      hasDatabase = (try? options.findsDatabase()) ?? true
     } catch {
       sockets.refuseAll()
       throw error
@@ -143,7 +146,12 @@ struct Serve: ParsableCommand {
       let listeners = try await sockets.listeners(isOpen: tokens == nil && !allowUnauthenticated)
       for listener in listeners { server.serve(listener) }
       let places = listeners.map { Self.url($0.address) }.joined(separator: ", ")
-      put("sluice \(version) serves backups of \(archive.data) on \(places)\n", STDOUT_FILENO)
+      put("sluice \(version) serves backups of \(archive.content.data) on \(places)\n", STDOUT_FILENO)
+      if !hasDatabase {
+        logger.warning(
+          "no database to back up",
+          metadata: ["data": "\(options.dataDirectory)", "detail": "\(DirectoryCheck.noDatabase)"])
+      }
       Notify.ready(status: "listening on \(places)")
       let supervision = Supervision(service)
       supervision.start()

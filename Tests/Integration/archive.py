@@ -13,6 +13,7 @@ from pathlib import Path
 
 MANIFEST_KEYS = {
     "format", "generator", "name", "app_version", "created", "snapshot_skew_ms", "complete", "entries", "skipped",
+    "excluded",
 }  # fmt: skip
 ENTRY_KEYS = {"path", "kind", "size", "sha256", "crc32", "modified"}
 DATABASE_KEYS = {"journal_mode", "page_size", "page_count", "method", "taken_at"}

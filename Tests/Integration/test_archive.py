@@ -1,5 +1,6 @@
 """What is in an archive, in which order, and what it says of itself."""
 
+import os
 import re
 import sqlite3
 import subprocess
@@ -70,9 +71,110 @@ def test_both_spellings_of_the_floor_plan_are_taken(tmp_path):
 def test_include_names_other_files_and_directories(house):
     with serve(house, "--include", "notes.txt", "--include", "subdirectory") as server:
         archive = Archive(server.get("/api/backup").body)
-    assert archive.names[4:] == ["notes.txt", "subdirectory/inner.db", "VERSION", "MANIFEST.json"]
+    floor_plan = ["floor_plan/empty.txt", "floor_plan/plan.json", "floor_plan/upper floor/étage.svg"]
+    assert archive.names[4:] == [*floor_plan, "notes.txt", "subdirectory/inner.db", "VERSION", "MANIFEST.json"]
     # A database is a database wherever it is, and never read as a plain file.
     assert archive.entries["subdirectory/inner.db"]["kind"] == "database"
+
+
+@pytest.mark.parametrize("form", ["subdirectory/", "./subdirectory", "./subdirectory//", "{data}/subdirectory/"])
+def test_an_included_path_is_understood_as_a_shell_completes_it(house, tmp_path, form):
+    (tmp_path / "link").symlink_to(house)
+    for data in (house, tmp_path / "link", os.path.relpath(house, tmp_path)):
+        archive = tmp_path / "a.zip"
+        given = form.format(data=house if data != tmp_path / "link" else data)
+        ended = run("backup", "--data", data, "--include", given, "-o", archive, cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        assert {"floor_plan/plan.json", "subdirectory/inner.db"} <= set(Archive(archive).names)
+
+
+def test_what_is_included_if_present_may_be_missing(house, tmp_path):
+    options = ["--include-if-present", "subdirectory", "--include-if-present", "nothing"]
+    assert run("backup", "--data", house, *options, "-o", tmp_path / "a.zip").returncode == 0
+    archive = Archive(tmp_path / "a.zip")
+    assert "subdirectory/inner.db" in archive.names and archive.skipped == {}
+
+
+EXCLUDED = [
+    # A folder, by its last name and by its path; with a slash, as a shell completes it.
+    (["floor_plan"], ["floor_plan"], ["floor_plan/plan.json", "floor_plan/upper floor/étage.svg"]),
+    (["upper floor/"], ["floor_plan/upper floor"], ["floor_plan/upper floor/étage.svg"]),
+    (["floor_plan/upper*"], ["floor_plan/upper floor"], ["floor_plan/upper floor/étage.svg"]),
+    # `*` matches no slash, `?` a byte.
+    (["floor*json"], [], []),
+    (["?tage.svg"], [], []),
+    (["??tage.svg"], ["floor_plan/upper floor/étage.svg"], ["floor_plan/upper floor/étage.svg"]),
+    (["*.json", "[d-f]*.db"], ["events.db", "floor_plan/plan.json"], ["events.db", "floor_plan/plan.json"]),
+    # It holds against an include, in a folder too, and takes a database's log with it.
+    (["inner.db"], ["subdirectory/inner.db"], ["subdirectory/inner.db"]),
+    (["subdirectory"], ["subdirectory"], ["subdirectory/inner.db"]),
+]
+
+
+@pytest.mark.parametrize(("patterns", "excluded", "absent"), EXCLUDED, ids=[str(each[0]) for each in EXCLUDED])
+def test_what_is_excluded_is_left_out_and_listed(house, patterns, excluded, absent):
+    (house / "subdirectory/inner.db-wal").touch()
+    options = [part for pattern in patterns for part in ("--exclude", pattern)]
+    includes = ["--include", "subdirectory", "--include", "subdirectory/inner.db"]
+    if patterns == ["subdirectory"]:
+        includes = includes[:2]
+    ended = run("backup", "--strict", "--data", house, *includes, *options, "-o", "-", text=False)
+    assert ended.returncode == 0, ended.stderr
+    archive = Archive(ended.stdout)
+    everything = {"events.db", "floor_plan/plan.json", "floor_plan/upper floor/étage.svg", "subdirectory/inner.db"}
+    assert set(absent) == everything - set(archive.names)
+    assert set(archive.manifest["excluded"]) == set(excluded) and archive.manifest["complete"]
+
+
+def test_a_folder_that_is_called_a_database_costs_nothing_once_it_is_excluded(house):
+    (house / "blockstore.db").mkdir()
+    with serve(house) as server:
+        assert server.get("/api/backup?strict=1").status == 503
+    with serve(house, "--exclude", "blockstore.db") as server:
+        archive = Archive(server.get("/api/backup?strict=1").body)
+        tag = server.get("/api/backup").headers["ETag"]
+        assert server.get("/api/backup?db=blockstore.db").status == 404
+    assert archive.manifest["excluded"] == ["blockstore.db"]
+    (house / "blockstore.db").rmdir()
+    with serve(house, "--exclude", "blockstore.db") as server:
+        assert server.get("/api/backup", If_None_Match=tag).status == 200
+
+
+LEFTOVERS = ["plan.json.before-restore-20260131T235959Z", ".sluice-0123abcd.partial", ".sluice-restore-x/a", ".sluice-pull.a1B2c3/zip"]
+
+
+def test_what_this_program_leaves_behind_is_excluded_by_itself(house):
+    for name in LEFTOVERS:
+        (house / "floor_plan" / name).parent.mkdir(exist_ok=True)
+        (house / "floor_plan" / name).write_text("left behind")
+    with serve(house) as server:
+        archive = Archive(server.get("/api/backup").body)
+    expected = sorted("floor_plan/" + name.partition("/")[0] for name in LEFTOVERS)
+    assert sorted(archive.manifest["excluded"]) == expected and archive.manifest["complete"]
+    assert not [name for name in archive.names if "sluice" in name or "before" in name]
+    # Unless one is asked for by its own name.
+    with serve(house, "--include", f"floor_plan/{LEFTOVERS[0]}") as server:
+        assert f"floor_plan/{LEFTOVERS[0]}" in Archive(server.get("/api/backup").body).names
+
+
+def test_an_included_database_can_be_taken_alone(house, tmp_path):
+    included = ["--include", "subdirectory"]
+    (house / "subdirectory/plain.txt").write_text("no database")
+    with serve(house, *included) as server:
+        for query, status in [("subdirectory%2Finner.db", 200), ("subdirectory/inner.db&db=events.db", 200),
+                              ("subdirectory/plain.txt", 404), ("subdirectory/", 400), ("subdirectory/none.db", 404)]:  # fmt: skip
+            answer = server.get(f"/api/backup?db={query}")
+            assert answer.status == status, query
+            if status == 200:
+                names = ["events.db"] * ("events" in query) + ["subdirectory/inner.db", "VERSION", "MANIFEST.json"]
+                assert Archive(answer.body).names == names
+    for given in ("subdirectory/inner.db", f"{house}/subdirectory/inner.db", "./subdirectory/inner.db"):
+        ended = run("backup", "--data", house, *included, "--db", given, "-o", "-", text=False)
+        assert Archive(ended.stdout).names == ["subdirectory/inner.db", "VERSION", "MANIFEST.json"], ended.stderr
+    # What a backup does not take cannot be asked for either.
+    ended = run("backup", "--data", house, "--db", "subdirectory/inner.db", "-o", "-", text=False)
+    assert ended.returncode == 1 and b"subdirectory/inner.db" in ended.stderr
+    assert run("backup", "--data", house, "--db", "../x.db", "-o", "-").returncode == 64
 
 
 def test_an_included_path_that_is_not_there_is_named_as_skipped(house):
@@ -168,5 +270,5 @@ def test_the_file_name_has_the_name_and_the_date_in_utc(house):
 def test_curl_saves_it_under_that_name(house, tmp_path):
     with serve(house) as server:
         subprocess.run(["curl", "-fsSOJ", f"{server.url}/api/backup"], cwd=tmp_path, check=True)
-    [file] = tmp_path.glob("spaxel-backup-*.zip")
+    [file] = tmp_path.glob("house-backup-????-??-??.zip")
     assert Archive(file).manifest["complete"]

@@ -60,6 +60,8 @@ BAD_FLAGS = [
     ("--spool-directory", ["/nowhere/at/all", "/etc/passwd"]),
     ("--name", ["", "a/b", "..", 'a"b', "a\nb"]),
     ("--app-version", ["1\n2"]),
+    ("--include-if-present", ["/etc", "../x", "MANIFEST.json"]),
+    ("--exclude", ["", "/etc/*", ".."]),
     ("--include", ["", "/etc", "..", "../x", "floor_plan/../..", "a//b"]),
 ]  # fmt: skip
 

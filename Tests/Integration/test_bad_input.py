@@ -264,13 +264,79 @@ def test_an_empty_db_is_an_empty_entry(pair):
     assert archive.read("empty.db") == b""
 
 
-def test_a_directory_without_databases_gives_version_and_manifest(tmp_path):
-    with serve(tmp_path) as server:
+def nothing(directory):
+    """A volume that is not mounted."""
+
+
+def plain(directory):
+    """A `.db` that is no database, and a folder."""
+    (directory / "notes.db").write_text("plain text")
+    (directory / "floor_plan").mkdir()
+    (directory / "floor_plan/plan.json").write_text("{}")
+
+
+def elsewhere(directory):
+    """A database where no backup looks."""
+    (directory / "sub").mkdir()
+    make.ledger(directory / "sub/inner.db", make.ROLLBACK, accounts=10)
+
+
+@pytest.mark.parametrize("content", [nothing, plain, elsewhere])
+def test_without_any_database_a_backup_is_incomplete_everywhere(tmp_path, content):
+    data = tmp_path / "data"
+    data.mkdir()
+    content(data)
+    with serve(data) as server:
+        server.wait_for_line("no database")
         answer = server.get("/api/backup")
-    archive = Archive(answer.body)
-    assert answer.status == 200
-    assert archive.names == ["VERSION", "MANIFEST.json"]
-    assert archive.manifest["complete"] and archive.manifest["snapshot_skew_ms"] == 0
+        assert answer.status == 200 and answer.headers["Sluice-Skipped"] == ".;reason=no-database"
+        archive = Archive(answer.body)
+        assert archive.skipped["."]["reason"] == "no-database" and archive.manifest["complete"] is False
+        assert archive.names[-2:] == ["VERSION", "MANIFEST.json"]
+        refused = server.get("/api/backup?strict=1")
+        assert refused.status == 503 and "no-database" in refused.problem()["detail"]
+        health = server.get("/healthz")
+        assert health.status == 503 and health.json()["status"] == "degraded" and "no SQLite" in health.json()["detail"]
+        assert run("health", server.url).returncode == 1
+        # It says so of the moment.
+        make.ledger(data / "new.db", make.ROLLBACK, accounts=10)
+        assert server.get("/healthz").json()["status"] == "ok"
+        assert Archive(server.get("/api/backup").body).manifest["complete"]
+        (data / "new.db").unlink()
+    ended = run("backup", "--data", data, "-o", tmp_path / "a.zip")
+    assert ended.returncode == 3 and "no-database" in ended.stderr
+    assert run("verify", tmp_path / "a.zip").returncode == 3
+    assert run("backup", "--strict", "--data", data, "-o", tmp_path / "b.zip").returncode == 1
+    assert not (tmp_path / "b.zip").exists()
+
+
+@pytest.mark.parametrize("content", [nothing, plain, elsewhere])
+def test_an_administrator_may_mean_that_there_is_no_database(tmp_path, content):
+    data = tmp_path / "data"
+    data.mkdir()
+    content(data)
+    with serve(data, "--allow-empty") as server:
+        assert Archive(server.get("/api/backup?strict=1").body).manifest["complete"]
+        assert server.get("/healthz").json()["status"] == "ok"
+        assert "no database" not in server.log
+    assert run("backup", "--allow-empty", "--data", data, "-o", tmp_path / "a.zip").returncode == 0
+
+
+def test_a_database_that_is_skipped_is_reason_enough(tmp_path):
+    """It is there: the directory is not the wrong one."""
+    make.ledger(tmp_path / "real", make.ROLLBACK, accounts=10)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.db").symlink_to("../real")
+    with serve(tmp_path / "data") as server:
+        assert list(Archive(server.get("/api/backup").body).skipped) == ["a.db"]
+        assert server.get("/healthz").json()["status"] == "ok"
+
+
+def test_an_included_database_is_one(tmp_path):
+    elsewhere(tmp_path)
+    with serve(tmp_path, "--include", "sub") as server:
+        assert Archive(server.get("/api/backup?strict=1").body).manifest["complete"]
+        assert server.get("/healthz").json()["status"] == "ok"
 
 
 def test_names_of_every_kind_survive(tmp_path):

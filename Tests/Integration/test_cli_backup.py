@@ -1,11 +1,14 @@
 """`sluice backup`: the same zip without a server, as a file that is whole or is not there."""
 
+import calendar
 import hashlib
 import os
 import pty
+import re
 import resource
 import signal
 import subprocess
+import time
 import zipfile
 
 import pytest
@@ -27,10 +30,25 @@ def test_it_is_the_archive_that_the_server_gives(house, tmp_path):
     assert digests[0] == digests[1]
 
 
-def test_without_a_name_it_is_named_as_the_server_names_it(house, tmp_path):
-    assert run("backup", "--data", house, "--name", "home", cwd=tmp_path).returncode == 0
-    [file] = tmp_path.glob("home-backup-????-??-??.zip")
-    assert Archive(file).manifest["complete"]
+@pytest.mark.parametrize(
+    ("data", "options", "name"),
+    [("home", [], "home"), ("home/", ["--name", "x"], "x"), (".", [], "home"), ("a b%ä", [], "a-b---"), ("..x", [], "x")],
+)
+def test_without_a_name_it_is_named_after_the_directory_and_the_second(house, tmp_path, data, options, name):
+    directory = house.rename(tmp_path / (data if data.strip("./") != "" and data != "." else "home"))
+    cwd, output = (directory, directory) if data == "." else (tmp_path, tmp_path)
+    before = time.time()
+    ended = run("backup", "--data", data, *options, cwd=cwd)
+    assert ended.returncode == 0, ended.stderr
+    [file] = output.glob("*.zip")
+    stamp = re.fullmatch(re.escape(name) + r"-backup-(\d{4}-\d\d-\d\dT\d{6}Z)\.zip", file.name)[1]
+    made = calendar.timegm(time.strptime(stamp, "%Y-%m-%dT%H%M%SZ"))
+    assert int(before) <= made <= time.time()
+    assert Archive(file).manifest["complete"] and Archive(file).manifest["name"] == name
+    # A second one on the same day stands beside the first.
+    wait_until(lambda: int(time.time()) > made, "the next second")
+    assert run("backup", "--data", data, *options, cwd=cwd).returncode == 0
+    assert len(list(output.glob("*.zip"))) == 2
 
 
 def test_a_dash_is_standard_output(house):

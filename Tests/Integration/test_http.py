@@ -110,7 +110,8 @@ def test_db_chooses_by_bytes(tmp_path):
         ("db=..", 400),
         ("db=../house/events.db", 400),
         ("db=..%2Fhouse%2Fevents.db", 400),
-        ("db=subdirectory/inner.db", 400),
+        ("db=subdirectory/inner.db", 404),  # it is not included
+        ("db=subdirectory//inner.db", 400),
         ("db=%2Fetc%2Fpasswd", 400),
         ("db=events.db%00.db", 400),
         ("db=%ff.db", 400),
