@@ -83,9 +83,10 @@ final class Directory {
     return try directory(name)
   }
 
-  /// Gives the directory an owner and permissions, whatever the umask is.
+  /// Gives the directory another one's owner, group and mode, whatever the umask is.
   func own(as status: FileSystem.Status) throws(SystemError) {
-    try Self.own(descriptor, as: status, permissions: status.permissions)
+    let setGroupID: UInt16 = status.givesItsGroup ? 0o2000 : 0
+    try Self.own(descriptor, as: status, permissions: status.permissions | setGroupID)
   }
 
   /// Makes a symbolic link.
@@ -178,6 +179,21 @@ final class Directory {
       bytes += block[..<count]
     }
     return bytes
+  }
+
+  /// The bytes from an offset on, at the most so many. The corresponding C function is `pread`.
+  static func read(
+    _ file: borrowing Descriptor, atMost count: Int, from offset: UInt64
+  ) throws(SystemError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var got: Int
+    var reason: CInt
+    repeat {
+      got = unsafe pread(file.rawValue, &bytes, count, off_t(offset))
+      reason = errno
+    } while got < 0 && reason == EINTR
+    guard got >= 0 else { throw SystemError(call: "pread", errno: reason) }
+    return Array(bytes.prefix(got))
   }
 
   // MARK: locks

@@ -21,6 +21,8 @@ enum FileSystem {
     let linkCount: UInt64
     /// Unix permission bits.
     let permissions: UInt16
+    /// Of a directory: whether what is made in it gets its group, and folders this bit (`S_ISGID`).
+    let givesItsGroup: Bool
     let size: UInt64
     /// Seconds since 1970.
     let modified: Int64
@@ -44,6 +46,7 @@ enum FileSystem {
       identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
       linkCount = UInt64(status.st_nlink)
       permissions = UInt16(status.st_mode & 0o777)
+      givesItsGroup = status.st_mode & S_ISGID != 0
       size = UInt64(status.st_size)
       modified = Int64(status.st_mtim.tv_sec)
       modifiedAt = Time(status.st_mtim)

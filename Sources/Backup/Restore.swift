@@ -119,9 +119,16 @@ public struct Restore {
     let databases = Set(
       manifest.entries.filter { $0.kind == .database || DatabaseNames.isCustomary($0.path.bytes) }
         .map(\.path.bytes))
-    plan = try RestorePlan(
-      chosen, of: Set(all.map(\.bytes)), databases: databases, in: target,
-      timestamp: Timestamp(nanoseconds: FileSystem.now()).compact)
+    let now = FileSystem.now()
+    var plan: RestorePlan
+    var attempt: Int64 = 0
+    repeat {
+      plan = try RestorePlan(
+        chosen, of: Set(all.map(\.bytes)), databases: databases, in: target,
+        timestamp: Timestamp(nanoseconds: now + attempt * 1_000_000_000).compact)
+      attempt += 1
+    } while plan.isNameTaken && attempt < Self.maximumAttempts
+    self.plan = plan
     size = chosen.reduce(0) { $0 + (members[$1.bytes]?.size ?? 0) }
     skipped =
       options.only.isEmpty
@@ -141,6 +148,18 @@ public struct Restore {
       }
   }
 
+  /// Another restore within the same second has given its kept files their names: then the next one that is free is taken.
+  private static let maximumAttempts = 100
+
+  /// How many files are put in place, and how many are kept under another name for them.
+  public var counts: (placed: Int, kept: Int) { (plan.journal.items.count, plan.kept.count) }
+
+  /// The absolute path of the directory, without links.
+  public var directory: String { target.path }
+
+  /// What is appended to the name of every file that is kept, and stands in that of no other.
+  public var keptSuffix: String { plan.journal.suffix }
+
   /// - Returns: nil if there is no such entry, or none of such a size.
   private static func content(
     _ member: ZipMember?, upTo limit: Int, of archive: ZipArchive
@@ -151,8 +170,11 @@ public struct Restore {
     return content
   }
 
-  /// Who uses what would be replaced.
-  public func checkUse() throws(RestoreError) { _ = try DatabaseUse(of: plan.journal, in: target) }
+  /// Whether what would be replaced is in use, or in the middle of a transaction that has other databases, too.
+  public func checkUse() throws(RestoreError) {
+    _ = try DatabaseUse(of: plan.journal, in: target)
+    try SuperJournal.check(plan.journal, in: target)
+  }
 
   /// Reads everything that was chosen and keeps nothing.
   public func verify(_ isInterrupted: @escaping @Sendable () -> Bool) throws(RestoreError) {
@@ -185,6 +207,7 @@ public struct Restore {
     }
     if isInterrupted() { throw .interrupted }
     let use = try DatabaseUse(of: plan.journal, in: target)
+    try SuperJournal.check(plan.journal, in: target)
     do { try staging.write(plan.journal) } catch {
       throw .staging(path: staging.name, detail: "\(error)")
     }
@@ -197,7 +220,9 @@ public struct Restore {
     _ path: String, _ index: Int, in staging: RestoreStaging, _ check: inout BoundedCheck,
     _ progress: (Int) -> Void
   ) throws(RestoreError) {
-    let permissions = (members[path.bytes]?.permissions ?? 0o644) & target.status.permissions
+    let old = plan.replaced[path.bytes]
+    let permissions =
+      old?.permissions ?? (members[path.bytes]?.permissions ?? 0o644) & target.status.permissions
     do {
       let file = try staging.directory.makeFile("\(index)")
       let raw = file.rawValue
@@ -205,7 +230,7 @@ public struct Restore {
         try Directory.write(piece, to: raw)
         progress(piece.count)
       }
-      try Directory.own(file, as: target.status, permissions: permissions)
+      try Directory.own(file, as: old ?? target.status, permissions: permissions)
       Directory.setModified(file, members[path.bytes]?.modified ?? 0)
       try Directory.sync(file)
       plan.stage(index, inode: try Directory.status(of: file).identity.inode)

@@ -20,6 +20,8 @@ public enum RestoreError: Error, Sendable {
   case cannotKeep([String])
   /// What is to be replaced is in use.
   case inUse([FileUser])
+  /// A database that would be replaced is in the middle of a transaction that was cut off, over several databases.
+  case unsettled(path: String, superJournal: String)
   /// A file could not be staged: a full disk, most often.
   case staging(path: String, detail: String)
   /// A step failed; everything is as it was.
@@ -50,6 +52,10 @@ extension RestoreError: CustomStringConvertible {
         + "file system; rename what is there first, or choose the others with --only"
     case .inUse(let users):
       "\(Self.list(users.map(\.description))); stop the application first"
+    case .unsettled(let path, let superJournal):
+      "\(printable(path)) is part of a transaction over several databases that was cut off (\(printable(superJournal))), "
+        + "and nothing was changed: let the application open all of them once, which settles it, or move all of them away "
+        + "together with their journals"
     case .staging(let path, let detail):
       "\(printable(path)) could not be staged, and nothing was changed: \(detail)"
     case .rolledBack(let detail): "\(detail); everything is as it was"

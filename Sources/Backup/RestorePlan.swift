@@ -6,6 +6,10 @@ struct RestorePlan {
   private(set) var journal: RestoreJournal
   /// Kept files: the name of each, and the one that it would get.
   private(set) var kept: [(path: String, as: String)] = []
+  /// What the files are like that would be replaced.
+  private(set) var replaced: [[UInt8]: FileSystem.Status] = [:]
+  /// Whether something is there already under a name that a kept file would get.
+  private(set) var isNameTaken = false
   /// Those whose other name would be too long.
   private var unkeepable: [String] = []
 
@@ -123,8 +127,12 @@ struct RestorePlan {
     for suffix in [""] + item.companions {
       guard let status = try folder.status(item.name + suffix) else { continue }
       guard status.kind == .regular else { throw .noRegularFile }
-      if suffix.isEmpty { item.replaced = status.identity.inode }
+      if suffix.isEmpty {
+        item.replaced = status.identity.inode
+        replaced[item.path.bytes] = status
+      }
       kept.append((item.path + suffix, item.path + journal.suffix + suffix))
+      if try folder.status(item.name + journal.suffix + suffix) != nil { isNameTaken = true }
       if !folder.canHave(item.name + journal.suffix + suffix) { unkeepable.append(item.path + suffix) }
     }
   }

@@ -32,6 +32,9 @@ struct RestoreTransaction {
     do {
       do { try goForward(check) } catch let error as SystemError {
         throw RestoreError.rolledBack(detail: "the files could not be put in place: \(error)")
+      } catch let error as FileError {
+        throw RestoreError.rolledBack(
+          detail: "\(printable(error.path)) could not be put in place: \(error.reason)")
       } catch let error as Obstacle {
         throw RestoreError.rolledBack(detail: "\(error.path) \(error.detail)")
       }
@@ -44,6 +47,13 @@ struct RestoreTransaction {
   private struct Obstacle: Error {
     let path: String
     var detail = "has changed meanwhile"
+  }
+
+  /// A system call that failed for a file.
+  private struct FileError: Error, CustomStringConvertible {
+    let path: String
+    let reason: SystemError
+    var description: String { "\(path): \(reason)" }
   }
 
   private func goForward(_ check: () throws(RestoreError) -> Void) throws {
@@ -100,7 +110,9 @@ struct RestoreTransaction {
         guard isWayBack else { throw Obstacle(path: item.folder) }
         continue
       }
-      do { try body(item, index, folder) } catch is Obstacle where isWayBack {}
+      do { try body(item, index, folder) } catch let error as SystemError {
+        throw FileError(path: item.path, reason: error)
+      } catch is Obstacle where isWayBack {}
     }
     try current?.folder.sync()
   }

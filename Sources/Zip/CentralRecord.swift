@@ -35,7 +35,8 @@ struct CentralRecord {
     }
     let isUnix = (bytes.littleEndian(at: 4) as UInt16) >> 8 == Self.unix
     let mode: UInt16 = isUnix ? bytes.littleEndian(at: 40) : 0
-    permissions = mode & 0o777 == 0 ? 0o644 : mode & 0o777
+    // What other programs leave out. With a type, 000 is the mode that the file had.
+    permissions = mode == 0 ? 0o644 : mode & 0o777
     let isDirectory = fileName.last == UInt8(ascii: "/")
     let expected = isDirectory ? 0o040_000 : CentralDirectoryHeader.regularFile
     guard [0, expected].contains(mode & 0o170_000) else {

@@ -9,8 +9,9 @@ struct RestoreCommand: ParsableCommand {
     commandName: "restore",
     abstract: "Put the files of a backup into a directory: all of them, or none.",
     discussion: """
-      Every file is verified while it is staged inside DIR; then all are put in place. DIR must exist: what is restored
-      gets its owner and group, and no more permissions than it gives. Stop the application first. VERSION and
+      Every file is verified while it is staged inside DIR; then all are put in place. DIR must exist. What
+      replaces a file gets that one's owner, group and mode; what is new gets DIR's owner and group, and no more
+      permissions than DIR gives. Stop the application first. VERSION and
       MANIFEST.json are restored only if --only names them. If it was killed, run it again: any run into DIR first
       finishes what another began.
 
@@ -50,6 +51,18 @@ struct RestoreCommand: ParsableCommand {
     guard !into.isEmpty else { throw ValidationError("--into: give a directory") }
   }
 
+  /// What was done, and how to delete what was kept.
+  private func told(of restore: Restore) -> [String] {
+    let (placed, kept) = restore.counts
+    let summary = "restored \(placed) files into \(printable(into))"
+    guard kept > 0 else { return restore.lines + [summary] }
+    let directory = "'" + restore.directory.replacing("'", with: "'\\''") + "'"
+    return restore.lines + [
+      "\(summary); \(kept) files are kept. When nothing needs them any more:",
+      "find \(printable(directory)) -type f -name '*\(restore.keptSuffix)*' -delete",
+    ]
+  }
+
   func run() throws {
     // A shell without job control lets its background jobs ignore SIGINT: a script that sends it wants it to count.
     let ends = Signals.notIgnored([SIGTERM, SIGHUP]) + [SIGINT]
@@ -73,10 +86,16 @@ struct RestoreCommand: ParsableCommand {
         put(restore.lines.map { $0 + "\n" }.joined(), STDOUT_FILENO)
         try restore.checkUse()
         try restore.verify(isInterrupted)
+        if !force, restore.counts.kept > 0 {
+          put("needs --force: \(restore.counts.kept) files would be replaced or moved\n", STDOUT_FILENO)
+        }
       } else {
         let progress = Progress()
-        defer { progress.clear() }
-        try restore.run(progress: { [size = restore.size] in progress.show($0, of: size) }, isInterrupted)
+        do {
+          defer { progress.clear() }
+          try restore.run(progress: { [size = restore.size] in progress.show($0, of: size) }, isInterrupted)
+        }
+        put(told(of: restore).map { $0 + "\n" }.joined(), STDOUT_FILENO)
       }
       for (path, parts) in restore.notChecked {
         printError(

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -246,3 +247,155 @@ def test_memory_and_speed(large_archive, tmp_path, figure):
     assert result.returncode == 0
     figure("restore of 600 MB", f"{seconds:.1f} s (unzip {unzip:.1f} s), {result.stdout.strip()} MiB")
     assert int(result.stdout) <= 48
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_replaces_a_file_gets_its_owner_and_mode(archive, target):
+    os.chown(target / "b.db", 1234, 2345)
+    (target / "b.db").chmod(0o606)
+    (target / "floor_plan/plan.json").chmod(0)
+    os.chown(target / "floor_plan/plan.json", 0, 77)
+    assert restore(archive, target, "--force").returncode == 0
+    for name, expected in {"b.db": (1234, 2345, 0o606), "floor_plan/plan.json": (0, 77, 0)}.items():
+        status = (target / name).stat()
+        assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == expected
+        [kept] = (target / name).parent.glob(f"{(target / name).name}.before-restore-*Z")
+        assert kept.stat().st_mode == status.st_mode
+    (target / "floor_plan/plan.json").chmod(0o600)
+    assert set(words(target).values()) == {"new"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read it")
+def test_a_mode_of_zero_stays(tmp_path):
+    source = small(tmp_path / "source", "new")
+    (source / "floor_plan/plan.json").chmod(0)
+    (tmp_path / "target").mkdir()
+    assert restore(backup(source, tmp_path / "x.zip"), tmp_path / "target").returncode == 0
+    assert (tmp_path / "target/floor_plan/plan.json").stat().st_mode & 0o777 == 0
+
+
+def test_new_folders_keep_the_set_group_id_bit(tmp_path):
+    source = small(tmp_path / "source", "new")
+    (source / "floor_plan/upper").mkdir()
+    (source / "floor_plan/upper/file").touch()
+    target = tmp_path / "target"
+    target.mkdir()
+    target.chmod(0o2750)
+    assert restore(backup(source, tmp_path / "x.zip"), target).returncode == 0
+    for folder in ("floor_plan", "floor_plan/upper"):
+        assert (target / folder).stat().st_mode & 0o7777 == 0o2750
+    assert (target / "a.db").stat().st_mode & 0o7000 == 0
+
+
+def test_names_that_are_taken_are_not_given_to_what_is_kept(archive, target):
+    """As by another restore within the same second."""
+    taken = [time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + seconds)) for seconds in range(60)]
+    for moment in taken:
+        (target / f"b.db.before-restore-{moment}").write_text(moment)
+    result = restore(archive, target, "--force")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert set(words(target).values()) == {"new"}
+    kept = {path.name.rpartition("-")[2] for path in target.glob("b.db.before-restore-*Z")} - {*taken}
+    assert len(kept) == 1 and word(target / f"b.db.before-restore-{kept.pop()}") == "old"
+    assert all((target / f"b.db.before-restore-{moment}").read_text() == moment for moment in taken)
+
+
+def test_two_restores_at_once_after_each_other(archive, target):
+    for number in range(1, 4):
+        assert restore(archive, target, "--force").returncode == 0
+        assert len(list(target.glob("b.db.before-restore-*Z"))) == number
+
+
+def test_a_success_tells_what_it_did_and_how_to_delete_what_is_kept(archive, target):
+    (target / "b.db.before-restore-20200101T000000Z").touch()
+    result = restore(archive, target, "--force")
+    lines = result.stdout.splitlines()
+    assert any(line.startswith("replaces    b.db, kept as b.db.before-restore-") for line in lines)
+    assert lines[-2].startswith(f"restored {len(words(target))} files into {target}; ")
+    assert f"{len(list(target.rglob('*.before-restore-*'))) - 1} files are kept" in lines[-2]
+    subprocess.run(lines[-1], shell=True, check=True)
+    assert [path.name for path in target.rglob("*.before-restore-*")] == ["b.db.before-restore-20200101T000000Z"]
+    assert set(words(target).values()) == {"new"}
+
+
+def test_a_dry_run_tells_that_force_is_needed(archive, target, tmp_path):
+    assert "needs --force" in restore(archive, target, "--dry-run").stdout.splitlines()[-1]
+    assert "--force" not in restore(archive, target, "--dry-run", "--force").stdout
+    (tmp_path / "empty").mkdir()
+    assert "--force" not in restore(archive, tmp_path / "empty", "--dry-run").stdout
+
+
+def test_a_step_that_fails_names_its_file(archive, target):
+    before = tree(target)
+    # a.db has a -wal and a -shm.
+    strace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=linkat", "-e", "inject=linkat:error=ENOSPC:when=4"]
+    result = restore(archive, target, "--force", prefix=strace)
+    assert result.returncode == 1 and "b.db could not be put in place: No space left" in result.stderr, result.stderr
+    assert "everything is as it was" in result.stderr
+    assert tree(target) == before
+
+
+def crashed(directory, names):
+    """A transaction over several databases, whose application was killed as it committed."""
+    script = f"""
+import os, sqlite3
+names = {names!r}
+connection = sqlite3.connect(names[0], isolation_level=None)
+for number, name in enumerate(names[1:]):
+    connection.execute("ATTACH ? AS other" + str(number), (name,))
+for schema in ["main"] + ["other" + str(number) for number in range(len(names) - 1)]:
+    connection.execute("PRAGMA " + schema + ".cache_size=1")
+    connection.execute("PRAGMA " + schema + ".journal_mode=DELETE")
+connection.execute("BEGIN")
+for schema in ["main"] + ["other" + str(number) for number in range(len(names) - 1)]:
+    connection.execute("UPDATE " + schema + ".t SET word = 'half of it, and long enough for more pages' || randomblob(4000)")
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run(["/usr/bin/python3", "-c", script], cwd=directory)
+    # What SQLite writes next: the super-journal, and its name at the end of each journal (pager.c, writeSuperJournal).
+    name = str(directory / (names[0] + "-mj0123ABCD9EF")).encode()
+    tail = (1).to_bytes(4, "big") + name + len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big") + bytes.fromhex("d9d505f920a163d7")
+    for database in names:
+        journal = directory / (database + "-journal")
+        content = journal.read_bytes()
+        assert content[:8] == bytes.fromhex("d9d505f920a163d7")
+        journal.write_bytes(content + tail)
+    journals = [str(directory / (database + "-journal")).encode() + b"\0" for database in names]
+    Path(os.fsdecode(name)).write_bytes(b"".join(journals))
+
+
+def test_a_transaction_over_several_databases_is_not_torn_apart(archive, target):
+    for name in ("b.db", "c.db"):
+        connection = sqlite3.connect(target / name)
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.close()
+    crashed(target, ["b.db", "c.db"])
+    before = tree(target)
+    for options in (["--force"], ["--force", "--dry-run"], ["--force", "--only", "b.db"]):
+        result = restore(archive, target, *options)
+        assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
+        assert "b.db is part of a transaction over several databases that was cut off (b.db-mj0123ABCD9EF)" in result.stderr
+        assert tree(target) == before
+    # Neither of them in this transaction.
+    assert restore(archive, target, "--force", "--only", "a.db").returncode == 0
+    assert (word(target / "b.db"), word(target / "c.db")) == ("old", "old")
+    assert not (target / "b.db-mj0123ABCD9EF").exists()
+    assert restore(archive, target, "--force").returncode == 0
+    assert set(words(target).values()) == {"new"}
+
+
+def test_a_journal_of_one_database_is_kept_beside_it(archive, target):
+    script = """
+import os, sqlite3
+connection = sqlite3.connect("b.db", isolation_level=None)
+connection.execute("PRAGMA cache_size=1")
+connection.execute("BEGIN")
+connection.execute("UPDATE t SET word = word || randomblob(4000)")
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run(["/usr/bin/python3", "-c", script], cwd=target)
+    assert (target / "b.db-journal").stat().st_size > 0
+    assert restore(archive, target, "--force").returncode == 0
+    assert set(words(target).values()) == {"new"}
+    [kept] = target.glob("b.db.before-restore-*Z")
+    assert word(kept) == "old"
