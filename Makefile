@@ -4,7 +4,7 @@ BUILD_PACKAGES := libsqlite3-dev zlib1g-dev libsystemd-dev pkg-config
 # Not to be had on every architecture, and not needed: zlib does its work then, more slowly.
 FAST_PACKAGES := libisal-dev
 TEST_PACKAGES := bindfs curl iproute2 libarchive-tools mount nginx p7zip-full procps prometheus python3 python3-h11 \
-  python3-httptools python3-pytest python3-pytest-timeout python3-pytest-xdist sqlite3 strace systemd unzip util-linux wget
+  python3-httptools python3-pytest python3-pytest-timeout python3-pytest-xdist python3-venv sqlite3 strace systemd unzip util-linux wget
 BENCH_PACKAGES := binutils curl gcc golang-go libsqlite3-dev nginx pigz python3 sqlite3 strace tar unzip valgrind zip
 # Measured too, and measured with, where they are to be had.
 RIVAL_PACKAGES := python3-zipstream-ng linux-perf

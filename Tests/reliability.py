@@ -31,7 +31,7 @@ AREAS = {
     "One moment, whole": ["archive", "consistency", "neighbours", "readers", "verify", "unchanged"],
     "Failure is seen": ["faults", "command_faults", "limits", "bad_input", "races", "bad_flags", "output_file", "cli_backup"],
     "The application notices nothing": ["source_untouched", "backpressure"],
-    "The way back": ["restore", "restore_killed", "restore_hostile"],
+    "The way back": ["real_applications", "restore", "restore_killed", "restore_hostile"],
     "The protocol": ["http", "smuggling", "behind_nginx", "nginx_service", "tokens", "resume", "slow_and_many", "vanishing"],
     "A service for a long time": ["soak", "drain", "service", "metrics", "journal", "health_command"],
     "On a host": ["systemd", "systemd_access", "systemd_bad_start", "systemd_units", "package", "setup_command", "pull", "keep"],
