@@ -48,19 +48,10 @@ final class ArchiveMaker {
   private var writtenItem = 0
   private var writer: ZipWriter? = ZipWriter()
 
-  /// How much of an archive has been made, and what of.
-  private struct Progress {
-    var entries: [Manifest.Entry] = []
-    /// Of the entry after those.
-    var member: MemberSummary?
-
-    func isFurther(than other: Progress) -> Bool {
-      (entries.count, member?.size ?? 0) > (other.entries.count, other.member?.size ?? 0)
-    }
-  }
-
-  /// How far it had been made before it was begun anew.
-  private let earlier: Progress
+  /// The CRC-32 of every block that was ever made, if what was read is held: 16 MiB for each TiB. A strong tag names bytes,
+  /// and a plain file may have others when it is read again.
+  private var made: [UInt32] = []
+  private var writtenBlock = 0
 
   /// - Parameters:
   ///   - items: without the manifest.
@@ -76,7 +67,6 @@ final class ArchiveMaker {
     self.holdsWhatWasRead = holdsWhatWasRead
     engine = DeflateEngine(options.compression)
     windowSize = options.compressors.threadCount + Self.blocksAhead
-    earlier = Progress()
   }
 
   /// Begins an archive anew that has been begun, out of all that it holds: byte for byte the same.
@@ -91,9 +81,7 @@ final class ArchiveMaker {
     holdsWhatWasRead = true
     engine = begun.engine
     windowSize = begun.windowSize
-    let made = Progress(
-      entries: Array(begun.manifest.entries.prefix(begun.writtenItem)), member: begun.writer?.memberSoFar)
-    earlier = made.isFurther(than: begun.earlier) ? made : begun.earlier
+    made = begun.made
     leftLogs = begun.leftLogs
     begun.stop()
   }
@@ -165,8 +153,8 @@ final class ArchiveMaker {
       let (deflated, hash) = try await block.finished()
       // While this waited for the compressors, a limit may have been passed.
       guard !isAbandoned else { throw .cancelled }
+      try checkMadeBefore(deflated)
       try zip { (writer) throws(ZipError) in try writer?.add(deflated) }
-      try checkMember()
       chunk.append(deflated.bytes)
       read += deflated.uncompressedCount
       if block.isLast { chunk.append(try end(sha256: hash.finalize())) }
@@ -188,9 +176,6 @@ final class ArchiveMaker {
     if writtenItem < manifest.entries.count, let summary {
       manifest.entries[writtenItem].crc32 = summary.crc32.hexadecimal
       manifest.entries[writtenItem].sha256 = sha256.hexadecimal
-      if writtenItem < earlier.entries.count {
-        try expectSame(manifest.entries[writtenItem].sha256, earlier.entries[writtenItem].sha256)
-      }
     }
     writtenItem += 1
     return records
@@ -202,20 +187,19 @@ final class ArchiveMaker {
     return records
   }
 
-  /// Looks at the entry of which some had been made earlier, when there is as much of it again.
-  private func checkMember() throws(BackupError) {
-    guard writtenItem == earlier.entries.count, let member = writer?.memberSoFar,
-      member.size == earlier.member?.size
-    else { return }
-    try expectSame(member, earlier.member)
+  /// A snapshot is the same whenever it is read. A plain file may not be, and then what a client gets now and what it got
+  /// earlier are of no one archive.
+  private func checkMadeBefore(_ block: DeflatedBlock) throws(BackupError) {
+    defer { writtenBlock += 1 }
+    if writtenBlock < made.count {
+      guard made[writtenBlock] == block.crc32 else { throw .changed(path: items[writtenItem].entry.name) }
+    } else if holdsWhatWasRead {
+      made.append(block.crc32)
+    }
   }
 
-  /// A snapshot is the same whenever it is read. A plain file may not be, and then the bytes that the client has got are
-  /// none of this archive.
-  private func expectSame<T: Equatable>(_ made: T, _ earlier: T) throws(BackupError) {
-    guard made != earlier else { return }
-    throw .changed(path: items[writtenItem].entry.name)
-  }
+  /// Whether a plain file of which something has been read was written to since, as far as its times tell.
+  var hasReadWhatChanged: Bool { items.prefix(readingItem + 1).contains { $0.wasWrittenTo } }
 
   // MARK: the reading end
 

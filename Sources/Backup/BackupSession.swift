@@ -209,11 +209,15 @@ public actor BackupSession {
   /// Uncompressed bytes that have gone in.
   public var bytesRead: UInt64 { maker?.bytesRead ?? 0 }
 
-  /// Whether `beginAnew` can be asked for: the request said so, and no limit has been passed that concerns what was read.
-  public var canBeginAnew: Bool { failure == nil && (maker?.holdsWhatWasRead ?? false) }
+  /// Whether `beginAnew` can be asked for: the request said so, no limit has been passed that concerns what was read, and no
+  /// plain file of that was written to since.
+  public var canBeginAnew: Bool {
+    guard failure == nil, let maker else { return false }
+    return maker.holdsWhatWasRead && !maker.hasReadWhatChanged
+  }
 
-  /// Goes back to the archive's first byte: `next` makes the same ones again, of the same snapshots. It throws `changed` if a
-  /// plain file is not what it was.
+  /// Goes back to the archive's first byte: `next` makes the same ones again, of the same snapshots. It throws `changed` before
+  /// it would return others, since a plain file may be written to at any time.
   ///
   /// - Returns: whether that could be done; if not, nothing has.
   public func beginAnew() -> Bool {

@@ -115,15 +115,20 @@ struct Item {
     } catch {
       throw .reading(path: entry.name, error)
     }
-    guard case .file = source, note != nil, let directory, let status else { return }
+    guard note == nil || !wasWrittenTo else { throw .changed(path: entry.name) }
+  }
+
+  /// Whether it is a plain file that was written to since it was looked at, as far as its times tell.
+  var wasWrittenTo: Bool {
+    guard case .file = source, let directory, let status else { return false }
     let baseName = entry.name.utf8.split(separator: UInt8(ascii: "/")).last.map {
       String(decoding: $0, as: UTF8.self)
     }
     // What has taken its name is another file, and this one as it was.
     guard let now = try? FileSystem.status("\(directory.path)/\(baseName ?? "")"),
       now.identity == status.identity
-    else { return }
-    guard now.changedAt == status.changedAt else { throw .changed(path: entry.name) }
+    else { return false }
+    return now.changedAt != status.changedAt
   }
 
   /// The manifest's line for it.

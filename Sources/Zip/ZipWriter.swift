@@ -93,9 +93,6 @@ public struct ZipWriter: ~Copyable {
     self.member = member
   }
 
-  /// What has been written of the member; nil between two.
-  public var memberSoFar: MemberSummary? { member?.summary }
-
   /// Ends the member: appends its data descriptor.
   ///
   /// - Throws: ``ZipError/noMember``; ``ZipError/wrongSize(_:expected:given:)`` when there was less than the entry's

@@ -17,6 +17,7 @@ import pytest
 from archive import Archive
 from client import BROKEN_OFF, connect
 from harness import run, serve, wait_until
+from measure import wait_until_still
 from restoring import SLOW
 from test_behind_nginx import nginx, sluice_behind  # noqa: F401: a fixture
 from test_metrics import samples
@@ -295,17 +296,40 @@ def test_a_part_is_no_whole(reservoir):
 
 
 def test_a_file_that_was_written_to_since(reservoir):
-    """Its first part is none of the archive that would be made now: the client must not call that whole."""
+    """Of the bytes that its tag names, some cannot be made again: neither behind the range, nor in it, nor before it."""
     target = "/api/backup?compression=store"
     (reservoir / "notes").mkdir()
     (reservoir / "notes/a").write_bytes(bytes(60 << 20))
     with serve(reservoir, "--include", "notes") as server:
         head, content = part(server, 100 << 20, target)
+        tag, size = head.headers["ETag"], int(head.headers["Content-Length"])
+        assert server.get(target, Range="bytes=1000-1999", If_Range=tag).status == 206
+        assert server.get(target, Range=f"bytes={80 << 20}-{81 << 20}", If_Range=tag).status == 206
         with (reservoir / "notes/a").open("r+b") as file:
+            file.seek(30 << 20)
             file.write(b"x")
-        with server.connect() as client:
-            response = client.begin(target, Range="bytes=1000-", If_Range=head.headers["ETag"])
+        for wanted in ("1000-1999", f"{70 << 20}-{80 << 20}", f"{size - 1000}-", "1000-"):
+            answer = server.get(target, Range=f"bytes={wanted}", If_Match=tag)
+            # What had been made goes on, as long as nothing is made again.
+            assert answer.status == (206 if wanted == f"{size - 1000}-" else 412), wanted
+        answer = rest(server, 1000, tag, target)
+        assert answer.status == 200 and answer.headers["ETag"] != tag and Archive(answer.body)
+
+
+def test_a_file_that_is_written_to_while_it_is_read_again(reservoir):
+    """The head has left: what follows must not be taken for the archive that the tag names."""
+    target = "/api/backup?compression=store"
+    (reservoir / "notes").mkdir()
+    (reservoir / "notes/a").write_bytes(bytes(60 << 20))
+    with serve(reservoir, "--include", "notes") as server:
+        head, content = part(server, 100 << 20, target)
+        with server.connect(receive_buffer=4096) as client:
+            response = client.begin(target, Range=f"bytes=1000-{99 << 20}", If_Range=head.headers["ETag"])
             assert response.status == 206
+            wait_until_still(server)
+            with (reservoir / "notes/a").open("r+b") as file:
+                file.seek(40 << 20)
+                file.write(b"x")
             with pytest.raises(BROKEN_OFF):
                 response.read()
         server.wait_for_line("backup failed .*reason=changed")
