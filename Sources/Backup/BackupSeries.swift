@@ -111,6 +111,6 @@ public struct BackupSeries {
           entry.database.map { (entry.path.bytes, $0.pageCount) }
         }
       ) { first, _ in first },
-      leftOut: Set(manifest.skipped.map(\.path.bytes)))
+      leftOut: Set((manifest.skipped.map(\.path) + (manifest.excluded ?? [])).map(\.bytes)))
   }
 }

@@ -55,16 +55,16 @@ public struct Retention: Sendable {
   }
 
   private let counts: [Rule: Int]
-  /// Databases that are meant to be gone, by the bytes of their paths.
-  private let gone: Set<[UInt8]>
+  /// Databases that are meant to be gone.
+  private let gone: Exclusion
 
   /// - Parameters:
   ///   - counts: how many each rule keeps; a rule without a count keeps none. One of them is above 0.
-  ///   - gone: paths of databases that the application removed on purpose: their absence is no loss.
+  ///   - gone: shell patterns of databases that the application removes on purpose: their absence is no loss.
   public init(_ counts: [Rule: Int], gone: [String] = []) {
     precondition(counts.values.contains { $0 > 0 }, "nothing would be kept")
     self.counts = counts
-    self.gone = Set(gone.map(\.bytes))
+    self.gone = Exclusion(gone)
   }
 
   /// Chooses among the backups of one series.
@@ -148,7 +148,7 @@ public struct Retention: Sendable {
     good.databases
       .filter { path, pages in
         pages > 1 && backup.databases[path, default: 0] <= 1
-          && !gone.contains(path) && !backup.names(path)
+          && !gone.matchesAnyPart(of: path) && !backup.names(path)
       }
       .keys.sorted { $0.lexicographicallyPrecedes($1) }
       .map { String(decoding: $0, as: UTF8.self) }

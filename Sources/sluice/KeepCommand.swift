@@ -24,7 +24,7 @@ struct KeepCommand: ParsableCommand {
       EXAMPLES
         sluice keep /srv/backups --last 14 --dry-run
         sluice keep /srv/backups --last 14 --daily 7 --weekly 4 --monthly 12
-        sluice keep /srv/backups --name app-backup --last 3
+        sluice keep /srv/backups --name app-backup --last 3 --gone 'log-*.db'
 
       EXIT STATUS
         0 done; 1 failed, or a database is gone and nothing was removed; 64 the command line is wrong.
@@ -51,8 +51,9 @@ struct KeepCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A database that the application no longer has; may be repeated. Its absence stops nothing.",
-      valueName: "path"))
+      "Shell pattern of databases that the application removes on purpose: their absence stops nothing. It is matched "
+        + "against the path and the last name of it; may be repeated.",
+      valueName: "pattern"))
   var gone: [String] = []
 
   @Flag(help: "Show what would be kept and removed, and change nothing.")

@@ -228,7 +228,9 @@ struct RetentionTests {
     let later = (2...9).map { backup("2026-11-0\($0)T03:00:00Z", databases: ["a.db": 11]) }
     let back = backup("2026-11-10T03:00:00Z", databases: Self.both)
     #expect(Retention([.last: 1]).loss(in: [first] + later, now: now)?.good == first.name)
-    #expect(Retention([.last: 1], gone: ["b.db"]).loss(in: [first] + later, now: now) == nil)
+    for pattern in ["b.db", "b*", "[b-z].db"] {
+      #expect(Retention([.last: 1], gone: [pattern]).loss(in: [first] + later, now: now) == nil)
+    }
     #expect(Retention([.last: 1], gone: ["a.db"]).loss(in: [first] + later, now: now)?.databases == ["b.db"])
     #expect(Retention([.last: 1]).loss(in: [first] + later + [back], now: now) == nil)
   }

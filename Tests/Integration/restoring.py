@@ -56,8 +56,8 @@ def lookalikes(directory, names=LOOKALIKES):
     return directory
 
 
-def backup(directory, archive):
-    assert run("backup", "--data", directory, "-o", archive).returncode == 0
+def backup(directory, archive, *options):
+    assert run("backup", "--data", directory, "-o", archive, *options).returncode == 0
     return archive
 
 

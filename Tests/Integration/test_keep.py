@@ -110,7 +110,7 @@ def test_what_says_nothing_of_itself_is_left_and_takes_no_place(tmp_path, what):
 def test_real_backups_are_judged_by_what_is_inside(tmp_path):
     data, kept = small(tmp_path / "data", "word"), tmp_path / "kept"
     kept.mkdir()
-    names = [f"backup-2026-11-0{day}T030000Z.zip" for day in (1, 2, 3)]
+    names = [f"backup-2026-11-0{day}T030000Z.zip" for day in (1, 2, 3, 4)]
     for name in names[:2]:
         backup(data, kept / name)
     # An application that begins anew with an empty database.
@@ -123,10 +123,14 @@ def test_real_backups_are_judged_by_what_is_inside(tmp_path):
         f"sluice: nothing is removed: {names[2]} lacks what {names[1]} has: a.db (absent or without a table); "
         "if that is meant, add --gone a.db\n"
     )
-    assert sorted(os.listdir(kept)) == names
+    assert sorted(os.listdir(kept)) == names[:3]
     assert keep(kept, "--last", "1", "--dry-run").returncode == 1
     assert keep(kept, "--last", "1", "--gone", "b.db").returncode == 1
-    assert keep(kept, "--last", "1", "--gone", "a.db").returncode == 0
+    # What is excluded is not lost.
+    backup(data, kept / names[3], "--exclude", "a.db")
+    assert keep(kept, "--last", "9").returncode == 0
+    (kept / names[3]).unlink()
+    assert keep(kept, "--last", "1", "--gone", "a.*").returncode == 0
     assert os.listdir(kept) == [names[2]]
 
 
