@@ -32,6 +32,10 @@ extension BackupSession {
     public let archiveSize: UInt64?
     /// The bytes that go in, uncompressed, without the manifest.
     public let contentSize: UInt64
+    /// How many databases go in.
+    public let databaseCount: Int
+    /// The time between the first snapshot and the last, in milliseconds.
+    public let snapshotSkewMilliseconds: Double
     /// What could not be taken.
     public let skipped: [Skipped]
     /// 128 bits in hexadecimal that tell the state of all that goes in from every other: see `StateTag`.

@@ -80,7 +80,9 @@ public actor BackupSession {
         fileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).date).zip",
         timedFileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).inFileNames).zip",
         archiveSize: try maker.archiveSize(), contentSize: inventory.items.reduce(0) { $0 + $1.entry.size },
-        skipped: inventory.skipped, state: try state(of: directory, inventory), id: StateTag.unique())
+        databaseCount: inventory.items.count { $0.isDatabase },
+        snapshotSkewMilliseconds: manifest.snapshotSkewMilliseconds, skipped: inventory.skipped,
+        state: try state(of: directory, inventory), id: StateTag.unique())
     } catch {
       throw fail(error)
     }

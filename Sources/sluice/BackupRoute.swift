@@ -12,7 +12,7 @@ extension BackupService {
       wanted = try BackupSession.Request(request.target)
       known = try EntityTags("If-None-Match", of: request)
     } catch {
-      metrics.rejected["bad-request", default: 0] += 1
+      metrics.state.counts.rejected["bad-request", default: 0] += 1
       throw error
     }
     if request.needsLength { wanted.compression = .store }
@@ -46,10 +46,13 @@ extension BackupService {
     _ backup: RunningBackup
   ) async throws -> Transfer? {
     let (session, preamble) = try await backup.asking { try await BackupSession.open(options, wanted) }
+    backup.preamble = preamble
     if let tag = known.flatMap(preamble.tag(among:)) {
       await session.close()
       backup.leftLogs = await session.leftLogs
       try await response.send(ResponseHead(.notModified, fields: [FieldLine(name: "ETag", value: tag.text)]))
+      // With `*` a client does not say what it has.
+      if case .list = known { countCurrent(backup, preamble, tag) }
       return nil
     }
     countStart(backup)

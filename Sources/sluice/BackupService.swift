@@ -12,7 +12,7 @@ import Logging
   let logger: Logger
   /// What opens the backup; nil if it is open to all who reach it.
   var tokens: Tokens?
-  let metrics = Metrics()
+  let metrics: Metrics
   /// Announced when a backup begins or ends.
   let changed = Condition()
   /// Whether running backups are being finished, and no other will be begun.
@@ -29,7 +29,8 @@ import Logging
 
   private let maximumBackups: Int
   private var running: [ObjectIdentifier: RunningBackup] = [:]
-  private var last: (finished: ContinuousClock.Instant, outcome: Outcome, byteCount: UInt64)?
+  /// What keeps `metrics.state`; nil if nothing does.
+  private var stateFile: StateFile?
   private let started = ContinuousClock.now
   private let tokenFiles: FileAccess
   private let directory: DirectoryCheck
@@ -46,14 +47,17 @@ import Logging
     self.tokens = tokens
     self.logger = logger
     tokenFiles = try FileAccess(named: "tokens")
+    metrics = Metrics(of: options.dataDirectory)
     directory = DirectoryCheck(options, try FileAccess(named: "directory"))
   }
 
   /// How a backup ended.
-  enum Outcome: String, CaseIterable {
+  enum Outcome: String, Codable {
     case complete
     /// Whole, but something was skipped.
     case incomplete
+    /// The client asked for some ranges of it, and never for all.
+    case ranges
     case failed
   }
 
@@ -76,7 +80,7 @@ import Logging
     let others = kept.filter { $0 !== resumed }
     if running.count + others.count >= maximumBackups, let oldest = others.first { forget(oldest) }
     guard running.count < maximumBackups else {
-      metrics.rejected["too-many-backups", default: 0] += 1
+      metrics.state.counts.rejected["too-many-backups", default: 0] += 1
       throw HTTPError(
         .serviceUnavailable,
         "\(running.count) backups are running, as many as may at once. Ask again in a little while.",
@@ -94,7 +98,7 @@ import Logging
 
   /// Counts a backup as started, once.
   func countStart(_ backup: RunningBackup) {
-    if !backup.isCounted, !backup.isForHead { metrics.started += 1 }
+    if !backup.isCounted, !backup.isForHead { metrics.state.counts.started += 1 }
     backup.isCounted = true
   }
 
@@ -102,28 +106,54 @@ import Logging
   func end(_ backup: RunningBackup, _ outcome: Outcome, _ error: (any Error)? = nil) {
     defer { leave(backup) }
     let failure = error.map { BackupFailure($0, isStopping: isStopping) }
-    backup.logEnd(failure)
+    backup.logEnd(outcome, failure)
     countLeftLogs(backup)
     if let failure, failure.isOfRequest {
-      metrics.rejected[failure.reason, default: 0] += 1
+      metrics.state.counts.rejected[failure.reason, default: 0] += 1
     } else if !backup.isForHead {
       countStart(backup)
-      last = (.now, outcome, backup.byteCount)
       metrics.count(backup, outcome, failure)
+      saveState()
     }
   }
 
   private func countLeftLogs(_ backup: RunningBackup) {
     backup.logLeftLogs()
-    metrics.leftLogs += backup.leftLogs.count
+    metrics.state.counts.leftLogs += backup.leftLogs.count
   }
 
   /// Counts a backup out of which the client needed nothing.
   func endUnchanged(_ backup: RunningBackup) {
     countLeftLogs(backup)
     leave(backup)
-    metrics.unchanged += 1
+    metrics.state.counts.unchanged += 1
     backup.logUnchanged()
+  }
+
+  /// Counts that a client has an archive of the present state, by its tag: that is as good as to send it once more. But a
+  /// client may have the tag of an archive without its last byte.
+  func countCurrent(_ backup: RunningBackup, _ preamble: BackupSession.Preamble, _ tag: EntityTag) {
+    guard !backup.isForHead, !backup.isSelection, preamble.skipped.isEmpty,
+      !transfers.contains(where: { $0.preamble.tag == tag && !$0.isCountedOut })
+    else { return }
+    metrics.countCurrent(preamble, tag.opaque)
+    saveState()
+  }
+
+  // MARK: what outlives the process
+
+  /// Goes on from what an earlier process knew, and keeps it from now on.
+  func keepState(in file: StateFile) async {
+    metrics.state = await file.read(of: options.dataDirectory)
+    stateFile = file
+  }
+
+  private func saveState() { stateFile?.write(metrics.state) }
+
+  /// Writes what has been counted since the last backup, too.
+  func saveStateAtEnd(within timeout: Duration) async {
+    saveState()
+    await stateFile?.flush(within: timeout)
   }
 
   /// Whether a session has been at one thing for longer than any may take: a file system that hangs, for one.
@@ -157,8 +187,8 @@ import Logging
       parts[0] += ", \(running.values.reduce(0) { $0 + $1.byteCount } >> 20) MiB sent"
     }
     if isStopping { parts.append("stopping") }
-    if let last {
-      parts.append("last backup \(last.outcome.rawValue), \(last.byteCount) bytes")
+    if let last = metrics.state.lastBackup {
+      parts.append("last backup \(last.outcome.rawValue), \(last.bytes) bytes")
     } else if parts.isEmpty {
       parts.append("no backup yet")
     }
@@ -173,15 +203,9 @@ import Logging
       ("version", .string(version)),
       ("uptime_seconds", .integer(Self.seconds(since: started))),
       ("running_backups", .integer(running.count)),
-      ("last_backup", .null),
+      ("last_backup", metrics.state.lastBackup?.json ?? .null),
+      ("last_complete", metrics.state.lastComplete?.json ?? .null),
     ]
-    if let last {
-      members[4].value = .object([
-        ("outcome", .string(last.outcome.rawValue)),
-        ("bytes", .integer(Int(last.byteCount))),
-        ("seconds_ago", .integer(Self.seconds(since: last.finished))),
-      ])
-    }
     if let problem { members.append(("detail", .string(problem.detail))) }
     try await response.send(
       problem == nil ? .ok : .serviceUnavailable, "application/json",

@@ -3,39 +3,56 @@ import EventLoop
 import Glibc
 import HTTP1
 
-/// What is counted over the life of the process.
+/// What is counted, in this process and by those before it that left their state.
 @Loop final class Metrics {
-  /// Backups whose request could be met; counted once its snapshots are held, or it has failed.
-  var started = 0
-  var completed: [BackupService.Outcome: Int] = [.complete: 0, .incomplete: 0]
-  /// By `BackupError.reason`, or by what became of the client.
-  var aborted: [String: Int] = ["client-left": 0, "client-stalled": 0]
-  /// Requests for a backup that were refused before one was begun.
-  var rejected: [String: Int] = [
-    "bad-request": 0, "misdirected": 0, "too-many-backups": 0, "unauthorized": 0,
-  ]
-  /// Requests whose client has an archive of the same state.
-  var unchanged = 0
-  /// Archives that a client who was lost has gone on with.
-  var resumed = 0
-  /// Write-ahead logs that were left, when a snapshot was released, with rows that no process had open.
-  var leftLogs = 0
-  /// Uncompressed, and as sent.
-  var bytesRead: UInt64 = 0
-  var bytesSent: UInt64 = 0
-  var duration = Duration.zero
-  /// Seconds since 1970; 0 if there was none.
-  var lastSuccess: time_t = 0
+  var state: ServiceState
   let connections = ConnectionCount()
+
+  init(of dataDirectory: String) { state = ServiceState(dataDirectory: dataDirectory) }
 
   /// Notes the end of a backup that was begun.
   func count(_ backup: RunningBackup, _ outcome: BackupService.Outcome, _ failure: BackupFailure?) {
-    bytesRead += backup.bytesRead
-    bytesSent += backup.byteCount
-    duration += ContinuousClock.now - backup.begun
-    if let failure { aborted[failure.reason, default: 0] += 1 } else { completed[outcome, default: 0] += 1 }
-    if outcome == .complete { lastSuccess = time(nil) }
+    let now = Int(time(nil))
+    state.counts.bytesRead += backup.bytesRead
+    state.counts.bytesSent += backup.byteCount
+    state.counts.seconds += (ContinuousClock.now - backup.begun).seconds
+    if let failure {
+      state.counts.aborted[failure.reason, default: 0] += 1
+    } else if backup.isSelection {
+      state.counts.selected[outcome.rawValue, default: 0] += 1
+    } else {
+      state.counts.completed[outcome.rawValue, default: 0] += 1
+    }
+    state.lastBackup = ServiceState.Backup(
+      outcome: outcome, isSelection: backup.isSelection, ended: now, bytes: backup.byteCount)
+    guard !backup.isSelection, let preamble = backup.preamble else { return }
+    switch outcome {
+    case .complete:
+      state.lastComplete = ServiceState.Complete(
+        ended: now, tag: preamble.tag.opaque, databases: preamble.databaseCount, bytes: backup.byteCount,
+        skewMilliseconds: preamble.snapshotSkewMilliseconds)
+    case .incomplete: break
+    case .ranges, .failed:
+      state.unfinishedTags =
+        state.unfinishedTags.suffix(ServiceState.maximumUnfinishedTags - 1) + [preamble.tag.opaque]
+    }
   }
+
+  /// Notes that a client has an archive of the present state; not if this archive was not sent to its end.
+  func countCurrent(_ preamble: BackupSession.Preamble, _ tag: String) {
+    guard !state.unfinishedTags.contains(tag) else { return }
+    let now = Int(time(nil))
+    if let known = state.lastComplete, known.tag.utf8.starts(with: preamble.state.utf8) {
+      // That one is of the same state.
+      state.lastComplete?.ended = now
+    } else {
+      state.lastComplete = ServiceState.Complete(ended: now, tag: tag, databases: preamble.databaseCount)
+    }
+  }
+}
+
+extension Duration {
+  fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }
 
 extension BackupService {
@@ -44,42 +61,49 @@ extension BackupService {
   /// The format is https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4.
   func metrics(_ response: Response) async throws {
     let holds = (runningBackups + kept.map(\.backup)).compactMap(\.hold)
+    let (counts, lastComplete) = (metrics.state.counts, metrics.state.lastComplete)
     let oldest = holds.map(\.since).min().map { ContinuousClock.now - $0 } ?? .zero
     let text = [
       family("build_info", "gauge", "What is running.", [(#"{version="\#(version)"}"#, "1")]),
-      family("backups_started_total", "counter", "Backups begun.", [("", "\(metrics.started)")]),
+      family("backups_started_total", "counter", "Backups begun.", [("", "\(counts.started)")]),
       family(
-        "backups_completed_total", "counter", "Backups sent to their end.",
-        metrics.completed.map { (#"{outcome="\#($0.key.rawValue)"}"#, "\($0.value)") }),
+        "backups_completed_total", "counter", "Backups of the whole directory sent to their end.",
+        labelled("outcome", counts.completed)),
+      family(
+        "selected_backups_completed_total", "counter",
+        "Backups of databases chosen by ?db= sent to their end.", labelled("outcome", counts.selected)),
       family(
         "backups_aborted_total", "counter", "Backups begun and not sent to their end.",
-        metrics.aborted.map { (#"{reason="\#($0.key)"}"#, "\($0.value)") }),
+        labelled("reason", counts.aborted)),
       family(
-        "requests_rejected_total", "counter", "Requests for a backup that none was begun for.",
-        metrics.rejected.map { (#"{reason="\#($0.key)"}"#, "\($0.value)") }),
+        "requests_rejected_total", "counter", "Backup requests rejected before they started.",
+        labelled("reason", counts.rejected)),
       family(
         "requests_unchanged_total", "counter", "Requests whose client had the same already.",
-        [("", "\(metrics.unchanged)")]),
+        [("", "\(counts.unchanged)")]),
       family("backups_running", "gauge", "Backups under way.", [("", "\(runningBackups.count)")]),
       family(
         "backups_kept", "gauge", "Backups whose client was lost and may come back.", [("", "\(kept.count)")]),
       family(
         "backups_resumed_total", "counter", "Times that a client who was lost has gone on.",
-        [("", "\(metrics.resumed)")]),
-      family("read_bytes_total", "counter", "Bytes that went into archives.", [("", "\(metrics.bytesRead)")]),
+        [("", "\(counts.resumed)")]),
+      family("read_bytes_total", "counter", "Bytes that went into archives.", [("", "\(counts.bytesRead)")]),
       family(
         "sent_bytes_total", "counter", "Bytes of archives that clients took.",
-        [("", "\(metrics.bytesSent + (runningBackups + kept.map(\.backup)).reduce(0) { $0 + $1.byteCount })")]
+        [("", "\(counts.bytesSent + (runningBackups + kept.map(\.backup)).reduce(0) { $0 + $1.byteCount })")]
       ),
       family(
         "backup_duration_seconds", "summary", "Time from a request to the end of its backup.",
         [
-          ("_sum", seconds(metrics.duration)),
-          ("_count", "\(metrics.completed.values.reduce(0, +) + metrics.aborted.values.reduce(0, +))"),
+          ("_sum", "\(counts.seconds)"),
+          (
+            "_count",
+            "\([counts.completed, counts.selected, counts.aborted].flatMap(\.values).reduce(0, +))"
+          ),
         ]),
       family(
         "snapshot_age_seconds", "gauge", "How long the oldest snapshot has been held.",
-        [("", seconds(oldest))]),
+        [("", "\(oldest.seconds)")]),
       family(
         "wal_growth_bytes", "gauge",
         "By how much a log has grown while its database was pinned: the largest.",
@@ -87,15 +111,26 @@ extension BackupService {
       family(
         "wal_left_total", "counter",
         "WAL files with rows that their databases lack and that no process had open when a backup released them.",
-        [("", "\(metrics.leftLogs)")]),
+        [("", "\(counts.leftLogs)")]),
       family("connections", "gauge", "Connections open.", [("", "\(metrics.connections.open)")]),
       family(
         "connections_accepted_total", "counter", "Connections accepted.",
         [("", "\(metrics.connections.accepted)")]),
       family(
         "last_success_timestamp_seconds", "gauge",
-        "When the last complete backup ended, in seconds since 1970; 0 if there was none.",
-        [("", "\(metrics.lastSuccess)")]),
+        "When a client last got, or was told that it still has, a complete backup of the whole directory, in seconds "
+          + "since 1970; 0 if none is known. It outlives the process if there is a state directory.",
+        [("", "\(lastComplete?.ended ?? 0)")]),
+      family(
+        "last_success_bytes", "gauge", "Size of that backup; 0 if it is not known.",
+        [("", "\(lastComplete?.bytes ?? 0)")]),
+      family(
+        "last_success_databases", "gauge", "Number of databases in that backup.",
+        [("", "\(lastComplete?.databases ?? 0)")]),
+      family(
+        "last_success_skew_seconds", "gauge",
+        "Time between the first and the last snapshot of that backup; 0 if it is not known.",
+        [("", "\((lastComplete?.skewMilliseconds ?? 0) / 1000)")]),
     ].joined()
     try await response.send(.ok, "text/plain; version=0.0.4; charset=utf-8", Array(text.utf8))
   }
@@ -108,7 +143,37 @@ extension BackupService {
     return "# HELP sluice_\(name) \(help)\n# TYPE sluice_\(name) \(type)\n\(lines.joined())"
   }
 
-  private func seconds(_ duration: Duration) -> String {
-    "\(Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18)"
+  private func labelled(_ label: String, _ counts: [String: Int]) -> [(suffix: String, value: String)] {
+    counts.map { ("{\(label)=\"\($0.key)\"}", "\($0.value)") }
   }
 }
+
+extension ServiceState.Backup {
+  /// For `/healthz`.
+  var json: JSONValue {
+    .object([
+      ("outcome", .string(outcome.rawValue)),
+      ("scope", .string(isSelection ? "selection" : "directory")),
+      ("bytes", .integer(Int(bytes))),
+      ("seconds_ago", .integer(secondsSince(ended))),
+    ])
+  }
+}
+
+extension ServiceState.Complete {
+  /// For `/healthz`.
+  var json: JSONValue {
+    var members: [(name: String, value: JSONValue)] = [
+      ("timestamp", .integer(ended)), ("seconds_ago", .integer(secondsSince(ended))),
+      ("databases", .integer(databases)),
+    ]
+    if let bytes { members.append(("bytes", .integer(Int(bytes)))) }
+    if let skewMilliseconds {
+      members.append(("snapshot_skew_ms", .integer(Int(skewMilliseconds.rounded(.up)))))
+    }
+    return .object(members)
+  }
+}
+
+/// Not below 0: a clock may have been set back.
+private func secondsSince(_ time: Int) -> Int { max(0, Int(Glibc.time(nil)) - time) }

@@ -75,8 +75,9 @@ extension BackupService {
       keep(transfer)
       throw isGone
     }
+    if case .from(let offset) = range { transfer.backup.goesOn(at: offset) }
     transfer.backup.logResumed(request, from: response.peer, at: positions.lowerBound)
-    metrics.resumed += 1
+    metrics.state.counts.resumed += 1
     try await run(transfer, positions, request, response)
   }
 
@@ -86,8 +87,10 @@ extension BackupService {
   ) async throws {
     do {
       try await transfer.send(part, for: request, to: response)
-      // Who has asked for some positions alone may ask for others yet.
-      if transfer.isWhole { countOut(transfer, transfer.preamble.skipped.isEmpty ? .complete : .incomplete) }
+      // A client that has asked for some positions alone may ask for others yet.
+      if transfer.isWhole, transfer.backup.isDelivered(transfer.length) {
+        countOut(transfer, transfer.preamble.skipped.isEmpty ? .complete : .incomplete)
+      }
       keep(transfer)
     } catch let error as SystemError where transfer.canGoOn && resumeGrace > .zero && !isStopping {
       transfer.loss = error
@@ -158,8 +161,8 @@ extension BackupService {
     transfer.changed.notify()
     letGoCount += 1
     Loop.start { [self] in
-      let reason = await transfer.close()
-      countOut(transfer, .failed, reason ?? transfer.loss)
+      let reason: (any Error)? = await transfer.close() ?? transfer.loss
+      countOut(transfer, reason == nil ? .ranges : .failed, reason)
       letGoCount -= 1
       changed.notify()
     }

@@ -9,14 +9,16 @@ struct Routes: RequestHandler {
   func respond(to request: RequestHead, _ response: Response) async throws {
     if service.tokens == nil {
       do { try allowedHosts.check(request, from: response.peer) } catch {
-        if request.target.path == "/api/backup" { service.metrics.rejected["misdirected", default: 0] += 1 }
+        if request.target.path == "/api/backup" {
+          service.metrics.state.counts.rejected["misdirected", default: 0] += 1
+        }
         throw error
       }
     }
     switch request.target.path {
     case "/api/backup":
       do { try service.tokens?.check(request) } catch {
-        service.metrics.rejected["unauthorized", default: 0] += 1
+        service.metrics.state.counts.rejected["unauthorized", default: 0] += 1
         throw error
       }
       try await service.backup(request, response)

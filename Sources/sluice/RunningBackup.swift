@@ -10,6 +10,8 @@ import Systemd
   nonisolated static let maximumSkippedLines = 32
 
   let isForHead: Bool
+  /// Whether `?db=` chose the databases.
+  let isSelection: Bool
   let begun = ContinuousClock.now
   /// Since when the session has been asked for something; nil while it is the client who is waited for.
   private(set) var isAskedSince: ContinuousClock.Instant?
@@ -19,6 +21,12 @@ import Systemd
   var leftLogs: [String] = []
   /// Of the archive, as far as it was sent.
   private(set) var byteCount: UInt64 = 0
+  /// Of its beginning, as far as nothing is missing.
+  private var gaplessByteCount: UInt64 = 0
+  /// The same, with what was on its way when a connection broke.
+  private var offeredByteCount: UInt64 = 0
+  /// What is known of the archive, once its snapshots are held.
+  var preamble: BackupSession.Preamble?
   /// Whether it is among those that were started.
   var isCounted = false
   /// What its snapshots cost the application, as of the last look.
@@ -28,6 +36,7 @@ import Systemd
 
   init(_ request: RequestHead, from peer: SocketAddress, _ logger: Logger) {
     isForHead = request.method == .head
+    isSelection = request.target.query.contains { $0.name == "db" }
     log = logger
     log[metadataKey: "backup"] = "\(String(UInt32.random(in: 0 ... .max), radix: 16))"
     log[metadataKey: "client"] = "\(request.client(peer))"
@@ -40,8 +49,24 @@ import Systemd
     return try await body()
   }
 
-  /// Notes what the client took.
-  func sent(upTo end: UInt64) { byteCount = max(byteCount, end) }
+  /// Notes what is being sent: of this, a client whose connection breaks may have any part.
+  func sends(_ range: Range<UInt64>) {
+    if range.lowerBound <= gaplessByteCount { offeredByteCount = max(offeredByteCount, range.upperBound) }
+  }
+
+  /// Notes what the client took. One that asks for ranges may leave some out.
+  func sent(_ range: Range<UInt64>) {
+    byteCount = max(byteCount, range.upperBound)
+    if range.lowerBound <= gaplessByteCount { gaplessByteCount = max(gaplessByteCount, range.upperBound) }
+  }
+
+  /// Notes that a client asks for all from an offset on: it has what stands before, if that was ever sent.
+  func goesOn(at offset: UInt64) {
+    if offset <= offeredByteCount { gaplessByteCount = max(gaplessByteCount, offset) }
+  }
+
+  /// Whether the client took every byte of it, be it over several connections.
+  func isDelivered(_ length: UInt64?) -> Bool { gaplessByteCount == length }
 
   /// Logs what could not be taken.
   func logSkipped(_ skipped: [Skipped]) {
@@ -105,7 +130,7 @@ import Systemd
   }
 
   /// Logs how it ended.
-  func logEnd(_ failure: BackupFailure?) {
+  func logEnd(_ outcome: BackupService.Outcome, _ failure: BackupFailure?) {
     log[metadataKey: "bytes"] = "\(byteCount)"
     log[metadataKey: "duration_us"] = "\((ContinuousClock.now - begun).microseconds)"
     if let failure {
@@ -113,7 +138,9 @@ import Systemd
         level: failure.level, failure.isOfRequest ? "backup refused" : "backup failed",
         metadata: ["reason": "\(failure.reason)", "detail": "\(printable(failure.detail))"])
     } else if !isForHead {
-      log.info("backup sent", metadata: ["skipped": "\(skippedCount)"])
+      log.info(
+        outcome == .ranges ? "ranges of a backup sent" : "backup sent",
+        metadata: ["skipped": "\(skippedCount)"])
     }
   }
 }

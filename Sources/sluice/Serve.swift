@@ -68,6 +68,13 @@ struct Serve: ParsableCommand {
       valueName: "file"), completion: .file())
   var tokenFile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Where a small file keeps the counters and the time of the last complete backup beyond the end of the process. "
+        + "(default: the StateDirectory= that systemd passes, else none)", valueName: "dir"),
+    completion: .directory)
+  var stateDirectory: String?
+
   @Flag(help: "Listen beyond this machine without any token; see --allow-host.")
   var allowUnauthenticated = false
 
@@ -125,6 +132,10 @@ struct Serve: ParsableCommand {
       tokens = try tokenSource.read()
       // What cannot be looked at is the backup's to report.
       hasDatabase = (try? options.findsDatabase()) ?? true
+      if let stateDirectory, unsafe access(stateDirectory, W_OK | X_OK) != 0 {
+        throw Failure(
+          description: "--state-directory \(stateDirectory): \(SystemError(call: "access", errno: errno))")
+      }
     } catch {
       sockets.refuseAll()
       throw error
@@ -135,6 +146,9 @@ struct Serve: ParsableCommand {
       let service = try BackupService(
         options, maximumBackups: maxBackups, resumeGrace: resumeGrace.value,
         resumeWALGrowth: resumeWalGrowth.value, tokens, logger)
+      if let directory = stateDirectory ?? Self.passedStateDirectory {
+        await service.keepState(in: try StateFile(in: directory, logger))
+      }
       let limits = ConnectionLimits(
         // The other half is for the files of backups.
         connectionCount: min(ConnectionLimits().connectionCount, descriptorLimit / 2),
@@ -165,6 +179,7 @@ struct Serve: ParsableCommand {
       async let forgotten: Void = service.forgetAll(within: Self.stopMargin)
       await server.drain(timeout: drainTimeout.value)
       await forgotten
+      await service.saveStateAtEnd(within: Self.stopMargin)
       for listener in listeners { listener.removePath() }
       await output.flush()
     }
@@ -197,6 +212,13 @@ struct Serve: ParsableCommand {
       if let reason { return reason }
       _ = await ended.wait()
     }
+  }
+
+  /// systemd.exec(5), `StateDirectory=`: the first of those that the unit has.
+  private static var passedStateDirectory: String? {
+    guard let value = unsafe getenv("STATE_DIRECTORY") else { return nil }
+    let first = unsafe String(cString: value).utf8.split(separator: UInt8(ascii: ":")).first
+    return first.map { String(decoding: $0, as: UTF8.self) }
   }
 
   private static func url(_ address: SocketAddress) -> String {

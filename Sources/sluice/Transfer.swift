@@ -123,11 +123,12 @@ import HTTP1
       // Until the first of the wanted bytes is made, nothing is written that would tell.
       guard !Task.isCancelled else { throw SystemError(call: "sendmsg", errno: ECONNRESET) }
       let pieces = output.pieces(position..<max(position, wanted.upperBound))
+      backup.sends(wanted.lowerBound..<max(position, min(output.end, wanted.upperBound)))
       for index in stride(from: 0, to: pieces.count, by: Self.piecesPerWrite) {
         try await body.write(Array(pieces[index..<min(index + Self.piecesPerWrite, pieces.count)]))
       }
       position = max(position, min(output.end, wanted.upperBound))
-      backup.sent(upTo: position)
+      backup.sent(wanted.lowerBound..<position)
       output.trim(to: min(response.unacknowledged + margin, Self.maximumRetained))
       // Who has the last byte is sent no more, but the snapshots are released.
       guard !isWhole, position < wanted.upperBound || position == length else { break }

@@ -53,6 +53,8 @@ class Service:
         self.machine.systemctl("reset-failed", SOCKET, SERVICE, check=False)
         for unit in (SERVICE, SOCKET):
             shutil.rmtree(self.machine.path(f"/etc/systemd/system/{unit}.d"), ignore_errors=True)
+        # What it knows of one test's directory is nothing to the next.
+        self.machine.run("rm", "-rf", "/var/lib/sluice", "/var/lib/private/sluice")
         self.machine.systemctl("daemon-reload")
 
     # As a client has it.

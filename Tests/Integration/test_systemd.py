@@ -11,6 +11,7 @@ import data as make
 from archive import Archive
 from client import BROKEN_OFF
 from harness import wait_until
+from service import APPLICATION
 
 @pytest.fixture
 def at_home(sluice, house, on_machine):
@@ -23,6 +24,20 @@ def test_nothing_runs_until_somebody_asks(at_home):
     assert at_home.pid == 0 and at_home.show("ActiveState") == "inactive"
     assert Archive(at_home.get("/api/backup").body).manifest["complete"]
     assert at_home.pid != 0 and at_home.show("ActiveState") == "active"
+
+
+@pytest.mark.parametrize("user", [APPLICATION, None], ids=["the application's user", "a dynamic user"])
+def test_what_is_known_of_the_last_complete_backup_outlives_the_service(sluice, machine, house, on_machine, user):
+    directory = on_machine(house)
+    machine.run("chmod", "-R", "a+rwX", directory)
+    sluice.settle(directory, "--idle-exit", "300ms", user=user)
+    size = len(sluice.get("/api/backup").body)
+    sluice.wait_for("ActiveState", "inactive")
+    health = sluice.get("/healthz").json()
+    assert sluice.starts() == 2
+    assert health["last_complete"]["bytes"] == health["last_backup"]["bytes"] == size
+    assert f"sluice_last_success_bytes {size}\n" in sluice.get("/metrics").body.decode()
+    assert not any("state not" in line for line in sluice.lines())
 
 
 def test_a_cold_start_answers_the_one_who_asked(at_home, figure):
