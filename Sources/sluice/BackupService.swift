@@ -79,6 +79,7 @@ import Logging
   func enter(_ backup: RunningBackup, of resumed: Transfer? = nil) throws(HTTPError) {
     let others = kept.filter { $0 !== resumed }
     if running.count + others.count >= maximumBackups, let oldest = others.first { forget(oldest) }
+    if running.count >= maximumBackups { endOldest() }
     guard running.count < maximumBackups else {
       metrics.state.counts.rejected["too-many-backups", default: 0] += 1
       throw HTTPError(
@@ -88,6 +89,19 @@ import Logging
     }
     running[ObjectIdentifier(backup)] = backup
     changed.notify()
+  }
+
+  /// Breaks off the oldest backup whose place has the age that its snapshots may reach. A slow client with little content
+  /// holds no snapshot for that long, and would hold the place for ever.
+  private func endOldest() {
+    let now = ContinuousClock.now
+    let old = running.values.filter { now - $0.begun > options.maximumSnapshotAge }
+    guard let oldest = old.min(by: { $0.begun < $1.begun }),
+      let transfer = transfers.first(where: { $0.backup === oldest })
+    else { return }
+    transfer.loss = PlaceTooOld(limit: options.maximumSnapshotAge)
+    transfer.breakOff()
+    leave(oldest)
   }
 
   /// Counts it no longer among them.

@@ -92,7 +92,9 @@ extension BackupService {
         countOut(transfer, transfer.preamble.skipped.isEmpty ? .complete : .incomplete)
       }
       keep(transfer)
-    } catch let error as SystemError where transfer.canGoOn && resumeGrace > .zero && !isStopping {
+    } catch let error as SystemError
+      where transfer.canGoOn && resumeGrace > .zero && !isStopping && !(transfer.loss is PlaceTooOld)
+    {
       transfer.loss = error
       if !transfer.isCountedOut {
         transfer.backup.logLost(BackupFailure(error, isStopping: false), for: resumeGrace)
@@ -102,10 +104,10 @@ extension BackupService {
     } catch {
       transfers.removeAll { $0 === transfer }
       transfer.changed.notify()
-      let reason = await transfer.close() ?? error
+      let reason = await transfer.close() ?? transfer.loss as? PlaceTooOld ?? error
       leave(transfer.backup)
       countOut(transfer, .failed, reason)
-      throw (reason as? BackupError)?.answer ?? reason
+      throw (reason as? BackupError)?.answer ?? error
     }
   }
 

@@ -145,6 +145,11 @@ import Systemd
   }
 }
 
+/// A client that takes an archive slowly has held a place longer than a backup may, and another needs it.
+struct PlaceTooOld: Error {
+  let limit: Duration
+}
+
 /// Why a backup was not sent to its end.
 struct BackupFailure {
   /// In one stable word for programs.
@@ -158,6 +163,11 @@ struct BackupFailure {
     case BackupError.cancelled where isStopping:
       (reason, detail) = ("stopping", "it was not finished within --drain-timeout")
     case let error as BackupError: (reason, detail) = (error.reason, "\(error)")
+    case let error as PlaceTooOld:
+      (reason, detail) = (
+        "place-age",
+        "it took longer than \(error.limit), see --max-snapshot-age, and another backup needed its place"
+      )
     case let error as SystemError where error.isTimeout:
       (reason, detail) = ("client-stalled", "the client took nothing for as long as --stall-timeout allows")
     case let error as SystemError where error.isCancelled && isStopping:
@@ -177,7 +187,7 @@ struct BackupFailure {
     switch reason {
     case _ where isOfRequest: .notice
     case "client-left", "strict": .notice
-    case "client-stalled", "stopping", "snapshot-age", "wal-growth": .warning
+    case "client-stalled", "place-age", "stopping", "snapshot-age", "wal-growth": .warning
     default: .error
     }
   }

@@ -264,3 +264,24 @@ def test_a_server_without_descriptors_neither_spins_nor_dies(house):
         for connection in connections:
             connection.close()
         assert Archive(server.get("/api/backup").body).manifest["complete"]
+
+
+def test_a_slow_client_with_little_content_holds_no_place_for_ever(tmp_path):
+    """Its snapshots are released at once, so no limit on them is ever passed."""
+    connection = make.create(tmp_path / "small.db", make.WAL)
+    connection.execute("CREATE TABLE record(content)")
+    connection.executemany("INSERT INTO record VALUES (?)", ((os.urandom(1 << 16),) for _ in range(20)))
+    connection.commit()
+    connection.close()
+    with serve(tmp_path, "--max-backups", "1", "--max-snapshot-age", "1s") as server:
+        with server.connect(receive_buffer=4096) as slow:
+            response = slow.begin("/api/backup")
+            response.read(1000)
+            assert server.get("/api/backup").status == 503
+            answer = wait_until(
+                lambda: (answer := server.get("/api/backup")).status == 200 and answer, "the place to be free"
+            )
+            assert Archive(answer.body).manifest["complete"]
+            server.wait_for_line("backup failed.*place-age")
+            with pytest.raises(BROKEN_OFF):
+                response.read()
