@@ -1,8 +1,9 @@
 internal import EventLoop
 internal import Zip
 
-/// The backups in a directory that were made one after the other: `NAME-2026-11-28T031502Z.zip`, and
-/// `NAME-2026-11-28T031502Z-incomplete.zip` for those from which something is missing.
+/// The backups in a directory that were made one after the other: `NAME-2026-11-28T031502Z.zip`;
+/// `NAME-2026-11-28T031502Z-incomplete.zip` for those from which something is missing, and `…-unverified.zip` for those
+/// that could not be checked to their end.
 ///
 /// Nothing else in the directory is looked at, and nothing else is ever removed.
 public struct BackupSeries {
@@ -78,10 +79,12 @@ public struct BackupSeries {
       pattern == UInt8(ascii: "0") ? digit.contains(byte) : byte == pattern
     }
     let end = String(decoding: rest.dropFirst(datePattern.utf8.count), as: UTF8.self)
-    return isDated && [".zip", "-incomplete.zip"].contains(end)
+    return isDated && [".zip", "-incomplete.zip", unverifiedEnd].contains(end)
   }
 
   private static let datePattern = "0000-00-00T000000Z"
+  /// Of an archive that may be whole, and is not known to be.
+  private static let unverifiedEnd = "-unverified.zip"
 
   /// Why an archive says nothing of itself.
   private struct Unjudged: Error, CustomStringConvertible {
@@ -105,7 +108,8 @@ public struct BackupSeries {
       throw Unjudged(description: "\(printable(entry.path)) is not in it as its manifest says")
     }
     return Retention.Backup(
-      name: name, created: created, modified: Timestamp(status.modifiedAt), isComplete: manifest.complete,
+      name: name, created: created, modified: Timestamp(status.modifiedAt),
+      isComplete: manifest.complete && !name.hasSuffix(Self.unverifiedEnd),
       databases: Dictionary(
         manifest.entries.compactMap { entry in
           entry.database.map { (entry.path.bytes, $0.pageCount) }

@@ -19,7 +19,7 @@ public struct Retention: Sendable {
     var created: Timestamp
     /// When its file was written here.
     var modified: Timestamp
-    /// Whether nothing was skipped.
+    /// Whether nothing was skipped, and the archive was verified.
     var isComplete: Bool
     /// How many pages each database in it has, by the bytes of its path.
     var databases: [[UInt8]: UInt32] = [:]

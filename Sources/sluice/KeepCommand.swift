@@ -9,12 +9,12 @@ struct KeepCommand: ParsableCommand {
     commandName: "keep",
     abstract: "Remove old backups from a directory, and keep the newest ones.",
     discussion: """
-      The backups are the files DIR/NAME-2026-11-28T031502Z.zip, and those that end in Z-incomplete.zip, as sluice-pull
-      names them. No other file is touched. A backup is kept if one of the rules keeps it. A day, a week (Monday to
+      The backups are the files DIR/NAME-2026-11-28T031502Z.zip, and those that end in Z-incomplete.zip or
+      Z-unverified.zip, as sluice-pull names them. No other file is touched. A backup is kept if one of the rules keeps it. A day, a week (Monday to
       Sunday) or a month without a backup does not count; all are UTC.
 
       The age of a backup is the time in its manifest and the time of its file. A backup that either order keeps is kept:
-      a wrong clock removes nothing. Incomplete backups never take the place of complete ones. A file that cannot be read
+      a wrong clock removes nothing. Incomplete and unverified backups never take the place of others. A file that cannot be read
       as a backup is left and named.
 
       If the newest backup lacks a database that the last good one has, or has it without a table, nothing is removed and

@@ -265,6 +265,8 @@ struct RetentionTests {
   @Test(arguments: [
     ("backup-2026-11-28T031502Z.zip", true),
     ("backup-2026-11-28T031502Z-incomplete.zip", true),
+    ("backup-2026-11-28T031502Z-unverified.zip", true),
+    ("backup-2026-11-28T031502Z-other.zip", false),
     ("backup-2026-11-28.zip", false),
     ("backup-incomplete.zip", false),
     ("backup-2026-11-28T031502Z.zip.part", false),

@@ -15,7 +15,7 @@ import pytest
 
 import data as make
 from archive import Archive
-from harness import AS_ORDINARY_USER, serve, wait_until
+from harness import AS_ORDINARY_USER, SLUICE, serve, wait_until
 from pulling import DATED, TARGET, TOOLS, Puller, assert_kept, assert_refused, listening, old_backup, proxy
 from restoring import backup, small
 from test_metrics import samples
@@ -111,6 +111,22 @@ def test_incomplete_ones_are_kept_with_their_dates_and_push_no_complete_one_out(
         (house / "x.db").unlink()
         # Of the newest two one is the last incomplete one; of the complete ones two stay.
         assert_kept(puller, puller.run(server.url + TARGET, keep=2), [OLD[2], incomplete[1]])
+
+
+def test_one_that_is_too_large_to_be_verified_in_time_is_kept_and_pushes_no_other_out(server, puller):
+    """A database of which the check takes hours must not cost every backup of it."""
+    puller.keep(*OLD)
+    sluice = Path(puller.environment["PATH"]) / "sluice"
+    sluice.unlink()
+    sluice.write_text(
+        f'#!/bin/sh\n[ "$1" != verify ] || set -- "$@" --check-timeout 0s\nexec {SLUICE} "$@"\n'
+    )
+    sluice.chmod(0o755)
+    result = puller.run(server.url + TARGET, keep=1)
+    [new] = set(puller.names()) - set(OLD)
+    words = rf"{puller.kept / new} could not be verified to its end: \S+, \d+ bytes: NOT CHECKED: .*--check-timeout$"
+    assert_refused(puller, result, words, [OLD[2], new], f"removed {OLD[0]}\nremoved {OLD[1]}\n")
+    assert re.fullmatch(DATED.replace("Z", "Z-unverified"), new)
 
 
 def flip(_, at, data):
