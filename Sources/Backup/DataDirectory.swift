@@ -21,6 +21,9 @@ struct DataDirectory {
     let status: FileSystem.Status
 
     var path: String { "\(directory.path)/\(baseName)" }
+
+    /// Whether its first bytes are SQLite's, or cannot be read. SQLite takes an empty file for a database.
+    var mayBeDatabase: Bool { status.size == 0 || (try? PlainFile.isDatabase(path)) ?? true }
   }
 
   private let root: Directory
@@ -88,9 +91,7 @@ struct DataDirectory {
   /// Whether there is a database among what was found, or something that is skipped in the place of one.
   var hasDatabase: Bool {
     databases.contains { candidate in
-      // SQLite takes an empty file for a database; one that cannot be read may be one.
-      candidate.status.size == 0 || (try? PlainFile.isDatabase(candidate.path)) ?? true
-        || Inventory.foreignLog(of: candidate) != nil
+      candidate.mayBeDatabase || Inventory.foreignLog(of: candidate) != nil
     } || skipped.contains { DatabaseNames.isCustomary($0.path.bytes) }
   }
 

@@ -41,6 +41,31 @@ struct Inventory {
     let instants = snapshots.map(\.takenAt)
     skewNanoseconds = (instants.max() ?? 0) - (instants.min() ?? 0)
 
+    try add(files)
+    finish(directory, options)
+    items.append(
+      Item(
+        name: "VERSION", bytes: Array((options.appVersion + "\n").utf8), modified: now / 1_000_000_000))
+  }
+
+  /// Finds what would be taken by names and first bytes. No database is opened, so none is skipped for what SQLite says.
+  init(unopened directory: DataDirectory, _ options: ArchiveOptions) throws(BackupError) {
+    skipped = directory.skipped
+    var files = directory.files.map { (candidate: $0, note: String?.none) }
+    for candidate in directory.databases {
+      if candidate.mayBeDatabase {
+        items.append(Item(candidate, candidate.status, size: candidate.status.size, .unread, note: nil))
+      } else {
+        files.append((candidate, Self.plainNote))
+      }
+    }
+    try add(files)
+    finish(directory, options)
+  }
+
+  private mutating func add(
+    _ files: [(candidate: DataDirectory.Candidate, note: String?)]
+  ) throws(BackupError) {
     for (candidate, note) in files {
       guard !Task.isCancelled else { throw .cancelled }
       do throws(SQLiteError) {
@@ -59,12 +84,12 @@ struct Inventory {
         try skip(candidate, error)
       }
     }
+  }
+
+  private mutating func finish(_ directory: DataDirectory, _ options: ArchiveOptions) {
     refuseUnsafeNames()
     if !options.allowsEmpty, !directory.isSelection { requireDatabase(directory) }
     items.sort(by: Self.precedes)
-    items.append(
-      Item(
-        name: "VERSION", bytes: Array((options.appVersion + "\n").utf8), modified: now / 1_000_000_000))
   }
 
   /// Names the data directory itself when the archive would have no database, unless one of its databases is named already.

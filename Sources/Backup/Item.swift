@@ -8,6 +8,8 @@ struct Item {
     case snapshot(Snapshot)
     case file(PlainFile)
     case text([UInt8])
+    /// A database of a listing, which has no snapshot and is not read.
+    case unread
   }
 
   let entry: ZipEntry
@@ -17,7 +19,7 @@ struct Item {
   /// The one that it was opened in: SQLite may look by a path through it for as long as it has it open.
   private let directory: Directory?
   /// What else the manifest is to say of it.
-  private let note: String?
+  let note: String?
 
   init(
     _ entry: ZipEntry, _ source: Source, in directory: Directory? = nil, status: FileSystem.Status? = nil,
@@ -43,9 +45,20 @@ struct Item {
       ZipEntry(name: name, modified: modified, permissions: 0o644, size: UInt64(bytes.count)), .text(bytes))
   }
 
-  /// Whether it is a database whose snapshot is still held.
+  /// Whether it is a database whose snapshot is still held, or that is listed.
   var isDatabase: Bool {
-    if case .snapshot = source { true } else { false }
+    switch source {
+    case .snapshot, .unread: true
+    case .file, .text: false
+    }
+  }
+
+  /// SQLite's name of the journal mode of a database that has a snapshot.
+  var journalMode: String? {
+    switch source {
+    case .snapshot(let snapshot): snapshot.journalMode
+    case .file, .text, .unread: nil
+    }
   }
 
   /// Closes what it was read from.
@@ -93,6 +106,7 @@ struct Item {
       case .snapshot(let snapshot): return try snapshot.read(count, at: offset)
       case .file(let file): return try file.read(count, at: offset)
       case .text(let text): return Array(text[Int(offset)..<Int(offset) + count])
+      case .unread: fatalError("a listed database has no snapshot to read")
       }
     } catch {
       if case .file = source, error.reason == .changed { throw .changed(path: entry.name) }
@@ -110,7 +124,7 @@ struct Item {
       switch source {
       case .snapshot(let snapshot): try snapshot.checkHold()
       case .file(let file): if note == nil, try file.isDatabase() { throw SQLiteError.becameDatabase }
-      case .text: break
+      case .text, .unread: break
       }
     } catch {
       throw .reading(path: entry.name, error)

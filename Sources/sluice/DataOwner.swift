@@ -42,11 +42,16 @@ struct DataOwner {
     }
     self.path = path
     let entry = unsafe getpwuid(status.st_uid)
-    user = unsafe Self.name(entry?.pointee.pw_name, or: status.st_uid)
     // A group that is root's only because root made the directory says nothing of the application.
     let isRoots = status.st_gid == 0 && status.st_uid != 0
     let gid = isRoots ? unsafe entry?.pointee.pw_gid ?? status.st_uid : status.st_gid
-    group = unsafe Self.name(getgrgid(gid)?.pointee.gr_name, or: gid)
+    let userName = unsafe entry.map { unsafe String(cString: $0.pointee.pw_name) }
+    let groupName = unsafe getgrgid(gid).map { unsafe String(cString: $0.pointee.gr_name) }
+    guard let userName, let groupName else {
+      throw Self.unnamed(path, user: (status.st_uid, userName), group: (gid, groupName))
+    }
+    user = Self.unitName(userName, or: status.st_uid)
+    group = Self.unitName(groupName, or: gid)
     socketGroup = Self.socketGroup(of: status, named: group)
     if socketGroup == "root" {
       warnings.append(
@@ -94,9 +99,28 @@ struct DataOwner {
     return found
   }
 
-  /// Some names are none for systemd: systemd.exec(5), `User=`.
-  private static func name(_ name: UnsafeMutablePointer<CChar>?, or number: UInt32) -> String {
-    let text = unsafe name.map { unsafe String(cString: $0) } ?? ""
+  /// systemd starts no unit as a number that has no name: status 217/USER or 216/GROUP. The files of a container's volume
+  /// often belong to one.
+  private static func unnamed(
+    _ path: String, user: (id: uid_t, name: String?), group: (id: gid_t, name: String?)
+  ) -> Failure {
+    let isUser = user.name == nil
+    let what = isUser ? "user \(user.id)" : "group \(group.id)"
+    var commands: [String] = []
+    if group.name == nil { commands.append("groupadd --system --gid \(group.id) app-\(group.id)") }
+    if isUser {
+      commands.append(
+        "useradd --system --uid \(user.id) --gid \(group.id) --no-create-home --shell /usr/sbin/nologin app-\(user.id)"
+      )
+    }
+    return Failure(
+      description:
+        "--data \(path) belongs to \(what), which has no name here, and systemd starts no unit as it; "
+        + "give it one, and repeat this: \(commands.joined(separator: " && "))")
+  }
+
+  /// Some names are none for systemd, which takes the number then: systemd.exec(5), `User=`.
+  private static func unitName(_ text: String, or number: UInt32) -> String {
     let isPlain = text.utf8.allSatisfy { isalnum(CInt($0)) != 0 || "_-.".utf8.contains($0) }
     guard isPlain, let first = text.utf8.first, isalpha(CInt(first)) != 0 || first == UInt8(ascii: "_") else {
       return "\(number)"

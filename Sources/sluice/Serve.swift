@@ -28,7 +28,7 @@ struct Serve: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "An address to listen on: HOST:PORT, [IPV6]:PORT or unix:PATH; may be repeated. "
+      "An address to listen on: HOST:PORT, [IPV6]:PORT, http://HOST:PORT or unix:PATH; may be repeated. "
         + "(default: 127.0.0.1:8080, or the sockets that systemd passes)",
       valueName: "address"))
   var listen: [String] = []
@@ -99,7 +99,7 @@ struct Serve: ParsableCommand {
         "--allow-host \(host): give a name or an address without a port, such as backup.example.org or [::1]")
     }
     for text in listen {
-      guard SocketAddress(text) != nil else {
+      guard SocketAddress(service: text) != nil else {
         throw ValidationError(
           "--listen \(text): give ADDRESS:PORT, [IPV6]:PORT or unix:PATH, such as 127.0.0.1:8080")
       }

@@ -36,7 +36,7 @@ struct ServiceSockets {
       throw failure
     }
     return try addresses.map { text throws(Failure) in
-      guard let address = SocketAddress(text) else { throw Failure(description: "--listen \(text)") }
+      guard let address = SocketAddress(service: text) else { throw Failure(description: "--listen \(text)") }
       if isOpen { try Self.checkIsLocal(address, "--listen") }
       do { return try Listener.bind(address) } catch {
         throw Failure(description: "--listen \(text): \(error)")

@@ -10,7 +10,8 @@ struct SetupCommand: ParsableCommand {
     discussion: """
       Looks who owns the directory and writes drop-ins for sluice.service and sluice.socket: the service runs as
       the owner and may write there only; the directory's group may connect, if it may read there. It shows what it
-      writes. It may be repeated.
+      writes, and what a backup with the default options would take: by names and first bytes, no database is opened
+      (sluice list opens them). It may be repeated.
 
       EXAMPLES
         sluice setup --data /var/lib/app --enable
@@ -79,6 +80,7 @@ struct SetupCommand: ParsableCommand {
       throw Failure(
         description: "--enable: systemd does not run here; without --enable the files are written")
     }
+    show(try ArchiveArguments.parse(["--data", owner.path]))
     var isChanged = false
     for dropIn in [
       DropIn(service: unit, owner), DropIn(socket: unit, group: socketGroup ?? owner.socketGroup),
@@ -100,6 +102,32 @@ struct SetupCommand: ParsableCommand {
     put(
       "then:  curl -fo app.new --unix-socket \(socketPath) http://localhost/api/backup && sluice verify app.new\n",
       STDOUT_FILENO)
+  }
+
+  /// Longer lists are cut: `sluice list` has all.
+  private static let maximumLines = 40
+
+  /// What a backup would take. The databases are not opened: as root, that would be no test of what the service may do.
+  private func show(_ archive: ArchiveArguments) {
+    do {
+      let listing = try Listing(try archive.options(), takesSnapshots: false)
+      let data = printable(archive.content.data)
+      if listing.skipped.contains(where: { $0.path == "." }) {
+        printError(
+          "sluice: warning: there is no SQLite database in \(data): is it the right directory, and mounted?"
+        )
+      }
+      let lines = listing.lines
+      put("# A backup with the default options, by names and first bytes:\n", STDOUT_FILENO)
+      for line in lines.prefix(Self.maximumLines) { put("#   \(line)\n", STDOUT_FILENO) }
+      if lines.count > Self.maximumLines {
+        put(
+          "#   and \(lines.count - Self.maximumLines) more: sluice list --data \(data)\n",
+          STDOUT_FILENO)
+      }
+    } catch {
+      printError("sluice: warning: what a backup would take is not known: \(printable("\(error)"))")
+    }
   }
 
   private func removeAll() throws {

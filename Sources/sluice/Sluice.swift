@@ -14,6 +14,8 @@ struct Sluice: ParsableCommand {
       EXAMPLES
         sluice serve --data /var/lib/app
             Serve backups of the databases in /var/lib/app at http://127.0.0.1:8080/api/backup.
+        sluice list --data /var/lib/app
+            Say what a backup takes, what it skips, and which databases lie where it does not look.
         curl -fo app.new http://127.0.0.1:8080/api/backup
             Fetch one: a zip with a consistent copy of every database.
         sluice backup --data /var/lib/app -o app.new
@@ -26,12 +28,13 @@ struct Sluice: ParsableCommand {
             Let systemd start the server whenever somebody asks for a backup.
 
       EXIT STATUS
-        0 done; 1 failed; 2 not an archive of ours (verify, restore); 3 done, but something was skipped (backup, verify,
+        0 done; 1 failed; 2 not an archive of ours (verify, restore); 3 something was skipped (backup, list, verify,
         restore); 4 not finished (verify); 64 the command line is wrong.
       """,
     version: "sluice \(version)",
     subcommands: [
-      Serve.self, BackupCommand.self, VerifyCommand.self, RestoreCommand.self, KeepCommand.self, Health.self,
+      Serve.self, BackupCommand.self, ListCommand.self, VerifyCommand.self, RestoreCommand.self,
+      KeepCommand.self, Health.self,
       SetupCommand.self,
     ])
 

@@ -47,7 +47,8 @@ def test_a_limit_too_low_to_serve_anybody_is_refused(house):
 
 BAD_FLAGS = [
     ("--listen", ["", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "localhost:http",
-                  "[::1:80", "unix:", "unix:" + "x" * 200, "http://127.0.0.1:80"]),
+                  "[::1:80", "unix:", "unix:" + "x" * 200,
+                  "https://127.0.0.1:80", "http://127.0.0.1:80/api/backup", "http://unix:/x", "http://"]),
     ("--listen", ["0.0.0.0:0", "[::]:0"]),  # there is no token yet that would make these safe
     ("--compression", ["", "lzma", "9", "STORE"]),
     ("--max-backups", ["0", "-1", "x", "1.5", "99999999999999999999"]),

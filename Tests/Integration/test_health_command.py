@@ -1,13 +1,14 @@
 """`sluice health`: one line, and a status for whoever watches."""
 
 import json
+import os
 import shutil
 import socket
 import threading
 
 import pytest
 
-from harness import run, serve
+from harness import SLUICE, Server, run, serve
 
 
 def test_it_prints_what_a_healthy_service_answers(house, tmp_path):
@@ -18,6 +19,48 @@ def test_it_prints_what_a_healthy_service_answers(house, tmp_path):
             assert ended.returncode == 0 and ended.stderr == ""
             [line] = ended.stdout.splitlines()
             assert json.loads(line)["status"] == "ok"
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", "localhost:{}", "http://127.0.0.1:{}", "http://127.0.0.1:{}/", "[::1]:{}"])
+def test_a_service_takes_an_address_as_its_health_is_asked_for(house, form):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = form.format(free.getsockname()[1])
+    server = Server([SLUICE, "serve", "--data", house, "--listen", address])
+    try:
+        server.wait_for_line("serves backups")
+        ended = run("health", address)
+        assert ended.returncode == 0, ended.stderr
+        server.signal()
+        assert server.wait() == 0
+    finally:
+        server.kill()
+
+
+def as_on_a_host(directory):
+    """Runs a command where /run is a directory of the test's own."""
+    return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /run && exec "$@"', directory]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_without_an_address_the_units_socket_is_found(house, tmp_path):
+    (tmp_path / "sluice").mkdir()
+    paths = [tmp_path / "sluice" / name for name in ("sluice.sock", "app.sock", "b.sock")]
+    ask = lambda: run("health", prefix=as_on_a_host(tmp_path), timeout=10)  # noqa: E731
+    with serve(house, listen=[f"unix:{paths[1]}"]) as app:
+        # Only one: it is that of an instance.
+        assert ask().returncode == 0
+        with serve(house, listen=[f"unix:{paths[2]}"]):
+            ended = ask()
+            assert ended.returncode == 1 and "unix:/run/sluice/app.sock, unix:/run/sluice/b.sock" in ended.stderr
+            with serve(house, listen=[f"unix:{paths[0]}"]) as unit:
+                shutil.move(house, f"{house}-away")
+                assert ask().returncode == 1
+                shutil.move(f"{house}-away", house)
+                assert ask().returncode == 0
+                assert not app.log.count("GET") and unit.process.poll() is None
+    shutil.rmtree(tmp_path / "sluice")
+    ended = ask()
+    assert "127.0.0.1:8080" in ended.stderr or ended.returncode == 0
 
 
 def test_a_service_that_can_make_no_backup_fails(house):
@@ -58,6 +101,6 @@ def test_another_kind_of_service_is_not_taken_for_ours():
     assert ended.returncode == 1 and "no sluice" in ended.stderr
 
 
-@pytest.mark.parametrize("address", ["", "127.0.0.1:80", "https://127.0.0.1", "http://", "unix:", "http://a.b:80"])
+@pytest.mark.parametrize("address", ["", "127.0.0.1", "https://127.0.0.1", "http://", "unix:", "http://a.b:80", "http://unix:/x"])
 def test_an_address_that_is_none_is_refused(address):
     assert run("health", address, timeout=10).returncode == 64

@@ -69,15 +69,56 @@ def test_a_database_of_another_user_is_named(tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
 @pytest.mark.parametrize(
     ("group", "mode", "expected"),
-    [("www-data", 0o750, "www-data"), ("www-data", 0o700, "root"), ("nogroup", 0o755, "root"), (12345, 0o750, "root")],
+    [("www-data", 0o750, "www-data"), ("www-data", 0o700, "root"), ("nogroup", 0o755, "root")],
 )
 def test_no_more_may_connect_than_may_read_the_directory(tmp_path, group, mode, expected):
-    os.chown(tmp_path, 33, group if isinstance(group, int) else grp.getgrnam(group).gr_gid)
+    os.chown(tmp_path, 33, grp.getgrnam(group).gr_gid)
     tmp_path.chmod(mode)
     result = dry_run("--data", tmp_path)
     assert f"SocketGroup={expected}" in result.stdout.splitlines()
     assert ("--socket-group" in result.stderr) == (expected == "root")
     assert "SocketGroup=adm" in dry_run("--data", tmp_path, "--socket-group", "adm").stdout.splitlines()
+
+
+UNNAMED = [
+    (41234, 41235, "user 41234", ["groupadd --system --gid 41235", "useradd --system --uid 41234 --gid 41235"]),
+    (41234, 33, "user 41234", ["useradd --system --uid 41234 --gid 33"]),
+    (33, 41235, "group 41235", ["groupadd --system --gid 41235"]),
+    # root made the directory's group; the user's own is not known.
+    (41234, 0, "user 41234", ["groupadd --system --gid 41234", "useradd --system --uid 41234 --gid 41234"]),
+]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+@pytest.mark.parametrize(("user", "group", "what", "commands"), UNNAMED)
+def test_an_owner_without_a_name_is_refused_with_the_commands_that_name_it(tmp_path, user, group, what, commands):
+    """systemd would start no unit as a number: the files of a container's volume often belong to one."""
+    os.chown(tmp_path, user, group)
+    result = dry_run("--data", tmp_path)
+    assert result.returncode == 1 and result.stdout == ""
+    [line] = result.stderr.splitlines()
+    assert what in line
+    given = line.rpartition(": ")[2].split(" && ")
+    assert len(given) == len(commands) and all(map(str.startswith, given, commands))
+
+
+def test_it_prints_what_a_backup_takes_and_opens_no_database(house):
+    (house / "link.db").symlink_to("events.db")
+    before = sorted(os.listdir(house))
+    lines = [line.removeprefix("#   ") for line in dry_run("--data", house).stdout.splitlines()]
+    assert "taken: events.db (database, " in "\n".join(lines)
+    assert "skipped: link.db (symbolic-link): symbolic links are not followed" in lines
+    assert "not looked at: subdirectory/inner.db looks like a database, and its folder is not included" in lines
+    assert sorted(os.listdir(house)) == before
+    for index in range(60):
+        (house / "floor_plan" / f"{index}.json").touch()
+    result = dry_run("--data", house)
+    assert len(result.stdout.splitlines()) < 70 and f"more: sluice list --data {house}" in result.stdout
+
+
+def test_a_directory_without_a_database_is_warned_of(tmp_path):
+    result = dry_run("--data", tmp_path)
+    assert result.returncode == 0 and "no SQLite database" in result.stderr
 
 
 @pytest.mark.parametrize("data", ["/nowhere/at/all", "/etc/passwd", "/", "a\nb"])
