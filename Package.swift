@@ -65,7 +65,8 @@ let package = Package(
     ),
     .testTarget(
       name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: testSettings),
-    .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: testSettings),
+    .testTarget(
+      name: "HTTP1Tests", dependencies: ["EventLoop", "HTTP1", "TestSupport"], swiftSettings: testSettings),
     .testTarget(name: "ZipTests", dependencies: ["Zip"], swiftSettings: testSettings),
     .testTarget(
       name: "SQLiteSnapshotTests", dependencies: ["CSQLite", "SQLiteSnapshot"],

@@ -236,7 +236,8 @@ final class Directory {
 
   @discardableResult
   private static func check(_ call: StaticString, _ result: CInt) throws(SystemError) -> CInt {
-    guard result >= 0 else { throw SystemError(call: "\(call)", errno: errno) }
+    let reason = errno
+    guard result >= 0 else { throw SystemError(call: "\(call)", errno: reason) }
     return result
   }
 }

@@ -156,7 +156,8 @@ enum FileSystem {
   /// - Throws: `EISDIR` for a directory.
   static func openArchive(_ path: String) throws(SystemError) -> Descriptor {
     let opened = unsafe Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-    guard opened >= 0 else { throw SystemError(call: "open", errno: errno) }
+    let reason = errno
+    guard opened >= 0 else { throw SystemError(call: "open", errno: reason) }
     let descriptor = Descriptor(owning: opened)
     guard try Directory.status(of: descriptor).kind != .directory else {
       throw SystemError(call: "open", errno: EISDIR)
@@ -183,6 +184,8 @@ extension SystemError {
 extension SystemError {
   /// A link stands where a directory is wanted: open(2), `O_NOFOLLOW` with `O_DIRECTORY`.
   var isLink: Bool { errno == ELOOP || errno == ENOTDIR }
+  /// A directory stands where a file is wanted.
+  var isDirectory: Bool { errno == EISDIR }
   static let noRegularFile = SystemError(call: "open", errno: EISDIR)
   static let otherFileSystem = SystemError(call: "rename", errno: EXDEV)
 }

@@ -79,7 +79,9 @@ public struct Restore {
     do {
       file = ArchiveDescriptor(try FileSystem.openArchive(options.archive))
     } catch {
-      throw .notAnArchive("\(options.archive) cannot be read: \(error)")
+      throw .notAnArchive(
+        "\(options.archive) \(error.isDirectory ? "is a directory, and no archive" : "cannot be read: \(error)")"
+      )
     }
     do { archive = try ZipArchive(file.descriptor.rawValue) } catch {
       if error.fault == .noArchive { throw .notAnArchive("\(options.archive) is no zip") }

@@ -229,12 +229,13 @@ internal import EventLoop
   /// Says that the content is whole. Without this, the client is shown that it is not.
   ///
   /// - Parameter trailers: what follows chunked content; nowhere else is there a place for them.
+  /// - Throws: `contentTooShort` when less was sent than the head has announced.
   func finish(_ trailers: [FieldLine]) async throws(SystemError) {
     guard case .inContent(let framing) = exchange else { preconditionFailure("no content is being sent") }
     switch framing {
     case .contentLength(let left):
-      // Less than was announced: the exchange stays open and the connection is broken off.
-      guard left == 0 else { return }
+      // The exchange stays open, and the connection is broken off.
+      guard left == 0 else { throw .contentTooShort }
     case .chunked:
       // RFC 9112 §7.1: last-chunk, trailer-section CRLF.
       var end = Array("0\r\n".utf8)

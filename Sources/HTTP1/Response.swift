@@ -1,4 +1,5 @@
 public import EventLoop
+internal import Glibc
 
 /// The answer to one request, to be sent whole or piece by piece.
 @Loop public struct Response {
@@ -67,8 +68,14 @@ public import EventLoop
   ///
   /// - Parameter trailers: fields after chunked content, to be announced in the head by `Trailer` and sent only to a
   ///   client that takes them (`RequestHead.takesTrailers`). RFC 9110 §6.5.
-  /// - Throws: `SystemError` when the client takes it no further.
+  /// - Throws: `SystemError` when the client takes it no further; `contentTooShort` when less was written than was announced:
+  ///   then the connection is broken off.
   public consuming func finish(trailers: [FieldLine] = []) async throws(SystemError) {
     try await connection.finish(trailers)
   }
+}
+
+extension SystemError {
+  /// The content was shorter than its head has announced.
+  public static let contentTooShort = SystemError(call: "less content than announced", errno: EPROTO)
 }

@@ -95,9 +95,11 @@ struct DatabaseCopy: ~Copyable {
     let path = folder + "/copy.db"
     do throws(SQLiteError) {
       let copy = try Connection.scratch(path)
-      guard unsafe unlink(path) == 0 else {
+      let isRemoved = unsafe unlink(path) == 0
+      let reason = errno
+      guard isRemoved else {
         throw SQLiteError(
-          code: SQLITE_CANTOPEN, message: "no name can be removed from \(directory): \(describe(errno))")
+          code: SQLITE_CANTOPEN, message: "no name can be removed from \(directory): \(describe(reason))")
       }
       return copy
     } catch {

@@ -104,10 +104,12 @@ struct FileNames {
   /// function is `statx` with `AT_STATX_FORCE_SYNC`.
   private static func status(_ path: String) throws(SQLiteError) -> stat? {
     var status = stat()
-    guard unsafe csqlite_lstat(path, &status) == 0 else {
+    let isThere = unsafe csqlite_lstat(path, &status) == 0
+    let reason = errno
+    guard isThere else {
       // A database may have so long a name that its log can have none.
-      guard errno == ENOENT || errno == ENAMETOOLONG else {
-        throw SQLiteError(code: SQLITE_IOERR, message: "statx: \(describe(errno))")
+      guard reason == ENOENT || reason == ENAMETOOLONG else {
+        throw SQLiteError(code: SQLITE_IOERR, message: "statx: \(describe(reason))")
       }
       return nil
     }

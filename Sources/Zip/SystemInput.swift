@@ -7,7 +7,9 @@ enum SystemInput {
   /// - Throws: ``ZipReadError/Fault/unreadable(_:)``; ``ZipReadError/Fault/unsupported(_:)`` for what is no regular file.
   static func size(_ descriptor: CInt) throws(ZipReadError) -> UInt64 {
     var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else { throw ZipReadError(.unreadable(errno), at: 0) }
+    let isKnown = unsafe fstat(descriptor, &status) == 0
+    let reason = errno
+    guard isKnown else { throw ZipReadError(.unreadable(reason), at: 0) }
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw ZipReadError(
         .unsupported("the archive is no regular file and cannot be read from its end"), at: 0)
@@ -41,6 +43,13 @@ enum SystemInput {
       // A reader of the same pipe was faster.
       guard failure == EAGAIN else { throw ZipReadError(.unreadable(failure), at: 0) }
     }
+  }
+
+  /// The corresponding C function is `strerror_r`.
+  static func describe(_ reason: CInt) -> String {
+    var text = [CChar](repeating: 0, count: 128)
+    guard unsafe strerror_r(reason, &text, text.count) == 0 else { return "errno \(reason)" }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   private static func bytes(

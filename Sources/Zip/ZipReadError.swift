@@ -69,7 +69,7 @@ extension ZipReadError.Fault: CustomStringConvertible {
   /// The fault in words.
   public var description: String {
     switch self {
-    case .unreadable(let number): "the archive cannot be read (errno \(number))"
+    case .unreadable(let number): "the archive cannot be read: \(SystemInput.describe(number))"
     case .noArchive: "it does not begin as an archive does"
     case .truncated: "the archive is cut off"
     case .missing(let record): "there is no \(record) where one must be"

@@ -26,9 +26,11 @@ actor ArchiveFile {
     let partial = "\(folder).sluice-\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
     paths = (final, partial)
     // What a backup holds is nobody else's business.
-    descriptor = unsafe open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    let opened = unsafe open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     let reason = errno
-    guard descriptor >= 0 else { throw Self.failure(final, "cannot be written to", "open", reason) }
+    // With its last property set, an actor goes on to its own thread, which has an errno of its own.
+    descriptor = opened
+    guard opened >= 0 else { throw Self.failure(final, "cannot be written to", "open", reason) }
   }
 
   /// Looks at what is by that name already, before a long backup is made for nothing.
@@ -77,9 +79,11 @@ actor ArchiveFile {
   /// Makes it appear under its name, once its bytes are safe.
   func commit() throws {
     guard let paths else { return }
-    guard fsync(descriptor) == 0 else { throw Self.failure(paths.final, "cannot be synced", "fsync", errno) }
+    let isSynced = fsync(descriptor) == 0
+    var reason = errno
+    guard isSynced else { throw Self.failure(paths.final, "cannot be synced", "fsync", reason) }
     let isThere = unsafe rename(paths.partial, paths.final) == 0
-    let reason = errno
+    reason = errno
     guard isThere else { throw Self.failure(paths.final, "cannot be put in place", "rename", reason) }
     syncFolder(of: paths.final)
   }

@@ -18,10 +18,17 @@ struct DataOwner {
   /// - Throws: a `Failure` that says why no unit can serve it.
   init(of directory: String) throws {
     var status = stat()
-    guard let resolved = unsafe realpath(directory, nil), unsafe stat(resolved, &status) == 0 else {
-      throw Failure(description: "--data \(directory): \(SystemError(call: "realpath", errno: errno))")
+    let resolved = unsafe realpath(directory, nil)
+    var reason = errno
+    guard let resolved = unsafe resolved else {
+      throw Failure(description: "--data \(directory): \(SystemError(call: "realpath", errno: reason))")
     }
     defer { unsafe free(resolved) }
+    let isThere = unsafe stat(resolved, &status) == 0
+    reason = errno
+    guard isThere else {
+      throw Failure(description: "--data \(directory): \(SystemError(call: "stat", errno: reason))")
+    }
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw Failure(description: "--data \(directory) is no directory")
     }

@@ -66,16 +66,20 @@ extension DropIn {
     let partial = path + ".partial"
     let descriptor: CInt
     do throws(SystemError) {
-      guard unsafe mkdir(folder, 0o755) == 0 || errno == EEXIST else {
-        throw SystemError(call: "mkdir", errno: errno)
-      }
+      try Self.check("mkdir", unsafe mkdir(folder, 0o755), allowing: EEXIST)
       descriptor = unsafe open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
-      guard descriptor >= 0 else { throw SystemError(call: "open", errno: errno) }
+      try Self.check("open", descriptor)
       defer { close(descriptor) }
-      let bytes = Array(content.utf8)
-      guard unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0,
-        unsafe rename(partial, path) == 0
-      else { throw SystemError(call: "write", errno: errno) }
+      var bytes = Array(content.utf8)[...]
+      while !bytes.isEmpty {
+        let count = unsafe bytes.withUnsafeBufferPointer {
+          unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+        }
+        try Self.check("write", CInt(clamping: count), allowing: EINTR)
+        bytes = bytes.dropFirst(max(count, 0))
+      }
+      try Self.check("fsync", fsync(descriptor))
+      try Self.check("rename", unsafe rename(partial, path))
     } catch {
       unsafe unlink(partial)
       throw Failure(description: "\(path) cannot be written: \(error)")
@@ -88,9 +92,16 @@ extension DropIn {
 
   /// Removes one, and its directory if nothing else is in it.
   static func remove(_ path: String) throws(Failure) {
-    guard unsafe unlink(path) == 0 || errno == ENOENT else {
-      throw Failure(description: "\(path) cannot be removed: \(SystemError(call: "unlink", errno: errno))")
+    do throws(SystemError) { try check("unlink", unsafe unlink(path), allowing: ENOENT) } catch {
+      throw Failure(description: "\(path) cannot be removed: \(error)")
     }
     unsafe rmdir(folder(of: path))
+  }
+
+  private static func check(_ call: StaticString, _ result: CInt, allowing allowed: CInt = 0)
+    throws(SystemError)
+  {
+    let reason = errno
+    guard result >= 0 || reason == allowed else { throw SystemError(call: "\(call)", errno: reason) }
   }
 }

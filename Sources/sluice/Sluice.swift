@@ -72,7 +72,8 @@ struct Sluice: ParsableCommand {
     let code = exitCode(for: error)
     // --help and --version go to standard output, as they are.
     if code.isSuccess { exit(withError: error) }
-    let message = message(for: error)
+    var message = message(for: error)
+    if let examples = examples(for: message) { message += ": \(examples)" }
     if !message.isEmpty { printError("sluice: \(printable(message))") }
     Glibc.exit(code.rawValue)
   }

@@ -1,5 +1,6 @@
 import Backup
 import Crypto
+import EventLoop
 import FoundationEssentials
 import Glibc
 import HTTP1
@@ -37,14 +38,20 @@ struct Tokens {
   init(file path: String) throws {
     // A pipe that nobody writes to must not be waited for.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    var reason = errno
     guard descriptor >= 0 else {
       throw Failure(
-        description: "the token file \(path) cannot be read: \(unsafe String(cString: strerror(errno)))")
+        description: "the token file \(path) cannot be read: \(SystemError(call: "open", errno: reason))")
     }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: 16 * 1024)
     let count = unsafe read(descriptor, &bytes, bytes.count)
-    guard count >= 0, count < bytes.count else {
+    reason = errno
+    guard count >= 0 else {
+      throw Failure(
+        description: "the token file \(path) cannot be read: \(SystemError(call: "read", errno: reason))")
+    }
+    guard count < bytes.count else {
       throw Failure(description: "the token file \(path) is no file of a few lines")
     }
     let lines = bytes[..<count].split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }

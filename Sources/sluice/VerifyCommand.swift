@@ -62,6 +62,8 @@ struct VerifyCommand: ParsableCommand {
         progress: progress.show, isInterrupted: { Signals.isPending(ends) })
     } catch RestoreError.interrupted {
       throw Failure(description: "interrupted: nothing is known of \(archive)")
+    } catch let error as SystemError where error.errno == EISDIR {
+      throw Failure(description: "\(archive) is a directory, and no archive")
     } catch {
       throw Failure(description: "\(archive) could not be read to its end: \(error)")
     }

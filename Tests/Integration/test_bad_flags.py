@@ -86,3 +86,19 @@ def test_a_command_line_that_makes_no_sense_is_refused(command):
     result = run(*command, timeout=10)
     assert result.returncode > 0 and result.stdout == ""
     assert 1 <= len(result.stderr.splitlines()) <= 3
+
+
+@pytest.mark.parametrize("time", ["5", "5x", "m", ".5s", "1.s", "0.1ms", "3651d"])
+def test_a_wrong_time_is_told_what_one_looks_like(time):
+    assert_refused(run("health", "--timeout", time), "--timeout", "such as 500ms, 5s, 10min")
+
+
+@pytest.mark.parametrize("size", ["64M", "GiB", "1.0000000001kB", "0.1B"])
+def test_a_wrong_size_is_told_what_one_looks_like(house, size):
+    assert_refused(run("backup", "--data", house, "--memory-budget", size), "--memory-budget", "such as 1048576, 64MiB, 1.5GiB")
+
+
+@pytest.mark.parametrize(("time", "size"), [("5m", "1.5GiB"), ("1.5h", "0.25MiB"), ("0.5s", "100000")])
+def test_times_and_sizes_with_a_point(house, tmp_path, time, size):
+    options = ["--busy-timeout", time, "--memory-budget", size, "--spool-directory", tmp_path]
+    assert run("backup", "--data", house, "-o", tmp_path / "x.zip", *options).returncode == 0

@@ -50,3 +50,9 @@ def test_a_file_time_beyond_reason_harms_nobody(house, tmp_path):
     os.utime(house / "floor_plan/plan.json", (0, 10_413_792_000))
     ended = run("backup", "--data", house, "-o", tmp_path / "x.zip")
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_folder_that_is_not_there_is_the_reason(house, tmp_path):
+    result = run("backup", "--data", house, "-o", tmp_path / "missing/x.zip")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].endswith("missing/x.zip cannot be written to: No such file or directory (open)")

@@ -208,6 +208,12 @@ def test_a_missing_file_is_one_line(tmp_path):
     assert result.returncode == 1 and len(result.stderr.splitlines()) == 1 and "missing.zip" in result.stderr
 
 
+def test_a_directory_is_said_to_be_one(tmp_path):
+    for command in (["verify", tmp_path], ["restore", tmp_path, "--into", tmp_path]):
+        result = run(*command)
+        assert result.returncode in (1, 2) and result.stderr == f"sluice: {tmp_path} is a directory, and no archive\n"
+
+
 def lie(field, value, path="b.db"):
     def change(contents, manifest):
         next(entry for entry in manifest["entries"] if entry["path"] == path)[field] = value
