@@ -11,6 +11,8 @@ extension BackupSession {
     public var strict: Bool?
     /// Whether the digest of the whole archive is wanted, which nobody else is to pay for.
     public var digest = false
+    /// Whether any of its bytes will be asked for. Nothing is copied else: `next` must not be called then.
+    public var needsContent = true
     /// Whether what has been read is held until the end, so that `beginAnew` can be asked for.
     public var mayBeginAnew = false
 

@@ -44,7 +44,7 @@ public actor BackupSession {
     options.compression = request.compression ?? options.compression
     options.strict = request.strict ?? options.strict
     let session = BackupSession(worker, options, request)
-    return (session, try await session.begin(request.databases))
+    return (session, try await session.begin(request))
   }
 
   private init(_ worker: WorkerThread, _ options: ArchiveOptions, _ request: Request) {
@@ -57,11 +57,13 @@ public actor BackupSession {
   // Nothing can be asked of the thread any more: every job keeps the session alive.
   deinit { worker.stop() }
 
-  private func begin(_ selection: [String]?) throws(BackupError) -> Preamble {
+  private func begin(_ request: Request) throws(BackupError) -> Preamble {
     do throws(BackupError) {
       let directory = try DataDirectory(
-        options.dataDirectory, includes: options.includes, excludes: options.excludes, selection: selection)
-      let inventory = try Inventory(of: directory, options, now: created)
+        options.dataDirectory, includes: options.includes, excludes: options.excludes,
+        selection: request.databases)
+      let inventory = try Inventory(
+        of: directory, options, now: created, needsContent: request.needsContent)
       guard inventory.skipped.isEmpty || !options.strict else {
         throw BackupError.incomplete(inventory.skipped)
       }

@@ -15,8 +15,12 @@ struct Inventory {
   /// that can be pinned are pinned, which takes none; then each copy is asked whether it is still the state of
   /// now. So the instants lie as close together as the writers let them.
   ///
-  /// - Parameter now: nanoseconds since 1970.
-  init(of directory: DataDirectory, _ options: ArchiveOptions, now: Int64) throws(BackupError) {
+  /// - Parameters:
+  ///   - now: nanoseconds since 1970.
+  ///   - needsContent: whether the items will be read; no database is copied else.
+  init(
+    of directory: DataDirectory, _ options: ArchiveOptions, now: Int64, needsContent: Bool = true
+  ) throws(BackupError) {
     skipped = directory.skipped
     var files = directory.files.map { (candidate: $0, note: String?.none) }
     var databases: [Opened] = []
@@ -27,7 +31,7 @@ struct Inventory {
     for (candidate, database) in databases.filter({ !isPinned($0) }) + databases.filter(isPinned) {
       guard !Task.isCancelled else { throw .cancelled }
       do throws(SQLiteError) {
-        let snapshot = try database.snapshot()
+        let snapshot = try database.snapshot(needsContent: needsContent)
         snapshots.append(snapshot)
         items.append(
           Item(

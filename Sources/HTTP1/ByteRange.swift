@@ -13,15 +13,29 @@ public enum ByteRange: Sendable, Hashable {
   /// very large value", and the one that it gives.
   private static let veryLarge: UInt64 = 1 << 53 - 1
 
-  /// What a request asks for; nil if it asks for everything, or in a form that is ignored, as RFC 9110 §14.2 allows:
-  /// several ranges, another unit, another method than GET.
+  /// What a request asks for, or the first of several ranges: RFC 9110 §15.3.7.2 allows a part of what was asked for. Nil if
+  /// it asks for everything, or in a form that is ignored, as §14.2 allows: another unit, another method than GET.
   public init?(of request: RequestHead) {
     let values = request.values("Range")
     guard request.method == .get, values.count == 1, let value = values.first else { return nil }
     // ranges-specifier = range-unit "=" range-set; units know no capitals.
     let parts = value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0].lowercased() == "bytes" else { return nil }
-    let positions = parts[1].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+    // range-set = 1#range-spec: "A recipient of a range-set with an invalid range-spec" takes none of it.
+    var ranges: [ByteRange] = []
+    for spec in parts[1].utf8.split(separator: UInt8(ascii: ",")) {
+      let start = spec.drop(while: \.isOptionalWhitespace)
+      guard let last = start.lastIndex(where: { !$0.isOptionalWhitespace }) else { continue }
+      guard let range = ByteRange(Substring(start[...last])) else { return nil }
+      ranges.append(range)
+    }
+    guard let first = ranges.first else { return nil }
+    self = first
+  }
+
+  /// A `range-spec`: RFC 9110 §14.1.1.
+  private init?(_ spec: Substring) {
+    let positions = spec.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
     guard positions.count == 2 else { return nil }
     let last = Self.number(positions[1])
     guard last != nil || positions[1].isEmpty else { return nil }
@@ -41,6 +55,18 @@ public enum ByteRange: Sendable, Hashable {
     guard !digits.isEmpty, digits.utf8.allSatisfy({ UInt8(ascii: "0") <= $0 && $0 <= UInt8(ascii: "9") })
     else { return nil }
     return Int64(digits).map { UInt64($0) }
+  }
+
+  /// Whether it is of everything from a byte on.
+  public var isOpen: Bool { if case .from = self { true } else { false } }
+
+  /// Whether it begins with the first byte.
+  public var isFromStart: Bool {
+    switch self {
+    case .from(let first): first == 0
+    case .closed(let range): range.lowerBound == 0
+    case .suffix: false
+    }
   }
 
   /// The positions that are asked for.

@@ -83,8 +83,9 @@ public final class Database {
 
   /// Takes the snapshot: pins a database in WAL mode, copies any other. Once.
   ///
+  /// - Parameter needsContent: whether it will be read; what would be copied is only described else.
   /// - Throws: what SQLite says.
-  public func snapshot() throws(SQLiteError) -> Snapshot {
+  public func snapshot(needsContent: Bool = true) throws(SQLiteError) -> Snapshot {
     guard let connection = connection.take() else {
       throw SQLiteError(code: SQLITE_MISUSE, message: "the snapshot was taken already")
     }
@@ -97,6 +98,9 @@ public final class Database {
         }
         throw error
       }
+    }
+    guard needsContent else {
+      return try Snapshot(describing: connection, journalMode: journalMode, names, options)
     }
     return try Snapshot(copying: connection, journalMode: journalMode, names, options)
   }

@@ -243,6 +243,40 @@ public final class Snapshot {
     method = .copied
   }
 
+  /// What a copy would say of itself: nothing is copied, nothing stays locked, and `read` must not be called but for what
+  /// `state` and `reservedByteCount` need.
+  init(
+    describing source: consuming Connection, journalMode: String, _ names: FileNames, _ options: Options
+  ) throws(SQLiteError) {
+    let deadline = ContinuousClock.now + options.busyTimeout
+    while try names.hasLockFolder() {
+      guard .now < deadline, !Task.isCancelled else { throw .lockFolder }
+      usleep(5_000)
+    }
+    try source.execute("BEGIN; PRAGMA schema_version")
+    pageSize = try source.number("PRAGMA page_size")
+    pageCount = UInt32(try source.number("PRAGMA page_count"))
+    file = try source.databaseFile()
+    sourceHeader = pageCount > 0 ? try file.read(DatabaseHeader.size, at: 0).bytes : []
+    takenAt = Self.now()
+    try names.checkDatabase()
+    try source.execute("COMMIT")
+    self.names = names
+    logFile = nil
+    logSizeWhenPinned = 0
+    overlay = nil
+    pinnedState = nil
+    immutableContent = nil
+    logState = []
+    fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
+    dataVersionBeforeCopy = 0
+    connection = consume source
+    self.source = nil
+    reservation = nil
+    self.journalMode = journalMode
+    method = .copied
+  }
+
   /// Finds out whether anything was committed since a copy was begun. If not, the copy is the database's state
   /// of this moment too, and `takenAt` says so; a pinned snapshot, or a locked database, stays as it was.
   ///

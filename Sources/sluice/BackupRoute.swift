@@ -20,13 +20,22 @@ extension BackupService {
     let isStored = (wanted.compression ?? options.compression) == .store
     wanted.digest = request.takesTrailers && !isStored
     wanted.mayBeginAnew = resumeGrace > .zero && isStored
-    if let (transfer, range) = try await resumption(request) {
-      return try await resume(transfer, range, request, response)
+    let part: ByteRange?
+    switch try await plan(request, isStored: isStored) {
+    case .head(let transfer): return try await describe(transfer, to: response)
+    case .part(let range, let transfer): return try await resume(transfer, range, request, response)
+    case .new(let range): part = range
     }
+    let readsParts =
+      wanted.mayBeginAnew && request.isNamed && (request.method != .head || isNew(request.target.text))
+    wanted.needsContent = request.method != .head || readsParts
     let backup = try begin(request, response)
     let transfer: Transfer
     do {
-      guard let opened = try await open(wanted, unless: known, request, response, backup) else {
+      guard
+        let opened = try await open(
+          wanted, unless: known, readsParts: readsParts, isPart: part != nil, request, response, backup)
+      else {
         return endUnchanged(backup)
       }
       transfer = opened
@@ -35,15 +44,22 @@ extension BackupService {
       throw (error as? BackupError)?.answer ?? error
     }
     transfers.append(transfer)
-    try await run(transfer, nil, request, response)
+    if let part {
+      do { try requireSatisfiable(part, of: transfer) } catch {
+        keep(transfer)
+        throw error
+      }
+    }
+    let positions: Transfer.Part? = if let part { await transfer.prepare(part) } else { nil }
+    try await run(transfer, positions, request, response)
   }
 
   /// Takes the snapshots.
   ///
   /// - Returns: nil if nothing is to be sent, since the client has it.
   private func open(
-    _ wanted: BackupSession.Request, unless known: EntityTags?, _ request: RequestHead, _ response: Response,
-    _ backup: RunningBackup
+    _ wanted: BackupSession.Request, unless known: EntityTags?, readsParts: Bool, isPart: Bool,
+    _ request: RequestHead, _ response: Response, _ backup: RunningBackup
   ) async throws -> Transfer? {
     let (session, preamble) = try await backup.asking { try await BackupSession.open(options, wanted) }
     backup.preamble = preamble
@@ -55,10 +71,11 @@ extension BackupService {
       if case .list = known { countCurrent(backup, preamble, tag) }
       return nil
     }
-    countStart(backup)
+    if !isPart { countStart(backup) }
     backup.logSkipped(preamble.skipped)
     return Transfer(
-      session, preamble, backup, target: request.target.text, hashesArchive: wanted.digest,
+      session, preamble, backup, target: request.target.text, readsParts: readsParts,
+      hashesArchive: wanted.digest,
       onFailure: { transfer in self.forget(transfer) })
   }
 }
@@ -82,7 +99,7 @@ extension BackupSession.Request {
         }
         strict = item.value == "1"
       case "resume" where !item.value.isEmpty:
-        // Compared with the rest of the target: see `BackupService.resumption`.
+        // Compared with the rest of the target: see `BackupService.plan`.
         break
       default:
         throw HTTPError(

@@ -24,6 +24,8 @@ import Logging
   let resumeWALGrowth: UInt64
   /// Every archive that is being sent or could be sent on, the oldest first.
   var transfers: [Transfer] = []
+  /// Names of archives that are gone, by their hash, the oldest first.
+  var usedNames: [Int] = []
   /// How many are being let go.
   var letGoCount = 0
 

@@ -11,47 +11,6 @@ extension BackupService {
   /// They are if so many looks in a row find a checkpoint under way: one that waits for nobody is not seen so often.
   private static let checkpointsGivenWayTo = 3
 
-  /// Finds what a request wants to go on with.
-  ///
-  /// - Returns: nil if it is to have an archive from its beginning.
-  /// - Throws: 412 and 428 to whom an archive from its beginning must not be sent.
-  func resumption(_ request: RequestHead) async throws(HTTPError) -> (Transfer, ByteRange)? {
-    let range = ByteRange(of: request)
-    let match = try EntityTags("If-Match", of: request)
-    // A date instead of a tag is none of ours, and there is no "*": RFC 9110 §13.1.5.
-    var ifRange = try? EntityTags("If-Range", of: request)
-    if ifRange == .any { ifRange = nil }
-    let isNamed = request.target.query.contains { $0.name == "resume" }
-    let transfer = transfers.last { transfer in
-      guard transfer.target == request.target.text, transfer.length != nil || !request.needsLength else {
-        return false
-      }
-      if let tags = match ?? ifRange { return tags.names(transfer.preamble.tag) }
-      return isNamed && request.values("If-Range").isEmpty
-    }
-    if let range, let transfer, match != .any, await transfer.holds(range) {
-      return (transfer, range)
-    }
-    if case .list = match {
-      throw HTTPError(
-        .preconditionFailed, "The archive that If-Match names is not kept any more. Ask for a new one.")
-    }
-    // RFC 9110 §13.1.5: what If-Range does not hold for is sent whole.
-    guard case .from(1...) = range, request.values("If-Range").isEmpty else { return nil }
-    if isNamed {
-      throw HTTPError(
-        .preconditionFailed,
-        "The archive that was asked for by this name is not kept any more. Ask for a new one, from its beginning."
-      )
-    }
-    // RFC 9110 §14.2 would have the field ignored. But there are clients that take the answer's rest for the rest of
-    // another archive, and call it whole.
-    throw HTTPError(
-      .preconditionRequired,
-      "Each request makes another archive, and Range does not tell of which one the first bytes are. Send "
-        + "If-Range with its ETag, or begin anew with ?resume=NAME, which any client can go on with.")
-  }
-
   /// Sends the rest of an archive.
   func resume(
     _ transfer: Transfer, _ range: ByteRange, _ request: RequestHead, _ response: Response
@@ -64,26 +23,31 @@ extension BackupService {
     {}
     let isGone = HTTPError(.preconditionFailed, "The archive is not kept any more. Ask for a new one.")
     guard transfer.keptUntil != nil else { throw isGone }
-    if let length = transfer.length, range.positions(in: length)?.isEmpty ?? false {
-      throw HTTPError(
-        .rangeNotSatisfiable, "It has no such bytes.", fields: [ByteRange.unsatisfied(length: length)])
-    }
+    try requireSatisfiable(range, of: transfer)
     try enter(transfer.backup, of: transfer)
+    transfer.backup.isForHead = false
     transfer.keptUntil = nil
     transfer.changed.notify()
-    guard let positions = await transfer.prepare(range) else {
+    guard let part = await transfer.prepare(range) else {
       keep(transfer)
       throw isGone
     }
     if case .from(let offset) = range { transfer.backup.goesOn(at: offset) }
-    transfer.backup.logResumed(request, from: response.peer, at: positions.lowerBound)
+    transfer.backup.logResumed(request, from: response.peer, at: part.positions.lowerBound)
     metrics.state.counts.resumed += 1
-    try await run(transfer, positions, request, response)
+    try await run(transfer, part, request, response)
+  }
+
+  /// - Throws: 416 if the archive has no such bytes.
+  func requireSatisfiable(_ range: ByteRange, of transfer: Transfer) throws(HTTPError) {
+    guard let length = transfer.length, range.positions(in: length)?.isEmpty ?? false else { return }
+    throw HTTPError(
+      .rangeNotSatisfiable, "It has no such bytes.", fields: [ByteRange.unsatisfied(length: length)])
   }
 
   /// Sends an archive and decides, when the client is lost, whether it may come back.
   func run(
-    _ transfer: Transfer, _ part: Range<UInt64>?, _ request: RequestHead, _ response: Response
+    _ transfer: Transfer, _ part: Transfer.Part?, _ request: RequestHead, _ response: Response
   ) async throws {
     do {
       try await transfer.send(part, for: request, to: response)
@@ -95,15 +59,15 @@ extension BackupService {
     } catch let error as SystemError
       where transfer.canGoOn && resumeGrace > .zero && !isStopping && !(transfer.loss is PlaceTooOld)
     {
-      transfer.loss = error
-      if !transfer.isCountedOut {
+      // A client that reads parts has all that it needs whenever it leaves.
+      if transfer.endsAfter(part) { transfer.loss = error }
+      if !transfer.isCountedOut, transfer.loss != nil {
         transfer.backup.logLost(BackupFailure(error, isStopping: false), for: resumeGrace)
       }
       keep(transfer)
       throw error
     } catch {
-      transfers.removeAll { $0 === transfer }
-      transfer.changed.notify()
+      remove(transfer)
       let reason = await transfer.close() ?? transfer.loss as? PlaceTooOld ?? error
       leave(transfer.backup)
       countOut(transfer, .failed, reason)
@@ -117,7 +81,14 @@ extension BackupService {
     end(transfer.backup, outcome, error)
   }
 
-  private func keep(_ transfer: Transfer) {
+  private func remove(_ transfer: Transfer) {
+    transfers.removeAll { $0 === transfer }
+    if transfer.readsParts { noteUse(of: transfer.target) }
+    transfer.changed.notify()
+  }
+
+  /// Holds a transfer that no client is there for, for as long as one may come back.
+  func keep(_ transfer: Transfer) {
     leave(transfer.backup)
     guard transfer.canGoOn, resumeGrace > .zero, !isStopping else { return letGo(transfer) }
     // Of those that were sent to their end, of which only a client that lost the last bytes has any use, one is kept.
@@ -159,8 +130,7 @@ extension BackupService {
   }
 
   private func letGo(_ transfer: Transfer) {
-    transfers.removeAll { $0 === transfer }
-    transfer.changed.notify()
+    remove(transfer)
     letGoCount += 1
     Loop.start { [self] in
       let reason: (any Error)? = await transfer.close() ?? transfer.loss

@@ -9,7 +9,8 @@ import Systemd
   /// More lines than this would fill a log; the manifest names all.
   nonisolated static let maximumSkippedLines = 32
 
-  let isForHead: Bool
+  /// Whether only its head has been asked for.
+  var isForHead: Bool
   /// Whether `?db=` chose the databases.
   let isSelection: Bool
   let begun = ContinuousClock.now

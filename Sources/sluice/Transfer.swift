@@ -16,8 +16,17 @@ import HTTP1
   /// How many pieces one write is made of, at the most: see `Socket.send`.
   private static let piecesPerWrite = 32
 
+  /// Some positions of an archive.
+  struct Part {
+    let positions: Range<UInt64>
+    /// Whether everything from a byte on was asked for: a client that has it needs no more.
+    let isRest: Bool
+  }
+
   /// As it was asked for.
   let target: String
+  /// Whether its client has a name for it by which it may ask for any part, in any order, its head first perhaps.
+  let readsParts: Bool
   let preamble: BackupSession.Preamble
   let backup: RunningBackup
   /// Until when a client that was lost may come back; nil while there is one, and when nobody may any more.
@@ -45,12 +54,13 @@ import HTTP1
   /// - Parameter onFailure: is called when one is passed.
   init(
     _ session: BackupSession, _ preamble: BackupSession.Preamble, _ backup: RunningBackup, target: String,
-    hashesArchive: Bool, onFailure: @escaping @Loop (Transfer) -> Void
+    readsParts: Bool, hashesArchive: Bool, onFailure: @escaping @Loop (Transfer) -> Void
   ) {
     self.session = session
     self.preamble = preamble
     self.backup = backup
     self.target = target
+    self.readsParts = readsParts
     self.hashesArchive = hashesArchive
     // A client that takes nothing, or is gone, must not hold a snapshot past its limits.
     Loop.start { [self] in
@@ -68,7 +78,10 @@ import HTTP1
   var length: UInt64? { isWhole ? output.end : preamble.archiveSize }
 
   /// Whether a client that has lost its connection may go on with another.
-  var canGoOn: Bool { hasBegun && !hasFailed && !backup.isForHead }
+  var canGoOn: Bool { (hasBegun || readsParts) && !hasFailed }
+
+  /// Whether a client needs nothing more once it has got a part, or the whole.
+  func endsAfter(_ part: Part?) -> Bool { !readsParts || part?.isRest ?? true }
 
   /// Whether a range can be served, or is known to be behind the end.
   func holds(_ range: ByteRange) async -> Bool {
@@ -82,14 +95,14 @@ import HTTP1
 
   /// Gets ready to send a range that is held, and not empty.
   ///
-  /// - Returns: its positions; nil if it is not held any more.
-  func prepare(_ range: ByteRange) async -> Range<UInt64>? {
+  /// - Returns: nil if it is not held any more.
+  func prepare(_ range: ByteRange) async -> Part? {
     guard await holds(range), let positions = range.positions(in: length) else { return nil }
     if positions.lowerBound < output.start {
       guard await session.beginAnew() else { return nil }
       output = RetainedOutput()
     }
-    return positions
+    return Part(positions: positions, isRest: range.isOpen)
   }
 
   /// Ends the connection that it is being sent over.
@@ -99,21 +112,21 @@ import HTTP1
   ///
   /// - Parameter part: what `prepare` has returned; nil for the whole.
   /// - Throws: a `BackupError` when there is no more of it; `SystemError` when the client takes it no further.
-  func send(_ part: Range<UInt64>?, for request: RequestHead, to response: Response) async throws {
+  func send(_ part: Part?, for request: RequestHead, to response: Response) async throws {
     client = response
     defer { client = nil }
     let hasTrailer = hashesArchive && request.takesTrailers && length == nil
     var head = preamble.head
     if let part {
       head.status = .partialContent
-      head.fields.append(ByteRange.content(part, of: length))
+      head.fields.append(ByteRange.content(part.positions, of: length))
     }
     if hasTrailer { head.add("Trailer", ReprDigest.name) }
-    let wanted = part ?? 0..<(length ?? .max)
+    let wanted = part?.positions ?? 0..<(length ?? .max)
     guard var body = try await response.begin(head, contentLength: length.map { _ in UInt64(wanted.count) })
     else {
       // Only the head was asked for.
-      await finish()
+      if !readsParts { await finish() }
       return
     }
     hasBegun = true
@@ -130,8 +143,8 @@ import HTTP1
       position = max(position, min(output.end, wanted.upperBound))
       backup.sent(wanted.lowerBound..<position)
       output.trim(to: min(response.unacknowledged + margin, Self.maximumRetained))
-      // Who has the last byte is sent no more, but the snapshots are released.
-      guard !isWhole, position < wanted.upperBound || position == length else { break }
+      // A client that has the last byte is sent no more, but the snapshots are released.
+      guard !isWhole, position < wanted.upperBound || position == length && endsAfter(part) else { break }
       guard let chunk = try await backup.asking({ try await session.next() }) else {
         await finish()
         break

@@ -22,7 +22,7 @@ struct ByteRangeTests {
   }
 
   @Test(arguments: [
-    "bytes=5", "bytes=", "bytes=-", "bytes=1-,3-", "bytes=1-, 3-4", "bytes=-5,-6", "bytes 1-", "pages=1-",
+    "bytes=5", "bytes=", "bytes=-", "bytes=,", "bytes=1-,x", "bytes=3 4,5-", "bytes 1-", "pages=1-",
     "bytes=+1-", "bytes=1 -", "bytes=0x1-", "bytes=9223372036854775808-", "bytes=2-1",
     "bytes=--1",
     "bytes=99999999999999999999999-", "bytes=1-99999999999999999999999", "bytes=1--", "bytes=1-x",
@@ -30,6 +30,20 @@ struct ByteRangeTests {
   ])
   func `ignores any other`(_ value: String) throws {
     #expect(try range("Range: \(value)\r\n") == nil)
+  }
+
+  @Test(
+    arguments: [
+      ("1-,3-", .from(1)), ("7-9, 3-4", .closed(7...9)), ("-5,-6", .suffix(5)), (", ,4- \t,", .from(4)),
+    ] as [(String, ByteRange)])
+  func `takes the first of several`(_ text: String, _ expected: ByteRange) throws {
+    #expect(try range("Range: bytes=\(text)\r\n") == expected)
+  }
+
+  @Test func `knows which ranges begin with the first byte`() {
+    #expect(ByteRange.from(0).isFromStart && ByteRange.closed(0...5).isFromStart)
+    #expect(!ByteRange.from(1).isFromStart && !ByteRange.closed(1...5).isFromStart)
+    #expect(!ByteRange.suffix(5).isFromStart)
   }
 
   @Test func `ignores two fields, and none`() throws {

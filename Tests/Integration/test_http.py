@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httptools
 import pytest
 
+import data as make
 from archive import Archive
 from client import Connection, exchange
 from harness import serve, wait_until
@@ -79,6 +80,21 @@ def test_head_gives_the_head_of_get_and_no_content(server, target):
     heads, gets = ({name.lower(): value for name, value in answer.headers.items()} for answer in (head, get))
     assert heads.keys() == gets.keys()
     assert all(heads[name] == gets[name] for name in heads.keys() - varying)
+
+
+def test_head_copies_no_database(reservoir, tmp_path):
+    make.bulk(reservoir / "rollback.db", make.ROLLBACK, 8)
+    (spool := tmp_path / "spool").mkdir()
+    with serve(reservoir, "--memory-budget", "1MiB", "--spool-directory", spool) as server, server.connect() as connection:
+        get = connection.answer("GET", "/api/backup")
+        # There is no place for a copy any more.
+        spool.rmdir()
+        for target in ("/api/backup", "/api/backup?compression=store", "/api/backup?resume=x"):
+            head = connection.answer("HEAD", target)
+            assert head.status == 200 and "Sluice-Skipped" not in head.headers
+        # And it is the state that a copy would be of.
+        assert connection.answer("HEAD", "/api/backup", If_None_Match=get.headers["ETag"]).status == 304
+        assert "rollback.db" in connection.answer("GET", "/api/backup").headers["Sluice-Skipped"]
 
 
 def test_db_chooses_databases(server):

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import io
+import json
 import random
 import re
 import signal
@@ -10,10 +12,12 @@ import sqlite3
 import subprocess
 import threading
 import time
+import zipfile
 from contextlib import suppress
 
 import pytest
 
+import data as make
 from archive import Archive
 from client import BROKEN_OFF, connect
 from harness import run, serve, wait_until
@@ -216,8 +220,12 @@ def test_what_is_not_kept(reservoir):
         assert server.get("/api/backup?resume=x", Range="bytes=1000-").problem()["status"] == 412
         assert server.get("/api/backup", Range="bytes=1000-").problem()["status"] == 428
         assert server.get("/api/backup", If_Range="x", If_Match="*").status == 200
-        for ignored in ("bytes=0-", "bytes=-5", "bytes=1-2", "bytes=-0", "bytes=1-,2-", "lines=1-", "bytes=x-", "bytes", "bytes=1-2-", "bytes=+1-"):
-            assert server.get("/api/backup", Range=ignored).status == 200, ignored
+        for other in ("bytes=-5", "bytes=1-2", "bytes=-0", "bytes=1-,2-"):
+            assert server.get("/api/backup", Range=other).problem()["status"] == 428, other
+            assert server.get("/api/backup?resume=x", Range=other).problem()["status"] == 412, other
+        for ignored in ("bytes=0-", "bytes=0-9", "bytes=0-9,20-", "lines=1-", "bytes=x-", "bytes", "bytes=1-2-", "bytes=+1-", "bytes=1-,x"):
+            answer = server.get("/api/backup", Range=ignored)
+            assert (answer.status, "Content-Range" in answer.headers) == (200, False), ignored
         assert server.get("/api/backup?resume=").problem()["status"] == 400
         # And it is still there.
         answer = rest(server, 1000, tag)
@@ -281,6 +289,122 @@ def test_any_range_of_what_is_stored(reservoir):
             assert whole[first : first + len(body)] == body
         wait_until(lambda: not is_pinned(reservoir), "the snapshot's end")
         assert samples(server)["sluice_backups_kept"] == 0
+
+
+class Remote(io.RawIOBase):
+    """A file that is read by one range at a time, as remotezip and unzip-http do it."""
+
+    def __init__(self, server, target, size=None):
+        self.server, self.target, self.position, self.tags = server, target, 0, set()
+        self.size = size or int(self.get("bytes=-1").headers["Content-Range"].split("/")[1])
+
+    def get(self, wanted):
+        answer = self.server.get(self.target, Range=wanted)
+        assert answer.status == 206
+        self.tags.add(answer.headers["ETag"])
+        return answer
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=0):
+        self.position = offset + [0, self.position, self.size][whence]
+        return self.position
+
+    def tell(self):
+        return self.position
+
+    def read(self, count=-1):
+        end = self.size if count < 0 else min(self.size, self.position + count)
+        if self.position == end:
+            return b""
+        body = self.get(f"bytes={self.position}-{end - 1}").body
+        self.position = end
+        return body
+
+
+@pytest.mark.parametrize("first", ["HEAD", "suffix"])
+def test_one_member_is_read_on_the_spot(reservoir, first):
+    target = "/api/backup?compression=store&resume=x"
+    make.ledger(reservoir / "small.db", make.ROLLBACK)
+    expected = (reservoir / "small.db").read_bytes()
+    with serve(reservoir, "--resume-grace", "3s") as server:
+        size = None
+        if first == "HEAD":
+            with server.connect() as connection:
+                size = int(connection.answer("HEAD", target).headers["Content-Length"])
+        remote = Remote(server, target, size)
+        change(reservoir)
+        with zipfile.ZipFile(remote) as archive:
+            assert archive.read("small.db") == expected
+            assert json.loads(archive.read("MANIFEST.json"))["complete"]
+            # And then all of it after all.
+            whole = server.get(target, Range="bytes=0-")
+        assert len(remote.tags | {whole.headers["ETag"]}) == 1
+        assert Archive(whole.body).read("small.db") == expected
+        assert samples(server)["sluice_backups_completed_total"]["complete"] == 1
+
+
+def test_parts_alone_are_neither_a_backup_nor_a_failure(reservoir):
+    with serve(reservoir, "--resume-grace", "500ms") as server:
+        target = "/api/backup?compression=store&resume=x"
+        assert server.get(target, Range="bytes=-100").status == 206
+        server.wait_for_line("ranges of a backup sent")
+        wait_until(lambda: not is_pinned(reservoir), "the snapshot's end")
+        counted = samples(server)
+        assert counted["sluice_backups_completed_total"]["complete"] == 0
+        assert sum(counted["sluice_backups_aborted_total"].values()) == 0
+        # Its name may be known to a client that has some of it.
+        assert server.get(target, Range="bytes=5-10").status == 412
+        assert server.get(target, Range="bytes=-100").status == 412
+
+
+@pytest.mark.parametrize("wanted, status", [("bytes=0-9", 206), ("bytes=5-10", 206), ("bytes=-1", 206), ("bytes=0-", 206),
+                                            ("bytes=5-10,20-30", 206), ("bytes=-0", 416), ("bytes=1-", 412)])  # fmt: skip
+def test_the_first_range_by_a_name(reservoir, wanted, status):
+    """A client that asks for the rest has what is before it: of another archive, since there is none of this name."""
+    with serve(reservoir) as server:
+        answer = server.get("/api/backup?compression=store&resume=x", Range=wanted)
+        assert answer.status == status
+        if wanted == "bytes=5-10,20-30":
+            assert answer.headers["Content-Range"].startswith("bytes 5-10/") and len(answer.body) == 6
+
+
+def test_several_ranges_of_what_is_held(reservoir):
+    with serve(reservoir) as server:
+        for target in ("/api/backup", "/api/backup?compression=store"):
+            head, content = part(server, 1000, target)
+            tag = head.headers["ETag"]
+            answer = server.get(target, Range="bytes=1000-, 20000-20009", If_Range=tag)
+            assert (answer.status, answer.headers["ETag"]) == (206, tag)
+            assert answer.headers["Content-Range"].startswith("bytes 1000-") and Archive(content + answer.body)
+
+
+def test_head_of_a_name_is_of_that_archive(reservoir):
+    with serve(reservoir) as server, server.connect() as connection:
+        for query in ("?resume=x", "?resume=x&compression=store"):
+            target = f"/api/backup{query}"
+            with server.connect(receive_buffer=4096) as client:
+                response = client.begin(target)
+                content = response.read(1000)
+                change(reservoir)
+                head = connection.answer("HEAD", target)
+                assert head.status == 200
+                for name in ("ETag", "Content-Length", "Content-Disposition"):
+                    assert head.headers[name] == response.headers[name], name
+                assert Archive(content + response.read())
+            assert connection.answer("HEAD", "/api/backup", If_Match=response.headers["ETag"]).status == 412
+
+
+def test_a_client_that_joins_wrongly_gets_no_part_of_unknown_length(reservoir):
+    """lftp 4.9.2 writes it over the beginning of its file, and exits with 0."""
+    with serve(reservoir) as server:
+        for compression, status in (("fast", 412), ("store", 206)):
+            target = f"/api/backup?compression={compression}&resume=x"
+            head, content = part(server, 1000, target)
+            assert server.get(target, Range="bytes=1000-", User_Agent="lftp/4.9.2").status == status
+            if status == 412:
+                assert Archive(content + server.get(target, Range="bytes=1000-", User_Agent="Wget/1.21.3").body)
 
 
 def test_a_part_is_no_whole(reservoir):
