@@ -101,6 +101,8 @@ struct Inventory {
     let candidates = Set(directory.databases.map(\.name.bytes))
     let isNamed = skipped.contains { skipped in
       candidates.contains(skipped.path.bytes) || DatabaseNames.isCustomary(skipped.path.bytes)
+        // A file that became a database meanwhile.
+        || skipped.reason == SQLiteError.Reason.changed.rawValue
     }
     guard !isNamed, !items.contains(where: \.isDatabase) else { return }
     skipped.append(

@@ -207,6 +207,32 @@ struct DataDirectoryTests {
     }
   }
 
+  @Test func `a pattern excludes bytes that are no text`() throws {
+    let path = Array("extra/caf".utf8) + [0xe9, UInt8(ascii: "1")]
+    for pattern in ["caf??", "caf*1", "extra/caf*", "ca[e-g]*"] {
+      #expect(Exclusion([pattern]).matches(path))
+    }
+    for pattern in ["caf?", "extra*", "*/*/*", "xtra/caf*", "", "CAF*"] {
+      #expect(!Exclusion([pattern]).matches(path))
+    }
+    #expect(Exclusion(["extra"]).matchesAnyPart(of: path))
+    #expect(Exclusion(["caf*1"]).matchesDatabase(ofCompanion: path + Array("-wal".utf8)))
+    #expect(!Exclusion(["caf*1"]).matches(path + Array("-wal".utf8)))
+  }
+
+  @Test func `an excluded database takes its log with it, and an excluded folder is not entered`() throws {
+    for name in ["a.db", "a.db-wal", "extra/b.db", "extra/b.db-wal", "extra/in/c.svg", "extra/d.svg"] {
+      try folder.write(name)
+    }
+    let directory = try DataDirectory(
+      folder.path, includes: [.init(path: "extra", isRequired: true)], excludes: ["*.db", "in"],
+      selection: nil)
+    #expect(directory.databases.isEmpty && directory.skipped.isEmpty)
+    #expect(directory.files.map(\.name) == ["extra/d.svg"])
+    #expect(directory.excluded.sorted() == ["a.db", "extra/b.db", "extra/in"])
+    #expect(!directory.hasDatabase)
+  }
+
   @Test func `says when the directory is not there`() throws {
     #expect {
       try DataDirectory(folder.path + "/nowhere", includes: [], selection: nil)
