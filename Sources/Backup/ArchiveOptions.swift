@@ -4,6 +4,9 @@ public import Zip
 
 /// What goes into every archive of one data directory, and under which limits it is made.
 public struct ArchiveOptions: Sendable {
+  /// The archive's own entries, whose names nothing else in it can have.
+  public static let reservedNames: Set<String> = ["VERSION", "MANIFEST.json"]
+
   /// The directory whose databases are taken.
   public var dataDirectory: String
   /// The application's name: the first part of the archive's file name.

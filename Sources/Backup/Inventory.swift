@@ -166,9 +166,16 @@ struct Inventory {
     return first.entry.name.bytes.lexicographicallyPrecedes(second.entry.name.bytes)
   }
 
-  /// A name that an archive must not have, since readers elsewhere take parts of it for something else.
+  /// A name that an archive must not have: readers elsewhere take parts of it for something else, or it is the archive's own.
   private mutating func refuseUnsafeNames() {
     items.removeAll { item in
+      guard !ArchiveOptions.reservedNames.contains(item.entry.name) else {
+        skipped.append(
+          Skipped(
+            path: item.entry.name, reason: SkipReason.unsafeName.rawValue,
+            detail: "the archive has an entry of its own by this name; rename the file"))
+        return true
+      }
       do throws(ZipError) {
         try item.entry.checkName()
         return false

@@ -25,7 +25,7 @@ struct RestorePlan {
   /// - Parameter only: files and folders; none for everything.
   /// - Throws: `unknownPath`, `unsafeEntry`.
   static func selection(of paths: [String], only: [String]) throws(RestoreError) -> [String] {
-    guard !only.isEmpty else { return paths.filter { !["VERSION", "MANIFEST.json"].contains($0) } }
+    guard !only.isEmpty else { return paths.filter { !ArchiveOptions.reservedNames.contains($0) } }
     for wanted in only where !paths.contains(where: { matches($0, [wanted]) }) {
       throw .unknownPath(wanted)
     }

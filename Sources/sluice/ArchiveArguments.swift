@@ -56,7 +56,7 @@ struct ContentArguments: ParsableArguments {
       guard let relative = ArchivePath.relative(path, in: data) else {
         throw ValidationError("\(option) \(path): give a path inside the data directory, such as floor_plan")
       }
-      guard !["VERSION", "MANIFEST.json"].contains(relative) else {
+      guard !ArchiveOptions.reservedNames.contains(relative) else {
         throw ValidationError("\(option) \(path): the archive has an entry of its own by this name")
       }
       if !paths.contains(where: { $0.utf8.elementsEqual(relative.utf8) }) { paths.append(relative) }

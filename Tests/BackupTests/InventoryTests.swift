@@ -8,7 +8,8 @@ struct InventoryTests {
   @Test func `skips what has become a database since it was looked into`() throws {
     let folder = try Folder()
     try folder.write("extra/new", [])
-    let options = folder.options()
+    var options = folder.options()
+    options.allowsEmpty = true
     let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
     #expect(directory.files.map(\.name) == ["extra/new"])
     try folder.database("extra/new")
@@ -28,6 +29,17 @@ struct InventoryTests {
     let file = try FileHandle(forWritingTo: folder.url.appending(path: "extra/file"))
     try file.write(contentsOf: Array("SQLite format 3\0".utf8))
     #expect(throws: BackupError.self) { try item.checkRead() }
+  }
+
+  @Test func `a database with the name of one of the archive's own entries costs no other`() throws {
+    let folder = try Folder()
+    for name in ["a.db", "VERSION", "MANIFEST.json"] { try folder.database(name) }
+    let options = folder.options()
+    let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
+    let inventory = try Inventory(of: directory, options, now: 0)
+    #expect(inventory.items.map(\.entry.name) == ["a.db", "VERSION"])
+    #expect(Set(inventory.skipped.map(\.path)) == ["VERSION", "MANIFEST.json"])
+    #expect(inventory.skipped.allSatisfy { $0.reason == "unsafe-name" })
   }
 
   @Test func `a file has as many bytes as the file system says`() throws {
