@@ -191,8 +191,8 @@ struct DataDirectory {
     let status = baseName.flatMap { try? FileSystem.status("\(root.path)/\($0)") }
     // A folder may have any name; one called `*.db` is named, since it stands where a database is expected.
     let isFolder = status?.kind == .directory && !name.suffix(3).elementsEqual(".db".utf8)
-    if isExcluded(name) {
-      if status?.kind == .regular || DatabaseNames.isCustomary(name), !isFolder { exclude(name) }
+    guard !isExcluded(name) else {
+      if !isFolder, try wouldBeTaken(name, baseName, status) { exclude(name) }
       return
     }
     guard !DatabaseNames.isCustomary(name) || isFolder else {
@@ -201,6 +201,20 @@ struct DataDirectory {
     // Of what has no name of a database nothing is said, unless it is one.
     guard let baseName, let status, status.kind == .regular, !taken.contains(name) else { return }
     unknown.append(Candidate(name: baseName, directory: root, baseName: baseName, status: status))
+  }
+
+  /// Whether an excluded name directly in the data directory would be in the archive if it were not excluded.
+  private func wouldBeTaken(
+    _ name: [UInt8], _ baseName: String?, _ status: FileSystem.Status?
+  ) throws(BackupError) -> Bool {
+    guard !DatabaseNames.isCustomary(name) else { return true }
+    guard let baseName, let status, status.kind == .regular, status.linkCount == 1 else { return false }
+    let file = Candidate(name: baseName, directory: root, baseName: baseName, status: status)
+    guard !isBesideItsDatabase(file) else { return false }
+    do throws(SQLiteError) { return try PlainFile.isDatabase(file.path) } catch {
+      if error.reason == .noMemory { throw .system(error.description) }
+      return false
+    }
   }
 
   private mutating func add(_ include: ArchiveOptions.Include) throws(BackupError) {

@@ -4,6 +4,15 @@ import Testing
 @testable import Backup
 
 struct DataDirectoryTests {
+  @Test func `names as excluded what the archive would have had`() throws {
+    let folder = try Folder()
+    for name in ["a.db", "History"] { try folder.database(name) }
+    for name in ["notes.txt", "a.db-journal", "b.sqlite3"] { try folder.write(name, [1]) }
+    let directory = try DataDirectory(folder.path, includes: [], excludes: ["*"], selection: nil)
+    #expect(directory.databases.isEmpty)
+    #expect(directory.excluded == ["History", "a.db", "b.sqlite3"])
+  }
+
   private let folder: Folder
 
   init() throws { folder = try Folder() }
