@@ -118,15 +118,14 @@ public struct Restore {
     }
     let all = archive.members.map(\.name)
     let chosen = try RestorePlan.selection(of: all, only: options.only)
-    let databases = Set(
-      manifest.entries.filter { $0.kind == .database || DatabaseNames.isCustomary($0.path.bytes) }
-        .map(\.path.bytes))
+    let databases = Set(manifest.entries.filter { $0.kind == .database }.map(\.path.bytes))
+    let customary = Set(manifest.entries.map(\.path.bytes).filter(DatabaseNames.isCustomary))
     let now = FileSystem.now()
     var plan: RestorePlan
     var attempt: Int64 = 0
     repeat {
       plan = try RestorePlan(
-        chosen, of: Set(all.map(\.bytes)), databases: databases, in: target,
+        chosen, of: Set(all.map(\.bytes)), databases: databases, customary: customary, in: target,
         timestamp: Timestamp(nanoseconds: now + attempt * 1_000_000_000).compact)
       attempt += 1
     } while plan.isNameTaken && attempt < Self.maximumAttempts

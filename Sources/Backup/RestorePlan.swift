@@ -47,11 +47,12 @@ struct RestorePlan {
   ///   - paths: the chosen entries.
   ///   - all: every file of the archive, by its bytes.
   ///   - databases: those of all that are databases.
+  ///   - customary: those of all that have a database's name, whatever they are.
   ///   - timestamp: for the names of what is kept.
   /// - Throws: `unsafeEntry`, `obstacle`, `cannotKeep`.
   init(
-    _ paths: [String], of all: Set<[UInt8]>, databases: Set<[UInt8]>, in target: RestoreTarget,
-    timestamp: String
+    _ paths: [String], of all: Set<[UInt8]>, databases: Set<[UInt8]>, customary: Set<[UInt8]> = [],
+    in target: RestoreTarget, timestamp: String
   ) throws(RestoreError) {
     journal = RestoreJournal(suffix: RestoreJournal.keptMark + timestamp, newFolders: [], items: [])
     // Both Strings by what they show: what is equal without case and not with it differs in case. What is equal with it
@@ -66,7 +67,7 @@ struct RestorePlan {
           path: path,
           detail: "another entry has the same name, save for upper and lower case; choose with --only")
       }
-      try add(path, all, databases, target)
+      try add(path, all, databases, customary, target)
     }
     guard unkeepable.isEmpty else { throw .cannotKeep(unkeepable) }
     for path in paths {
@@ -81,12 +82,14 @@ struct RestorePlan {
   }
 
   private mutating func add(
-    _ path: String, _ all: Set<[UInt8]>, _ databases: Set<[UInt8]>, _ target: RestoreTarget
+    _ path: String, _ all: Set<[UInt8]>, _ databases: Set<[UInt8]>, _ customary: Set<[UInt8]>,
+    _ target: RestoreTarget
   ) throws(RestoreError) {
     for suffix in RestoreJournal.companionSuffixes
     where path.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
       let database = String(decoding: path.utf8.dropLast(suffix.utf8.count), as: UTF8.self)
-      guard !databases.contains(database.bytes), all.contains(database.bytes) || !isThere(database, target)
+      guard !databases.contains(database.bytes), !customary.contains(database.bytes),
+        all.contains(database.bytes) || !isThere(database, target)
       else {
         throw .unsafeEntry(
           path: path, detail: "it would become the log, the index or the journal of \(database)")

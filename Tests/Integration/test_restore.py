@@ -152,6 +152,16 @@ def test_names_that_differ_in_case_need_only(tmp_path):
     }
 
 
+def test_a_plain_file_with_a_database_name_may_have_the_longest(tmp_path):
+    """SQLite writes no journal beside what is no database."""
+    (tmp_path / "source").mkdir(), (tmp_path / "target").mkdir()
+    lookalikes(tmp_path / "source", ["a.db"])
+    (tmp_path / "source" / (name := "x" * 252 + ".db")).write_bytes(b"plain")
+    archive = backup(tmp_path / "source", tmp_path / "x.zip")
+    assert restore(archive, tmp_path / "target").returncode == 0
+    assert (tmp_path / "target" / name).read_bytes() == b"plain"
+
+
 @pytest.fixture(params=["\u56f3" * 75 + ".svg", "x" * 255], ids=["CJK", "longest"])
 def long_name(request, tmp_path):
     """A name that is none any more with what a kept file's ends in, and an archive that has it."""
