@@ -31,6 +31,8 @@ public struct ArchiveOptions: Sendable {
   public var maximumSnapshotAge: Duration
   /// By how many bytes the log of a pinned database may grow.
   public var maximumLogGrowth: UInt64
+  /// What the file system of such a log must keep free.
+  public var minimumFree: MinimumFree
   /// The threads that compress, for all backups.
   public var compressors: WorkerPool
 
@@ -53,7 +55,7 @@ public struct ArchiveOptions: Sendable {
     dataDirectory: String, name: String, appVersion: String, generator: String, includes: [Include],
     excludes: [String] = [], allowsEmpty: Bool = false, compression: Compression, strict: Bool,
     snapshots: Snapshot.Options, maximumSnapshotAge: Duration,
-    maximumLogGrowth: UInt64, compressors: WorkerPool
+    maximumLogGrowth: UInt64, minimumFree: MinimumFree, compressors: WorkerPool
   ) {
     self.dataDirectory = dataDirectory
     self.name = name
@@ -67,6 +69,7 @@ public struct ArchiveOptions: Sendable {
     self.snapshots = snapshots
     self.maximumSnapshotAge = maximumSnapshotAge
     self.maximumLogGrowth = maximumLogGrowth
+    self.minimumFree = minimumFree
     self.compressors = compressors
   }
 }

@@ -21,6 +21,8 @@ public enum BackupError: Error, Sendable {
   case snapshotTooOld(limit: Duration)
   /// A database's log grew further than allowed while it was pinned.
   case logGrewTooMuch(path: String, limit: UInt64)
+  /// The file system of a pinned database's log has little room left, in bytes.
+  case spaceLow(path: String, available: UInt64, needed: UInt64)
   /// The archive cannot be written.
   case zip(ZipError)
   /// No thread could be had, or no descriptor for one.
@@ -43,6 +45,7 @@ extension BackupError {
     case .changed: "changed"
     case .snapshotTooOld: "snapshot-age"
     case .logGrewTooMuch: "wal-growth"
+    case .spaceLow: "low-space"
     case .zip: "zip"
     case .system: "system"
     case .cancelled: "client-left"
@@ -72,6 +75,9 @@ extension BackupError: CustomStringConvertible {
       "the backup took longer than a snapshot may be held (\(limit)); see --max-snapshot-age"
     case .logGrewTooMuch(let path, let limit):
       "the log of \(printable(path)) grew by more than \(limit) bytes while it was pinned; see --max-wal-growth"
+    case .spaceLow(let path, let available, let needed):
+      "the WAL of \(printable(path)) grows while it is pinned, and its file system has \(available) bytes free of the "
+        + "\(needed) that it is to keep; see --min-free"
     case .zip(let error):
       "the archive cannot be written: \(error)"
     case .system(let detail):

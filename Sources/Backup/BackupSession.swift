@@ -1,5 +1,6 @@
 internal import Crypto
 public import EventLoop
+internal import SQLiteSnapshot
 internal import Zip
 
 /// One backup under way: it holds the snapshots and makes the archive's bytes, each chunk when it is asked for.
@@ -9,6 +10,8 @@ internal import Zip
 public actor BackupSession {
   /// How often the limits of held snapshots are looked at while the client takes nothing.
   private static let limitInterval = Duration.seconds(1)
+  /// The same while a log grows, which may fill its file system.
+  private static let growthInterval = Duration.milliseconds(250)
 
   private nonisolated let worker: WorkerThread
   private let options: ArchiveOptions
@@ -132,13 +135,13 @@ public actor BackupSession {
     public let logGrowth: UInt64
   }
 
-  /// Looks at the limits every second, and returns once no snapshot is held any more. It belongs beside the
-  /// calls of `next`, which a client may keep from being made.
+  /// Looks at the limits every second, or four times as often while a log grows, and returns once no snapshot is held any
+  /// more. It belongs beside the calls of `next`, which a client may keep from being made.
   ///
   /// - Parameters:
   ///   - ended: announced when the session is over, which must not be kept for a second longer.
   ///   - observe: is told what was seen.
-  /// - Throws: `snapshotTooOld`, `logGrewTooMuch`, as soon as a limit is passed; the snapshots are released by
+  /// - Throws: `snapshotTooOld`, `logGrewTooMuch`, `spaceLow`, as soon as a limit is passed; the snapshots are released by
   ///   then, whatever the client does.
   @Loop public func watchLimits(
     until ended: Condition, observe: (Hold?) -> Void = { _ in }
@@ -146,7 +149,8 @@ public actor BackupSession {
     defer { observe(nil) }
     while let hold = try await checkLimits() {
       observe(hold)
-      if await ended.wait(until: .now + Self.limitInterval) { return }
+      let interval = hold.logGrowth > 0 ? Self.growthInterval : Self.limitInterval
+      if await ended.wait(until: .now + interval) { return }
     }
   }
 
@@ -161,11 +165,13 @@ public actor BackupSession {
   }
 
   private func hold(_ items: [Item]) throws(BackupError) -> Hold? {
-    var largestGrowth: UInt64?
+    var logs: [(path: String, growth: UInt64, space: FileSystemSpace?)] = []
     for item in items where item.isDatabase {
-      largestGrowth = max(largestGrowth ?? 0, try item.logGrowth(limit: options.maximumLogGrowth))
+      let growth = try item.logGrowth(limit: options.maximumLogGrowth)
+      logs.append((item.entry.name, growth, growth > 0 ? item.logSpace : nil))
     }
-    guard let largestGrowth else { return nil }
+    guard let largestGrowth = logs.map(\.growth).max() else { return nil }
+    try options.minimumFree.check(logs)
     guard ContinuousClock.now - begun <= options.maximumSnapshotAge else {
       throw .snapshotTooOld(limit: options.maximumSnapshotAge)
     }
@@ -181,7 +187,7 @@ public actor BackupSession {
   /// The next bytes of the archive, in pieces; nil after the last. They are made now, and no further ones until the next
   /// call, but for the blocks of the window.
   ///
-  /// - Throws: `reading`, `changed`, `snapshotTooOld`, `logGrewTooMuch`, `zip`, `cancelled`. The archive is no archive
+  /// - Throws: `reading`, `changed`, `snapshotTooOld`, `logGrewTooMuch`, `spaceLow`, `zip`, `cancelled`. The archive is no archive
   ///   then, and every later call throws the same.
   public func next() async throws(BackupError) -> [[UInt8]]? {
     if let failure { throw failure }

@@ -80,6 +80,12 @@ struct Item {
     return growth
   }
 
+  /// How much room the file system of a pinned database's log has; nil where that is not known.
+  var logSpace: FileSystemSpace? {
+    guard case .snapshot(let snapshot) = source else { return nil }
+    return snapshot.logSpace()
+  }
+
   /// Whether it is a pinned database that is being checkpointed, as far as can be told.
   var isBeingCheckpointed: Bool {
     guard case .snapshot(let snapshot) = source else { return false }

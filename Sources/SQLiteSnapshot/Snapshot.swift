@@ -180,6 +180,9 @@ public final class Snapshot {
     return size > logSizeWhenPinned ? size - logSizeWhenPinned : 0
   }
 
+  /// How much room the log's file system has; nil for a copy, and where the file system does not say.
+  public func logSpace() -> FileSystemSpace? { logFile == nil ? nil : FileSystemSpace(of: names.path) }
+
   /// Whether the log holds rows that the database file lacks, and no other process has the database open: then nothing moves
   /// them there once the snapshot is released. So it is when its application has closed the database meanwhile: SQLite's last
   /// connection does that, and the snapshot's was open still.

@@ -122,6 +122,12 @@ struct ArchiveArguments: ParsableArguments {
     ))
   var maxWalGrowth = ByteCount.mebibytes(1024)
 
+  @Option(
+    help: ArgumentHelp(
+      "Free space below which the file system of a growing log ends the backup: a size or a share such as 5%; at least as "
+        + "much as the log has grown by. 0 turns this off.", valueName: "size"))
+  var minFree = FreeSpace.percent(5)
+
   func validate() throws {
     if let name, !Self.isName(name) {
       throw ValidationError("--name \(name): give a name that can begin a file name, such as app")
@@ -171,6 +177,7 @@ struct ArchiveArguments: ParsableArguments {
         busyTimeout: busyTimeout.value, memory: MemoryBudget(byteCount: memoryBudget.value),
         spoolDirectory: spoolDirectory),
       maximumSnapshotAge: maxSnapshotAge.value, maximumLogGrowth: maxWalGrowth.value,
+      minimumFree: minFree.value,
       compressors: try WorkerPool(named: "compressor"))
     guard !content.data.isEmpty else {
       throw Failure(

@@ -173,7 +173,7 @@ extension BackupError {
     case .incomplete(let skipped):
       HTTPError(.serviceUnavailable, description, fields: [FieldLine(skipped: skipped)])
     case .dataDirectory, .tooManyFiles, .system: HTTPError(.serviceUnavailable, description)
-    case .reading, .changed, .snapshotTooOld, .logGrewTooMuch, .zip, .cancelled:
+    case .reading, .changed, .snapshotTooOld, .logGrewTooMuch, .spaceLow, .zip, .cancelled:
       HTTPError(.internalServerError, description)
     }
   }

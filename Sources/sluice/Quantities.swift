@@ -1,4 +1,5 @@
 import ArgumentParser
+import Backup
 
 /// A number of bytes on the command line: `1048576`, `64MiB`, `1.5GB`.
 struct ByteCount: ExpressibleByArgument {
@@ -59,6 +60,32 @@ struct TimeSpan: ExpressibleByArgument {
   init?(argument: String) {
     guard let milliseconds = scaled(argument, Self.units, atMost: Self.maximum) else { return nil }
     self.init(value: .milliseconds(Int64(milliseconds)), defaultValueDescription: argument)
+  }
+}
+
+/// Free space on the command line: a size, or a share of the file system such as `5%`.
+struct FreeSpace: ExpressibleByArgument {
+  let value: MinimumFree
+  /// As it was written.
+  let defaultValueDescription: String
+
+  /// So many hundredths of the file system.
+  static func percent(_ count: UInt64) -> FreeSpace {
+    FreeSpace(value: .share(tenThousandths: count * 100), defaultValueDescription: "\(count)%")
+  }
+
+  private init(value: MinimumFree, defaultValueDescription: String) {
+    self.value = value
+    self.defaultValueDescription = defaultValueDescription
+  }
+
+  init?(argument: String) {
+    if let share = scaled(argument, [("%", 100)], atMost: 99_99) {
+      self.init(value: .share(tenThousandths: share), defaultValueDescription: argument)
+    } else {
+      guard let size = ByteCount(argument: argument) else { return nil }
+      self.init(value: .bytes(size.value), defaultValueDescription: argument)
+    }
   }
 }
 

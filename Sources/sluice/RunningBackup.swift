@@ -188,7 +188,7 @@ struct BackupFailure {
     switch reason {
     case _ where isOfRequest: .notice
     case "client-left", "strict": .notice
-    case "client-stalled", "place-age", "stopping", "snapshot-age", "wal-growth": .warning
+    case "client-stalled", "place-age", "stopping", "snapshot-age", "wal-growth", "low-space": .warning
     default: .error
     }
   }

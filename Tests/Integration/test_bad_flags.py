@@ -57,6 +57,7 @@ BAD_FLAGS = [
     ("--stall-timeout", ["0s", "-1s", "60 s"]),
     ("--max-snapshot-age", ["0s", "-1h", "x"]),
     ("--max-wal-growth", ["-1", "x", "1XB"]),
+    ("--min-free", ["-1", "x", "100%", "5 %", "%", "0.001%", "-5%"]),
     ("--drain-timeout", ["-1s", "x"]),
     ("--spool-directory", ["/nowhere/at/all", "/etc/passwd"]),
     ("--name", ["", "a/b", "..", 'a"b', "a\nb"]),

@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
@@ -16,6 +17,7 @@ from archive import Archive
 from client import BROKEN_OFF, connect
 from harness import serve, wait_until
 from measure import truncates, wait_until_still
+from test_metrics import samples
 
 BROKEN_CURL = {18, 56}  # CURLE_PARTIAL_FILE, CURLE_RECV_ERROR
 
@@ -114,6 +116,7 @@ def test_an_answer_that_was_sent_outlives_the_process(tmp_path, family):
     path = tmp_path / "sluice.sock"
     (tmp_path / "data/floor_plan").mkdir(parents=True)
     (tmp_path / "data/floor_plan/plan.bin").write_bytes(os.urandom(50_000))
+    make.create(tmp_path / "data/a.db", make.ROLLBACK).close()
     with serve(tmp_path / "data", listen=["127.0.0.1:0", f"unix:{path}"]) as server:
         with connect(path if family == "unix" else ("127.0.0.1", server.ports[0])) as client:
             client.sendall(b"GET /api/backup?compression=store HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -285,3 +288,95 @@ def test_a_slow_client_with_little_content_holds_no_place_for_ever(tmp_path):
             server.wait_for_line("backup failed.*place-age")
             with pytest.raises(BROKEN_OFF):
                 response.read()
+
+
+MEBIBYTE = 1 << 20
+
+
+@pytest.fixture
+def volume(tmp_path):
+    """A data directory with a file system of its own, 48 MB, and a WAL database of 12 MB."""
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", directory], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode()}")
+    make.bulk(directory / "a.db", make.WAL, 12)
+    yield directory
+    subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+class Application(threading.Thread):
+    """It writes 64 KiB in each transaction, about 5 MB a second, and counts what fails."""
+
+    def __init__(self, database):
+        super().__init__(daemon=True)
+        self.database, self.commits, self.failures, self.ends = database, 0, [], threading.Event()
+
+    def run(self):
+        connection = sqlite3.connect(self.database, isolation_level=None)
+        connection.execute("CREATE TABLE IF NOT EXISTS news (id INTEGER PRIMARY KEY, text)")
+        while not self.ends.wait(0.01):
+            try:
+                connection.execute("INSERT OR REPLACE INTO news VALUES (?, randomblob(65536))", (self.commits % 64,))
+                self.commits += 1
+            except sqlite3.OperationalError as error:
+                self.failures.append(str(error))
+        connection.close()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ends.set()
+        self.join()
+
+
+def test_a_log_does_not_fill_its_file_system(volume):
+    with serve(volume) as server, server.connect(receive_buffer=4096) as client:
+        response = client.begin("/api/backup")
+        response.read(1000)
+        with Application(volume / "a.db") as application:
+            line = server.wait_for_line("backup failed.*reason=low-space")
+            assert "a.db" in line and "--min-free" in line and " warning: " in line
+            commits = application.commits
+            wait_until(lambda: application.commits > commits + 200 or application.failures, "it to write on")
+            size = (volume / "a.db-wal").stat().st_size
+        assert application.failures == []
+        assert 8 * MEBIBYTE < size < 28 * MEBIBYTE, "of 36 that were free"
+        with pytest.raises(BROKEN_OFF):
+            response.read()
+        assert 'aborted_total{reason="low-space"} 1\n' in server.get("/metrics").body.decode()
+
+
+@pytest.mark.parametrize("free", ["99%", "1GiB"])
+def test_what_is_to_stay_free_can_be_named(volume, free):
+    with serve(volume, "--min-free", free) as server, server.connect(receive_buffer=4096) as client:
+        client.begin("/api/backup").read(1000)
+        with Application(volume / "a.db"):
+            server.wait_for_line("backup failed.*reason=low-space")
+            assert (volume / "a.db-wal").stat().st_size < 20 * MEBIBYTE
+
+
+@pytest.mark.parametrize("off", ["0", "0%"])
+def test_a_log_may_fill_its_file_system_if_the_administrator_says_so(volume, off):
+    with serve(volume, "--min-free", off) as server, server.connect(receive_buffer=4096) as client:
+        client.begin("/api/backup").read(1000)
+        with Application(volume / "a.db") as application:
+            wait_until(lambda: application.failures, "the file system to be full", timeout=60)
+        assert "full" in application.failures[0]
+        assert samples(server)["sluice_backups_running"] == 1
+
+
+def test_a_full_file_system_alone_ends_no_backup(volume):
+    """Where nothing is written, a release makes no room: the log stays as it is."""
+    with serve(volume) as server, server.connect(receive_buffer=4096) as client:
+        response = client.begin("/api/backup?compression=store")
+        content = response.read(1000)
+        (volume / "filler").write_bytes(bytes(34 * MEBIBYTE))
+        age = samples(server)["sluice_snapshot_age_seconds"]
+        # Two looks of one second each.
+        wait_until(lambda: samples(server)["sluice_snapshot_age_seconds"] > age + 2.2, "two looks")
+        content += response.read()
+        assert Archive(content).manifest["complete"]

@@ -1,0 +1,34 @@
+internal import SQLiteSnapshot
+
+/// How much room a file system must keep while logs on it grow because their databases are pinned.
+public enum MinimumFree: Sendable, Equatable {
+  /// In bytes; with 0, a log may fill its file system.
+  case bytes(UInt64)
+  /// Of the whole file system.
+  case share(tenThousandths: UInt64)
+
+  /// Looks at logs that grow while they are pinned. One that does not grow takes no room, and to release it makes none.
+  ///
+  /// As long as there is as much room as the logs have grown by, they can go on as they did until the next look.
+  /// - Parameter logs: of each by how much it has grown, and its file system; nil where that does not say.
+  /// - Throws: `spaceLow`.
+  func check(_ logs: [(path: String, growth: UInt64, space: FileSystemSpace?)]) throws(BackupError) {
+    guard self != .bytes(0), self != .share(tenThousandths: 0) else { return }
+    var growth: [UInt: UInt64] = [:]
+    for log in logs {
+      guard let space = log.space, log.growth > 0 else { continue }
+      growth[space.id, default: 0] += log.growth
+      let needed = max(bytes(of: space.total), growth[space.id] ?? 0)
+      guard space.available >= needed else {
+        throw .spaceLow(path: log.path, available: space.available, needed: needed)
+      }
+    }
+  }
+
+  private func bytes(of total: UInt64) -> UInt64 {
+    switch self {
+    case .bytes(let count): count
+    case .share(let tenThousandths): total / 10_000 * tenThousandths
+    }
+  }
+}
