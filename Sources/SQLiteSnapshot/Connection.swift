@@ -189,6 +189,10 @@ internal import Glibc
       let columns = (0..<(unsafe sqlite3_column_count(statement))).map { column in
         unsafe sqlite3_column_text(statement, column).map { unsafe String(cString: $0) } ?? ""
       }
+      // As there is no text where there is no memory for it.
+      guard unsafe sqlite3_errcode(handle) != SQLITE_NOMEM else {
+        throw unsafe Self.error(SQLITE_NOMEM, handle)
+      }
       guard body(columns) else { return }
     }
   }

@@ -33,6 +33,7 @@ struct DatabaseCheck: ~Copyable {
         return findings
       }
       guard Self.isRuleOfContent(answer) else {
+        try Self.checkReading(answer)
         findings.fault = answer
         return findings
       }
@@ -124,6 +125,7 @@ struct DatabaseCheck: ~Copyable {
       if rules.count <= DatabaseFindings.maximumParts { rules.append(message) }
       return true
     }
+    if let fault { try Self.checkReading(fault) }
     findings.fault = fault
     // A stand-in may have made one of them up.
     guard !hasStandIns else { return }
@@ -230,6 +232,19 @@ struct DatabaseCheck: ~Copyable {
     ["NULL value in ", "NUMERIC value in ", "TEXT value in ", "CHECK constraint failed in "].contains {
       message.hasPrefix($0)
     } || message.hasPrefix("non-") && message.dropFirst(4).drop(while: \.isUppercase).hasPrefix(" value in ")
+  }
+
+  /// `checkList` and `checkTreePage` of SQLite's `btree.c` report a page that cannot be read, for want of memory or by an error
+  /// of the disk, as they report damage.
+  ///
+  /// - Throws: `SQLITE_IOERR` if a message reports nothing else.
+  private static func checkReading(_ message: String) throws(SQLiteError) {
+    let lines = message.split(separator: "\n").filter { !$0.hasPrefix("*** in database ") }
+    let isUnread = lines.allSatisfy { line in
+      line.contains("failed to get page ") || line.contains("unable to get the page. error code=")
+    }
+    guard isUnread, !lines.isEmpty else { return }
+    throw SQLiteError(code: SQLITE_IOERR, message: "it could not be read to its end: \(lines[0])")
   }
 
   private static func unknownFunction(_ error: SQLiteError) -> String? {

@@ -104,8 +104,8 @@ def test_memory_that_sqlite_does_not_get(directory, tmp_path, figure, record_pro
         elif command == "backup":
             assert not output.exists() and len(ended.stderr.splitlines()) == 1, ended.stderr
         elif command == "verify":
-            # Nobody is told that an archive is damaged because there was no memory to look at it with.
-            assert ended.returncode == 0 or "memory" in ended.stdout + ended.stderr, ended
+            # An archive is not damaged because there was no memory to check it with: status 4 says that it is unjudged.
+            assert ended.returncode in (0, 4) or (ended.returncode == 1 and "could not be read" in ended.stderr), ended
         else:
             names = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
             assert names == (set(NAMES) - {"VERSION"} if ended.returncode == 0 else set()), ended
@@ -115,7 +115,7 @@ def test_memory_that_sqlite_does_not_get(directory, tmp_path, figure, record_pro
     shutil.rmtree(target)
     figure(f"{command}: no memory {'from then on' if lasts else 'once'}", ", ".join(f"{n} {what}" for what, n in outcomes.most_common()))
     record_property("cases", outcomes.total())
-    assert outcomes.total() > 3 and {int(what.split()[1]) for what in outcomes} <= {0, 1, 3}
+    assert outcomes.total() > 3 and {int(what.split()[1]) for what in outcomes} <= {0, 1, 3, 4}
 
 
 # Those of the compressors, of the loop, of the first threads: each in turn.
