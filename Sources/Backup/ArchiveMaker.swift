@@ -48,8 +48,8 @@ final class ArchiveMaker {
   private var writtenItem = 0
   private var writer: ZipWriter? = ZipWriter()
 
-  /// The CRC-32 of every block that was ever made, if what was read is held: 16 MiB for each TiB. A strong tag names bytes,
-  /// and a plain file may have others when it is read again.
+  /// The CRC-32 of every block as it stands in the archive, as far as that was ever made, if what was read is held: 16 MiB for
+  /// each TiB. A strong tag names bytes, and a plain file may have others when it is read again.
   private var made: [UInt32] = []
   private var writtenBlock = 0
 
@@ -191,15 +191,24 @@ final class ArchiveMaker {
   /// earlier are of no one archive.
   private func checkMadeBefore(_ block: DeflatedBlock) throws(BackupError) {
     defer { writtenBlock += 1 }
-    if writtenBlock < made.count {
-      guard made[writtenBlock] == block.crc32 else { throw .changed(path: items[writtenItem].entry.name) }
-    } else if holdsWhatWasRead {
-      made.append(block.crc32)
-    }
+    guard writtenBlock < made.count || holdsWhatWasRead else { return }
+    let crc32 = DeflateEngine.crc32(block.bytes)
+    if writtenBlock == made.count { made.append(crc32) }
+    guard made[writtenBlock] == crc32 else { throw .changed(path: items[writtenItem].entry.name) }
   }
 
   /// Whether a plain file of which something has been read was written to since, as far as its times tell.
   var hasReadWhatChanged: Bool { items.prefix(readingItem + 1).contains { $0.wasWrittenTo } }
+
+  /// By how many bytes the log of a database has grown that was read to its end, the largest of them.
+  func logGrowthOfWhatWasRead() throws(BackupError) -> UInt64 {
+    var largest: UInt64 = 0
+    for item in items.prefix(readingItem) { largest = max(largest, try item.logGrowth(limit: .max)) }
+    return largest
+  }
+
+  /// Whether an application is at a checkpoint of a database that was read to its end.
+  var isReadBeingCheckpointed: Bool { items.prefix(readingItem).contains { $0.isBeingCheckpointed } }
 
   // MARK: the reading end
 

@@ -15,6 +15,9 @@ extension BackupSession {
     public var needsContent = true
     /// Whether what has been read is held until the end, so that `beginAnew` can be asked for.
     public var mayBeginAnew = false
+    /// By how many bytes a log may grow while its database is held only for that, and no checkpoint is kept waiting then; nil
+    /// to hold it as any other.
+    public var heldLogGrowth: UInt64?
 
     /// Makes a request for everything, with the service's own options.
     public init(databases: [String]? = nil, compression: Compression? = nil, strict: Bool? = nil) {

@@ -19,6 +19,8 @@ public actor BackupSession {
   /// Nanoseconds since 1970.
   private let created = FileSystem.now()
   private let mayBeginAnew: Bool
+  private let heldLogGrowth: UInt64?
+  private var wasReadBeingCheckpointed = false
   private var failure: BackupError?
   /// Nil until every snapshot has been taken.
   private var maker: ArchiveMaker?
@@ -55,6 +57,7 @@ public actor BackupSession {
     self.options = options
     hashesArchive = request.digest
     mayBeginAnew = request.mayBeginAnew
+    heldLogGrowth = request.heldLogGrowth
   }
 
   // Nothing can be asked of the thread any more: every job keeps the session alive.
@@ -159,9 +162,24 @@ public actor BackupSession {
     guard failure == nil, let maker else { return nil }
     if maker.holdsWhatWasRead {
       // What is held only in case that it is asked for again is no reason to end the session.
-      do { return try hold(maker.items) } catch { maker.releaseWhatWasRead() }
+      do {
+        if try isInTheWay(maker) { maker.releaseWhatWasRead() }
+        return try hold(maker.items)
+      } catch {
+        maker.releaseWhatWasRead()
+      }
     }
     do { return try hold(maker.items) } catch { throw fail(error) }
+  }
+
+  /// Whether what was read to its end, and is held only in case that it is asked for again, costs an application too much. A
+  /// checkpoint that is seen twice in a row waits for it.
+  private func isInTheWay(_ maker: ArchiveMaker) throws(BackupError) -> Bool {
+    guard let heldLogGrowth else { return false }
+    let isBeingCheckpointed = maker.isReadBeingCheckpointed
+    defer { wasReadBeingCheckpointed = isBeingCheckpointed }
+    return try maker.logGrowthOfWhatWasRead() > heldLogGrowth
+      || isBeingCheckpointed && wasReadBeingCheckpointed
   }
 
   private func hold(_ items: [Item]) throws(BackupError) -> Hold? {

@@ -62,7 +62,8 @@ public struct DeflateEngine: Sendable {
     }
   }
 
-  private static func crc32(_ input: [UInt8]) -> UInt32 {
+  /// The CRC-32 of some bytes, by the engine that is the fastest here.
+  public static func crc32(_ input: [UInt8]) -> UInt32 {
     #if ISAL
       ISAL.crc32(input)
     #else

@@ -16,10 +16,12 @@ extension BackupService {
       throw error
     }
     if request.needsLength { wanted.compression = .store }
-    // What is stored has a length instead, and no place for a trailer; and any range of it can be told.
+    // What is stored has a length instead, and no place for a trailer; and any range of it can be told. Of what is
+    // compressed, a client only needs what it has lost, and that is no reason to stand in an application's way.
     let isStored = (wanted.compression ?? options.compression) == .store
     wanted.digest = request.takesTrailers && !isStored
-    wanted.mayBeginAnew = resumeGrace > .zero && isStored
+    wanted.mayBeginAnew = resumeGrace > .zero
+    wanted.heldLogGrowth = isStored ? nil : resumeWALGrowth
     let part: ByteRange?
     switch try await plan(request, isStored: isStored) {
     case .head(let transfer): return try await describe(transfer, to: response)
@@ -27,7 +29,8 @@ extension BackupService {
     case .new(let range): part = range
     }
     let readsParts =
-      wanted.mayBeginAnew && request.isNamed && (request.method != .head || isNew(request.target.text))
+      wanted.mayBeginAnew && isStored && request.isNamed
+      && (request.method != .head || isNew(request.target.text))
     wanted.needsContent = request.method != .head || readsParts
     let backup = try begin(request, response)
     let transfer: Transfer

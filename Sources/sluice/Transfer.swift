@@ -6,11 +6,10 @@ import HTTP1
 /// One archive on its way to a client, over as many connections as that takes: what was sent last is retained, and whoever
 /// lost the connection goes on where it was, with the very same snapshots.
 @Loop final class Transfer {
-  /// What is retained beyond the bytes that the other end has not confirmed: what the client's kernel has, and the
-  /// client has not. In bytes.
-  private static let margin = 512 << 10
-  /// The same for a client of a proxy, whose kernel may hold as much as Linux lets a connection send ahead.
-  private static let proxyMargin = 3 << 20
+  /// What is retained beyond the bytes that the other end has not confirmed, in bytes: much of what the kernels of a client
+  /// and of a proxy may hold. How much that is, nobody can tell here (20 MB were measured); what is missing is made again, for as
+  /// long as the snapshots are held.
+  private static let margin = 3 << 20
   /// The most that is retained, in bytes.
   private static let maximumRetained = 8 << 20
   /// How many pieces one write is made of, at the most: see `Socket.send`.
@@ -44,6 +43,8 @@ import HTTP1
   private let hashesArchive: Bool
   private var digest: [UInt8]?
   private var output = RetainedOutput()
+  /// How much had been made before it was begun anew, at the most.
+  private var furthestEnd: UInt64 = 0
   private var client: Response?
   private var hasBegun = false
   private var hasFailed = false
@@ -90,6 +91,8 @@ import HTTP1
     // Of what is stored, all that comes later is known to come, and all that came before can be made again.
     let isAhead = positions.lowerBound > output.end && length != nil
     if isAhead || output.holds(positions.lowerBound) { return true }
+    // A client cannot have got what was never made.
+    guard positions.lowerBound <= max(furthestEnd, output.end) else { return false }
     return await session.canBeginAnew
   }
 
@@ -99,6 +102,7 @@ import HTTP1
   func prepare(_ range: ByteRange) async -> Part? {
     guard await holds(range), let positions = range.positions(in: length) else { return nil }
     if positions.lowerBound < output.start {
+      furthestEnd = max(furthestEnd, output.end)
       guard await session.beginAnew() else { return nil }
       output = RetainedOutput()
     }
@@ -130,7 +134,6 @@ import HTTP1
       return
     }
     hasBegun = true
-    let margin = request.values("X-Forwarded-For").isEmpty ? Self.margin : Self.proxyMargin
     var position = wanted.lowerBound
     while true {
       // Until the first of the wanted bytes is made, nothing is written that would tell.
@@ -142,7 +145,7 @@ import HTTP1
       }
       position = max(position, min(output.end, wanted.upperBound))
       backup.sent(wanted.lowerBound..<position)
-      output.trim(to: min(response.unacknowledged + margin, Self.maximumRetained))
+      output.trim(to: min(response.unacknowledged + Self.margin, Self.maximumRetained))
       // A client that has the last byte is sent no more, but the snapshots are released.
       guard !isWhole, position < wanted.upperBound || position == length && endsAfter(part) else { break }
       guard let chunk = try await backup.asking({ try await session.next() }) else {

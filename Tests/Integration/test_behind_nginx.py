@@ -29,7 +29,6 @@ http {{
       proxy_http_version {version};
       proxy_set_header Connection "";
       proxy_set_header Host localhost;
-      proxy_set_header X-Forwarded-For $remote_addr;
     }}
   }}
 }}

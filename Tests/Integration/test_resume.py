@@ -407,6 +407,36 @@ def test_a_client_that_joins_wrongly_gets_no_part_of_unknown_length(reservoir):
                 assert Archive(content + server.get(target, Range="bytes=1000-", User_Agent="Wget/1.21.3").body)
 
 
+@pytest.mark.parametrize("start", [1000, 20 << 20])
+def test_what_a_proxy_had_is_made_again(reservoir, start):
+    """Whatever was on its way in kernels and proxies when a client was lost: more than is retained."""
+    with serve(reservoir) as server:
+        head, content = part(server, 36 << 20)
+        change(reservoir)
+        answer = rest(server, start, head.headers["ETag"])
+        assert (answer.status, answer.headers["ETag"]) == (206, head.headers["ETag"])
+        assert answer.body.startswith(content[start:])
+        assert Archive(content[:start] + answer.body).manifest["complete"]
+        # But nothing that no client can have.
+        head, content = part(server, 1000)
+        assert rest(server, 40 << 20, head.headers["ETag"]).status == 200
+
+
+def test_what_was_read_is_in_no_applications_way(reservoir):
+    """It is held only in case that its client is lost, and not beyond a checkpoint that waits."""
+    application = make.create(reservoir / "a.db", make.WAL)
+    application.execute("CREATE TABLE t(x)")
+    with serve(reservoir) as server, server.connect(receive_buffer=4096) as client:
+        response = client.begin()
+        # The first database has been read to its end.
+        content = response.read(1 << 20)
+        application.execute("INSERT INTO t VALUES (1)")
+        application.execute("PRAGMA busy_timeout=10000")
+        assert application.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        assert Archive(content + response.read()).manifest["complete"]
+    application.close()
+
+
 def test_a_part_is_no_whole(reservoir):
     """What is sent of an archive does not count as a backup before its end was made."""
     target = "/api/backup?compression=store"
@@ -567,11 +597,10 @@ def test_a_new_backup_needs_the_place(reservoir):
 
 def test_one_that_was_sent_to_its_end_takes_a_place_when_it_is_sent_again(reservoir):
     with serve(reservoir, "--max-backups", "1") as server:
-        proxied = {"X_Forwarded_For": "192.0.2.1"}  # 3 MiB more are kept for the client of a proxy
-        whole = server.get("/api/backup", **proxied)
-        start = len(whole.body) - (3 << 20)
+        whole = server.get("/api/backup")
+        start = len(whole.body) - (3 << 20)  # so much is retained
         with server.connect(receive_buffer=4096) as slow:
-            again = slow.begin("/api/backup", Range=f"bytes={start}-", If_Range=whole.headers["ETag"], **proxied)
+            again = slow.begin("/api/backup", Range=f"bytes={start}-", If_Range=whole.headers["ETag"])
             assert again.status == 206
             assert samples(server)["sluice_backups_running"] == 1
             assert server.get("/api/backup").status == 503
