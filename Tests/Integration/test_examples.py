@@ -4,12 +4,13 @@ import json
 import os
 import re
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from harness import ROOT, SLUICE, run
+from harness import ROOT, SLUICE, run, wait_until
 from restoring import backup, small
 
 # Written at once, whatever comes: by a shell, curl, wget or sluice.
@@ -81,3 +82,16 @@ def test_the_examples_of_backup_do_what_they_show_and_can_be_repeated(reader):
             assert holds(reader.here / "app.zip") == "new"
         assert sorted(os.listdir(reader.here)) == ["app.zip"]
         backup(Path(reader.here.parent / "before"), reader.here / "app.zip")
+
+
+def test_the_examples_without_a_file_name_can_be_repeated_on_one_day(reader):
+    found = [example for example in examples("sluice backup") if "-o" not in example]
+    assert len(found) == 2
+    for example in found:
+        for _ in range(2):
+            second = int(time.time())
+            result = reader(example)
+            assert result.returncode == 0, (example, result.stderr)
+            # The name has the second in it.
+            wait_until(lambda: int(time.time()) > second, "the next second")  # noqa: B023
+    assert len(list(reader.here.glob("data-backup-*Z.zip"))) == 4
