@@ -91,7 +91,7 @@ struct DataDirectory {
   /// Whether there is a database among what was found, or something that is skipped in the place of one.
   var hasDatabase: Bool {
     databases.contains { candidate in
-      candidate.mayBeDatabase || Inventory.foreignLog(of: candidate) != nil
+      candidate.mayBeDatabase || PlainFiles.log(of: candidate) != nil
     } || skipped.contains { DatabaseNames.isCustomary($0.path.bytes) }
   }
 

@@ -65,6 +65,28 @@ enum FileSystem {
       seconds = Int64(time.tv_sec)
       nanoseconds = Int64(time.tv_nsec)
     }
+
+    /// How far the time of a change may lie behind the clock: Linux stamps files with that of the last tick, which
+    /// is 1 to 10 ms old.
+    private static let tick: Int64 = 20_000_000
+    /// The same where times are kept in whole seconds, or, in FAT, in pairs of them.
+    private static let coarseTick: Int64 = 2_100_000_000
+
+    /// For how long after this time another change may get the same, in nanoseconds.
+    var resolution: Int64 { nanoseconds == 0 ? Self.coarseTick : Self.tick }
+
+    /// Whether a change that is made at a moment, or later, may get the same time as this one.
+    ///
+    /// - Parameter moment: nanoseconds since 1970.
+    func mayRecur(at moment: Int64) -> Bool { !isBefore(moment - resolution) }
+
+    /// Whether a change that is made at a moment may get the same time as this one, unless it is made later. A clock that
+    /// was set back leaves times that are still to come, and none of them is given now.
+    func isNear(_ moment: Int64) -> Bool { mayRecur(at: moment) && isBefore(moment + resolution) }
+
+    private func isBefore(_ moment: Int64) -> Bool {
+      (seconds, nanoseconds) < (moment / 1_000_000_000, moment % 1_000_000_000)
+    }
   }
 
   /// What makes a file itself, whatever its name.

@@ -11,9 +11,9 @@ struct Inventory {
 
   /// Takes everything there is.
   ///
-  /// The databases are opened first; then those that must be copied are copied, which takes time; then those
-  /// that can be pinned are pinned, which takes none; then each copy is asked whether it is still the state of
-  /// now. So the instants lie as close together as the writers let them.
+  /// The databases are opened first; then those that must be copied are copied, which takes time, those that SQLite does
+  /// not know first; then those that can be pinned are pinned, which takes none; then each copy is asked whether it is
+  /// still the state of now. So the instants lie as close together as the writers let them.
   ///
   /// - Parameters:
   ///   - now: nanoseconds since 1970.
@@ -22,9 +22,15 @@ struct Inventory {
     of directory: DataDirectory, _ options: ArchiveOptions, now: Int64, needsContent: Bool = true
   ) throws(BackupError) {
     skipped = directory.skipped
-    var files = directory.files.map { (candidate: $0, note: String?.none) }
     var databases: [Opened] = []
-    try open(directory.databases, options.snapshots, &databases, &files)
+    var foreign: [DataDirectory.Candidate] = []
+    try open(directory.databases, options.snapshots, &databases, &foreign)
+    // Those that are written to are waited for together, as locks are.
+    let deadline = ContinuousClock.now + options.snapshots.busyTimeout
+    try addForeign(foreign) { (candidate) throws(SQLiteError) in
+      let (copy, status) = try PlainFiles.copy(candidate, options.snapshots, until: deadline)
+      return (.copy(copy), status)
+    }
 
     var snapshots: [Snapshot] = []
     let isPinned = { (opened: Opened) in opened.database.journalMode == "wal" }
@@ -45,7 +51,7 @@ struct Inventory {
     let instants = snapshots.map(\.takenAt)
     skewNanoseconds = (instants.max() ?? 0) - (instants.min() ?? 0)
 
-    try add(files)
+    try addFiles(of: directory)
     finish(directory, options)
     items.append(
       Item(
@@ -55,35 +61,30 @@ struct Inventory {
   /// Finds what would be taken by names and first bytes. No database is opened, so none is skipped for what SQLite says.
   init(unopened directory: DataDirectory, _ options: ArchiveOptions) throws(BackupError) {
     skipped = directory.skipped
-    var files = directory.files.map { (candidate: $0, note: String?.none) }
+    var foreign: [DataDirectory.Candidate] = []
     for candidate in directory.databases {
       if candidate.mayBeDatabase {
         items.append(Item(candidate, candidate.status, size: candidate.status.size, .unread, note: nil))
       } else {
-        files.append((candidate, Self.plainNote))
+        foreign.append(candidate)
       }
     }
-    try add(files)
+    try addForeign(foreign) { (candidate) throws(SQLiteError) in
+      let (file, status) = try PlainFiles.open(candidate)
+      return (.file(file), status)
+    }
+    try addFiles(of: directory)
     finish(directory, options)
   }
 
-  private mutating func add(
-    _ files: [(candidate: DataDirectory.Candidate, note: String?)]
-  ) throws(BackupError) {
-    for (candidate, note) in files {
+  private mutating func addFiles(of directory: DataDirectory) throws(BackupError) {
+    for candidate in directory.files {
       guard !Task.isCancelled else { throw .cancelled }
       do throws(SQLiteError) {
-        if let log = Self.foreignLog(of: candidate) {
-          skip(
-            candidate, .notADatabase,
-            "it is no SQLite database and has \(log) beside it: it may be encrypted or another engine's, and a plain copy "
-              + "may be torn; exclude it, and back it up with its application")
-          continue
-        }
-        let (file, status) = try Self.openPlain(candidate)
+        let (file, status) = try PlainFiles.open(candidate)
         // It was looked into a while ago.
-        if note == nil, try file.isDatabase() { throw SQLiteError.becameDatabase }
-        items.append(Item(candidate, status, size: status.size, .file(file), note: note))
+        if try file.isDatabase() { throw SQLiteError.becameDatabase }
+        items.append(Item(candidate, status, size: status.size, .file(file), note: nil))
       } catch {
         try skip(candidate, error)
       }
@@ -118,7 +119,7 @@ struct Inventory {
   /// does; none of them is pinned meanwhile.
   private mutating func open(
     _ candidates: [DataDirectory.Candidate], _ options: Snapshot.Options, _ databases: inout [Opened],
-    _ files: inout [(candidate: DataDirectory.Candidate, note: String?)]
+    _ foreign: inout [DataDirectory.Candidate]
   ) throws(BackupError) {
     var pending = candidates
     var deadline: ContinuousClock.Instant?
@@ -135,7 +136,7 @@ struct Inventory {
         }
         // SQLite takes a file of one byte for an empty one, and would lose the byte.
         guard candidate.status.size != 1 else {
-          files.append((candidate, Self.plainNote))
+          foreign.append(candidate)
           continue
         }
         do throws(SQLiteError) {
@@ -144,7 +145,7 @@ struct Inventory {
           if error.reason == .locked || error.reason == .unseenWriter, !isLastTry {
             locked.append(candidate)
           } else if error.reason == .notADatabase {
-            files.append((candidate, Self.plainNote))
+            foreign.append(candidate)
           } else {
             try skip(candidate, error)
           }
@@ -154,6 +155,41 @@ struct Inventory {
       deadline = deadline ?? .now + options.busyTimeout
       if !pending.isEmpty { FileSystem.pause() }
     }
+  }
+
+  /// Takes the files that have a database's name and are none to SQLite, but for those that have a log.
+  private mutating func addForeign(
+    _ candidates: [DataDirectory.Candidate],
+    _ take: (DataDirectory.Candidate) throws(SQLiteError) -> (Item.Source, FileSystem.Status)
+  ) throws(BackupError) {
+    for candidate in candidates {
+      do throws(SQLiteError) {
+        if let log = PlainFiles.log(of: candidate) {
+          skipForeign(candidate, log)
+          continue
+        }
+        let (source, status) = try take(candidate)
+        // Its engine may have begun a transaction meanwhile.
+        if let log = PlainFiles.log(of: candidate) {
+          skipForeign(candidate, log)
+          continue
+        }
+        items.append(
+          Item(
+            candidate, status, size: status.size, source,
+            note: "not an SQLite database: taken as a plain file"))
+      } catch {
+        try skip(candidate, error)
+      }
+      guard !Task.isCancelled else { throw .cancelled }
+    }
+  }
+
+  private mutating func skipForeign(_ candidate: DataDirectory.Candidate, _ log: String) {
+    skip(
+      candidate, .notADatabase,
+      "it is no SQLite database and has \(log) beside it: it may be encrypted or another engine's, and a plain copy "
+        + "may be torn; exclude it, and back it up with its application")
   }
 
   /// Databases directly in the directory come first, whatever they turned out to be; within a group, by name.
@@ -184,38 +220,6 @@ struct Inventory {
           Skipped(path: item.entry.name, reason: SkipReason.unsafeName.rawValue, detail: "\(error)"))
         return true
       }
-    }
-  }
-
-  /// So often another file may take a name just while it is opened: no program replaces one as often as that.
-  private static let openAttempts = 3
-
-  /// Opens a plain file. Its size is its status's, since SQLite's VFS takes a file of one byte for empty: what the name leads
-  /// to before and after is one file, and so the one that was opened.
-  private static func openPlain(
-    _ candidate: DataDirectory.Candidate
-  ) throws(SQLiteError) -> (PlainFile, FileSystem.Status) {
-    for _ in 0..<openAttempts {
-      let before = try? FileSystem.status(candidate.path)
-      let file = try PlainFile(path: candidate.path)
-      if let before, before.kind == .regular, let after = try? FileSystem.status(candidate.path),
-        before.identity == after.identity
-      {
-        // Of before the first byte is read: what is written meanwhile moves the times.
-        return (file, before)
-      }
-    }
-    throw .replaced
-  }
-
-  private static let plainNote = "not an SQLite database: taken as a plain file"
-
-  /// The log or journal beside a file that is no SQLite database although its name is customary for one: a plain copy of the
-  /// file alone would be torn. Its name; nil if there is none.
-  static func foreignLog(of candidate: DataDirectory.Candidate) -> String? {
-    guard DatabaseNames.isCustomary(candidate.name.bytes) else { return nil }
-    return DatabaseNames.logs(of: candidate.baseName).first { name in
-      ((try? FileSystem.status("\(candidate.directory.path)/\(name)"))?.size ?? 0) > 0
     }
   }
 
@@ -267,6 +271,7 @@ struct Inventory {
       detail +=
         "; serve it where its application opens it, with locks that both see: see docs/file-systems.md"
     case .permission: detail += "; run as the application's own user, who may write its -shm"
+    case .changed where error == .keepsChanging: detail += "; exclude it, and back it up with its application"
     case .encryptedOrForeign: detail += "; exclude it, and back it up with its application"
     default: break
     }

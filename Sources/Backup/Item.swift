@@ -7,6 +7,7 @@ struct Item {
   enum Source {
     case snapshot(Snapshot)
     case file(PlainFile)
+    case copy(PlainCopy)
     case text([UInt8])
     /// A database of a listing, which has no snapshot and is not read.
     case unread
@@ -49,7 +50,7 @@ struct Item {
   var isDatabase: Bool {
     switch source {
     case .snapshot, .unread: true
-    case .file, .text: false
+    case .file, .copy, .text: false
     }
   }
 
@@ -57,7 +58,7 @@ struct Item {
   var journalMode: String? {
     switch source {
     case .snapshot(let snapshot): snapshot.journalMode
-    case .file, .text, .unread: nil
+    case .file, .copy, .text, .unread: nil
     }
   }
 
@@ -111,6 +112,7 @@ struct Item {
       switch source {
       case .snapshot(let snapshot): return try snapshot.read(count, at: offset)
       case .file(let file): return try file.read(count, at: offset)
+      case .copy(let copy): return try copy.read(count, at: offset)
       case .text(let text): return Array(text[Int(offset)..<Int(offset) + count])
       case .unread: fatalError("a listed database has no snapshot to read")
       }
@@ -121,21 +123,19 @@ struct Item {
   }
 
   /// Looks whether what was read to its end is of one moment, as far as can be told: a pin must have held, and what was
-  /// taken for a plain file must be no database by now. One that is called a database, and that SQLite cannot read, must not
-  /// have been written to either.
+  /// taken for a plain file must be no database by now.
   ///
-  /// - Throws: `reading`, `changed`.
+  /// - Throws: `reading`.
   func checkRead() throws(BackupError) {
     do throws(SQLiteError) {
       switch source {
       case .snapshot(let snapshot): try snapshot.checkHold()
-      case .file(let file): if note == nil, try file.isDatabase() { throw SQLiteError.becameDatabase }
-      case .text, .unread: break
+      case .file(let file): if try file.isDatabase() { throw SQLiteError.becameDatabase }
+      case .copy, .text, .unread: break
       }
     } catch {
       throw .reading(path: entry.name, error)
     }
-    guard note == nil || !wasWrittenTo else { throw .changed(path: entry.name) }
   }
 
   /// Whether it is a plain file that was written to since it was looked at, as far as its times tell.

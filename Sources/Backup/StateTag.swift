@@ -12,12 +12,6 @@ internal import Zip
 /// One thing moves no time of a file: a second write to a page of it that is mapped into memory and dirty already.
 /// SQLite writes no database so.
 struct StateTag {
-  /// How far the time of a change may lie behind the clock: Linux stamps files with that of the last tick, which
-  /// is 1 to 10 ms old.
-  private static let tick: Int64 = 20_000_000
-  /// The same where times are kept in whole seconds, or, in FAT, in pairs of them.
-  private static let coarseTick: Int64 = 2_100_000_000
-
   private let lookedAt: Int64
   private var hash = SHA256()
   private var isCertain = true
@@ -38,13 +32,7 @@ struct StateTag {
       Int64(bitPattern: status.size), status.modifiedAt.seconds, status.modifiedAt.nanoseconds,
       status.changedAt.seconds, status.changedAt.nanoseconds,
     ])
-    if mayChangeUnnoticed(status.changedAt) { isCertain = false }
-  }
-
-  private func mayChangeUnnoticed(_ time: FileSystem.Time) -> Bool {
-    let margin = time.nanoseconds == 0 ? Self.coarseTick : Self.tick
-    let latest = lookedAt - margin
-    return (time.seconds, time.nanoseconds) >= (latest / 1_000_000_000, latest % 1_000_000_000)
+    if status.changedAt.mayRecur(at: lookedAt) { isCertain = false }
   }
 
   private mutating func add(numbers: [Int64]) {

@@ -64,6 +64,9 @@ internal import Glibc
     unsafe sqlite3_free_filename(name)
   }
 
+  /// Whether there is anything in it.
+  public func isEmpty() throws(SQLiteError) -> Bool { try !file.read(1, at: 0).isWhole }
+
   /// The `count` bytes from `offset` on.
   ///
   /// - Throws: `SQLITE_READONLY_DBMOVED` when the file has become shorter than that.

@@ -109,6 +109,14 @@ public struct SQLiteError: Error, Equatable, Sendable {
   public static let replaced = SQLiteError(
     code: databaseMoved, message: "it was replaced while it was opened, time and again")
 
+  /// A plain file never held still for as long as it takes to copy it.
+  public static let keepsChanging = SQLiteError(
+    code: databaseMoved, message: "it is no SQLite database, and was written to each time that it was copied")
+
+  /// What a plain file holds is not what its status says, so nothing tells whether all of it was read.
+  public static let hasNoSize = SQLiteError(
+    code: SQLITE_IOERR, message: "its file system gives it a size of 0 bytes, and yet it has content")
+
   /// A plain file lost bytes.
   static let becameShorter = SQLiteError(
     code: databaseMoved, message: "it became shorter while it was read")

@@ -1,4 +1,5 @@
 import Foundation
+import SQLiteSnapshot
 import Testing
 import Zip
 
@@ -71,5 +72,51 @@ struct InventoryTests {
     #expect(inventory.skipped.map(\.path) == [parent + "busy.sqlite3"])
     #expect(inventory.skipped.map(\.reason) == ["not-a-database"])
     #expect(inventory.items.contains { $0.entry.name == parent + "idle.sqlite3" })
+  }
+
+  @Test(arguments: [64 << 20, 0] as [UInt64])
+  func `another engine's database is copied before it can change`(budget: UInt64) throws {
+    let folder = try Folder()
+    try folder.write("extra/vault.db", [UInt8](repeating: 9, count: 5000))
+    var options = folder.options()
+    options.snapshots.memory = MemoryBudget(byteCount: budget)
+    let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
+    let inventory = try Inventory(of: directory, options, now: 0)
+    try folder.write("extra/vault.db", [])
+    let item = try #require(inventory.items.first)
+    #expect(try item.read(5000, at: 0) == [UInt8](repeating: 9, count: 5000))
+    try item.checkRead()
+    #expect(item.manifestEntry(sha256: "", crc32: 0).note != nil)
+  }
+
+  @Test func `a file that never holds still costs no other`() throws {
+    let folder = try Folder()
+    try folder.database("a.db")
+    for name in ["busy.db", "idle.db"] { try folder.write(name) }
+    let writer = Process()
+    writer.executableURL = URL(filePath: "/bin/sh")
+    writer.arguments = ["-c", "echo begun; while :; do printf x >> '\(folder.path)/busy.db'; done"]
+    let output = Pipe()
+    writer.standardOutput = output
+    try writer.run()
+    defer { writer.terminate() }
+    #expect(output.fileHandleForReading.availableData.count > 0)
+    let options = folder.options()
+    let directory = try DataDirectory(folder.path, includes: [], selection: nil)
+    let inventory = try Inventory(of: directory, options, now: 0)
+    #expect(inventory.items.map(\.entry.name) == ["a.db", "idle.db", "VERSION"])
+    #expect(inventory.skipped.map(\.path) == ["busy.db"])
+    #expect(inventory.skipped.map(\.reason) == ["changed"])
+  }
+
+  @Test func `a file without a size is no empty one`() throws {
+    var options = try Folder().options()
+    options.dataDirectory = "/proc/sys/kernel"
+    let includes = [ArchiveOptions.Include(path: "random/boot_id", isRequired: true)]
+    let directory = try DataDirectory(options.dataDirectory, includes: includes, selection: nil)
+    #expect(directory.files.map(\.status.size) == [0])
+    let inventory = try Inventory(of: directory, options, now: 0)
+    #expect(inventory.items.map(\.entry.name) == ["VERSION"])
+    #expect(inventory.skipped.map(\.reason) == ["io-error"])
   }
 }
