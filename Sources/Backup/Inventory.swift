@@ -32,23 +32,29 @@ struct Inventory {
       return (.copy(copy), status)
     }
 
-    var snapshots: [Snapshot] = []
+    var snapshots: [(candidate: DataDirectory.Candidate, snapshot: Snapshot)] = []
     let isPinned = { (opened: Opened) in opened.database.journalMode == "wal" }
     for (candidate, database) in databases.filter({ !isPinned($0) }) + databases.filter(isPinned) {
       guard !Task.isCancelled else { throw .cancelled }
       do throws(SQLiteError) {
-        let snapshot = try database.snapshot(needsContent: needsContent)
-        snapshots.append(snapshot)
-        items.append(
-          Item(
-            candidate, candidate.status, size: snapshot.size, .snapshot(snapshot),
-            note: try Self.note(on: snapshot, candidate)))
+        snapshots.append((candidate, try database.snapshot(needsContent: needsContent)))
       } catch {
         try skip(candidate, error)
       }
     }
-    for snapshot in snapshots { snapshot.confirm() }
-    let instants = snapshots.map(\.takenAt)
+    var instants: [Int64] = []
+    for (candidate, snapshot) in snapshots {
+      do throws(SQLiteError) {
+        try snapshot.confirm()
+        items.append(
+          Item(
+            candidate, candidate.status, size: snapshot.size, .snapshot(snapshot),
+            note: try Self.note(on: snapshot, candidate)))
+        instants.append(snapshot.takenAt)
+      } catch {
+        try skip(candidate, error)
+      }
+    }
     skewNanoseconds = (instants.max() ?? 0) - (instants.min() ?? 0)
 
     try addFiles(of: directory)

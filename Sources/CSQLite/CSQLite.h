@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 // sqlite3_db_config() is variadic, which Swift cannot call.
@@ -81,6 +82,12 @@ static inline int csqlite_lstat(const char *path, struct stat *status) {
 static inline int csqlite_is_locked_elsewhere(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 512};
   return fcntl(fd, F_GETLK, &lock) == 0 ? lock.l_type != F_UNLCK : -1;
+}
+
+// Whether a path leads into a file system in user space: FUSE_SUPER_MAGIC, linux/magic.h.
+static inline int csqlite_is_fuse(const char *path) {
+  struct statfs status;
+  return statfs(path, &status) == 0 && status.f_type == 0x65735546;
 }
 
 // The number of the mount that a path leads over; ENOSYS before Linux 5.8.

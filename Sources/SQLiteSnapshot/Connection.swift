@@ -261,11 +261,11 @@ internal import Glibc
   /// The corresponding C functions are `sqlite3_backup_init`, `_step` and `_finish`.
   /// - Parameters:
   ///   - pagesPerStep: pages copied under one lock; -1 for all.
-  ///   - look: is asked under each lock, before and after the pages are copied, what the source is.
+  ///   - look: is asked under each lock, before and after the pages are copied, what the source is; nil if that cannot be told.
   /// - Returns: what the source was all the while; nil if it did not stay the same: then the copy is to be thrown away.
   /// - Throws: what SQLite says; what `look` throws.
   func copy<State: Equatable>(
-    from source: borrowing Connection, pagesPerStep: Int32, look: () throws(SQLiteError) -> State
+    from source: borrowing Connection, pagesPerStep: Int32, look: () throws(SQLiteError) -> State?
   ) throws(SQLiteError) -> State? {
     guard let backup = unsafe sqlite3_backup_init(handle, "main", source.handle, "main") else {
       throw unsafe Self.error(sqlite3_extended_errcode(handle), handle)
@@ -278,7 +278,7 @@ internal import Glibc
       source.busy.isWaiting = false
       try source.execute("BEGIN; PRAGMA schema_version")
       let before = try look()
-      let code = unsafe sqlite3_backup_step(backup, pagesPerStep)
+      let code = before == nil ? SQLITE_OK : unsafe sqlite3_backup_step(backup, pagesPerStep)
       let after = try look()
       try source.execute("COMMIT")
       switch code {
@@ -288,7 +288,7 @@ internal import Glibc
       default: throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
       }
       // SQLite itself starts again from the first page when another process has committed, but only then.
-      guard before == after, before == state ?? before else { return nil }
+      guard let before, before == after, before == state ?? before else { return nil }
       state = before
       if code == SQLITE_DONE { return state }
     }

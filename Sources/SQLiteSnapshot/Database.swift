@@ -50,12 +50,14 @@ public final class Database {
   private static func begin(
     _ connection: consuming Connection, _ path: String
   ) throws(SQLiteError) -> Connection {
+    try FileNames.refresh(path, openedAs: connection.likelyDescriptor)
     // Before SQLite looks, which finds a journal or damage in what only looks like its own.
     try DatabaseHeader(of: connection.databaseFile())?.check()
     do throws(SQLiteError) { try connection.execute("BEGIN; PRAGMA schema_version") } catch {
       guard error.reason == .hotJournal else { throw error }
       // The journal of a transaction that is under way, and not of a crashed one.
       if try FileNames.hasLockFolder(path) { throw .lockFolder }
+      if try FileNames.isJournalInUse(path) { throw .journalInUse }
       // SQLite looks for a journal first, and may find an encrypted database's.
       let first = try connection.databaseFile().read(DatabaseHeader.magic.count, at: 0)
       guard first.isWhole, first.bytes != DatabaseHeader.magic else { throw error }

@@ -43,6 +43,7 @@ struct DatabaseCopy: ~Copyable {
     for attempt in 0..<Self.maximumStepwiseCopies + Self.maximumLockedCopies {
       // Waited for as any lock is.
       while try names.hasLockFolder(), .now < deadline, !Task.isCancelled { usleep(5_000) }
+      if let time = try names.databaseContent()?.timeUntilTold() { usleep(time) }
       let dataVersion = try source.number("PRAGMA data_version")
       let copy = try isInMemory ? Self.memoryDatabase(byteCount) : Self.spool(in: options.spoolDirectory)
       // The backup functions would make a page of a database that has none.
@@ -54,11 +55,21 @@ struct DatabaseCopy: ~Copyable {
       }
       let isStepwise = attempt < Self.maximumStepwiseCopies
       var state: State?
+      var isFirstLook = true
       do throws(SQLiteError) {
         state = try copy.copy(
           from: source, pagesPerStep: isStepwise ? Int32(max(1, Self.stepSize / pageSize)) : -1
         ) { () throws(SQLiteError) in
-          State(
+          if isFirstLook, let time = try names.databaseContent()?.timeUntilTold() {
+            // It was written to just now, and a write that comes now might leave its time as it is. Under the lock that is
+            // kept, none should come.
+            if isStepwise { return nil }
+            usleep(time)
+            guard try names.databaseContent()?.timeUntilTold() == nil else { return nil }
+          }
+          if isFirstLook { names.dropCachedPages() }
+          isFirstLook = false
+          return State(
             header: try file.read(DatabaseHeader.size, at: 0).bytes, content: try names.databaseContent(),
             hasLockFolder: try names.hasLockFolder())
         }

@@ -12,6 +12,8 @@ struct FileNames {
   private let likelyDescriptor: CInt
   private let log: Identity?
   private let index: Identity?
+  /// Whether the kernel keeps pages of the files that a process behind the mount may have changed.
+  private let isCachedElsewhere: Bool
 
   private struct Identity: Equatable {
     let device: UInt64
@@ -29,6 +31,20 @@ struct FileNames {
     let size: UInt64
     private let seconds: Int
     private let nanoseconds: Int
+
+    /// How far the time of a write may lie behind the clock: Linux stamps files with that of the last tick, which is 1 to
+    /// 10 ms old.
+    private static let tick = 20_000_000
+
+    /// For how long yet a write may leave the time as it is; nil if it cannot. A time that is not of this machine's clock
+    /// tells nothing.
+    func timeUntilTold() -> useconds_t? {
+      var now = timespec()
+      unsafe clock_gettime(CLOCK_REALTIME, &now)
+      guard abs(now.tv_sec - seconds) < 2 else { return nil }
+      let age = (now.tv_sec - seconds) * 1_000_000_000 + now.tv_nsec - nanoseconds
+      return abs(age) < Self.tick ? useconds_t((Self.tick - age) / 1000 + 1) : nil
+    }
 
     fileprivate init(_ status: stat) {
       size = UInt64(status.st_size)
@@ -48,6 +64,7 @@ struct FileNames {
     self.database = database
     log = try Self.identity(path + "-wal")
     index = try Self.identity(path + "-shm")
+    isCachedElsewhere = unsafe csqlite_is_fuse(path) != 0
   }
 
   /// - Throws: `SQLITE_READONLY_DBMOVED` if the database's name leads elsewhere by now.
@@ -83,6 +100,38 @@ struct FileNames {
       throw SQLiteError.moved
     }
   }
+
+  /// Makes the kernel look again, when SQLite has opened a database on a FUSE mount and not yet read its pages, at what it
+  /// knows of the database's files: it and libfuse keep pages of the last time that they were open for a second or longer.
+  static func refresh(_ path: String, openedAs descriptor: CInt) throws(SQLiteError) {
+    guard unsafe csqlite_is_fuse(path) != 0 else { return }
+    for suffix in ["", "-wal", "-shm", "-journal"] { _ = try status(path + suffix) }
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+  }
+
+  /// Makes the kernel read a FUSE mount's files again. It drops their pages when it sees another size or time, but not those
+  /// that it has read within the same tick of the clock.
+  ///
+  /// The corresponding C function is `posix_fadvise` with `POSIX_FADV_DONTNEED`.
+  func dropCachedPages() {
+    guard isCachedElsewhere else { return }
+    for case let file? in [database, log] {
+      guard let (descriptor, _) = Self.find(file, likelyDescriptor) else { continue }
+      posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+    }
+  }
+
+  /// Whether a journal is one that a running transaction has just changed or removed.
+  static func isJournalInUse(_ path: String) throws(SQLiteError) -> Bool {
+    let name = path + "-journal"
+    guard let before = try status(name) else { return true }
+    usleep(journalInterval)
+    guard let after = try status(name) else { return true }
+    return Identity(before) != Identity(after) || Content(before) != Content(after)
+  }
+
+  /// Between two looks at a journal, in microseconds: longer than a tick of the file system's clock.
+  private static let journalInterval: useconds_t = 25_000
 
   /// Size and time of the database; nil if its name leads elsewhere by now.
   func databaseContent() throws(SQLiteError) -> Content? { try Self.content(path, database) }

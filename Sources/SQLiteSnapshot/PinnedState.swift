@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 
 /// What no process that shares SQLite's locks can change while a database is pinned, as it was at the pin.
 ///
@@ -16,9 +17,13 @@ struct PinnedState {
   /// Whether the database file alone is the snapshot.
   let isInDatabase: Bool
   private let index: WALIndexHeader
-  private let log: WriteAheadLog
+  /// As it was scanned up to the commit that the index names.
+  let log: WriteAheadLog
   private let pageSize: Int
   private let database: FileNames.Content?
+  /// Whether every write to the database file since it was looked at changes its time: not so one that came just before or
+  /// while the log was scanned.
+  let isSettled: Bool
   private let header: [UInt8]
   /// Whether a checkpoint may write to the database file without the index showing more of it than it does.
   private let mayWriteUnannounced: Bool
@@ -26,17 +31,22 @@ struct PinnedState {
   /// `WAL_CKPT_LOCK`: walformat.html §2.3.
   static let checkpointLock: Int32 = 1
 
-  /// - Parameters:
-  ///   - index: as it was read under the pin, before the log was scanned.
-  ///   - log: as it was scanned up to the commit that the index names.
+  /// Finds out what is pinned.
+  ///
+  /// - Throws: `unseen-writer` if the log is none that its index knows; `SQLITE_CORRUPT`; what reading says.
   init(
-    _ index: WALIndexHeader, _ log: WriteAheadLog, pageSize: Int, _ file: OpenFile, _ names: FileNames
+    _ file: OpenFile, _ logFile: OpenFile, _ names: FileNames, pageSize: Int
   ) throws(SQLiteError) {
+    let before = try names.databaseContent()
+    let isTold = before?.timeUntilTold() == nil
+    names.dropCachedPages()
+    let (index, log) = try Self.scan(file, logFile, pageSize: pageSize)
     self.index = index
     self.log = log
     self.pageSize = pageSize
     isInDatabase = index.backfilledCount == index.frameCount
     database = try names.databaseContent()
+    isSettled = isTold && database == before
     header = isInDatabase ? try file.read(DatabaseHeader.size, at: 0).bytes : []
     guard let now = try? WALIndexHeader(of: file), Self.isSameCheckpoint(now, index) else {
       mayWriteUnannounced = true
@@ -47,6 +57,34 @@ struct PinnedState {
       try now.backfillAttempted != now.backfilledCount ? file.isLocked(Self.checkpointLock) : false
   }
 
+  /// A log can be started anew once under a scan; the others are for good measure.
+  private static let scanAttempts = 4
+
+  private static func scan(
+    _ file: OpenFile, _ logFile: OpenFile, pageSize: Int
+  ) throws(SQLiteError) -> (WALIndexHeader, WriteAheadLog) {
+    var index = try WALIndexHeader(of: file)
+    for _ in 0..<scanAttempts {
+      if let log = try WriteAheadLog(scanning: logFile, publishedBy: index, pageSize: pageSize) {
+        return (index, log)
+      }
+      index = try WALIndexHeader(of: file)
+    }
+    let header = try WriteAheadLog.readHeader(logFile)
+    guard (header[4], header[5]) == index.salts else {
+      throw SQLiteError.unseenWriter("its write-ahead log is not the one that the log's index is of")
+    }
+    throw SQLiteError(code: SQLITE_CORRUPT, message: "the write-ahead log does not hold what its index says")
+  }
+
+  /// How long it takes yet until a state that is found then can be settled, in microseconds.
+  func timeUntilSettled(_ names: FileNames) throws(SQLiteError) -> useconds_t {
+    try names.databaseContent()?.timeUntilTold() ?? 0
+  }
+
+  /// What of the log lies over the database file; nil if the file alone is the snapshot.
+  var overlay: WriteAheadLog? { isInDatabase ? nil : log }
+
   /// Compares.
   ///
   /// - Throws: `unseen-writer` for what SQLite does not do; what reading says.
@@ -54,6 +92,7 @@ struct PinnedState {
     // First, since it makes the kernel drop pages of a network or FUSE mount that were read before a write elsewhere.
     let database = try names.databaseContent()
     let isChanged = database != nil && database != self.database
+    names.dropCachedPages()
     guard !isInDatabase else {
       guard !isChanged, try file.read(header.count, at: 0).bytes == header else {
         throw SQLiteError.unseenWriter("the database file was written to, which no checkpoint can do now")

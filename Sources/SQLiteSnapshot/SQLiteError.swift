@@ -121,6 +121,10 @@ public struct SQLiteError: Error, Equatable, Sendable {
   static let becameShorter = SQLiteError(
     code: databaseMoved, message: "it became shorter while it was read")
 
+  /// A writer whose journal SQLite takes for a crashed one's, since it sees no lock.
+  static let journalInUse = unseenWriter(
+    "its journal is that of a transaction under way, whose lock is not seen")
+
   /// What was no database began to be one while it was read as a plain file.
   public static let becameDatabase = SQLiteError(
     code: databaseMoved, message: "it became a database while it was taken for a plain file")

@@ -34,8 +34,8 @@ public final class Snapshot {
     }
   }
 
-  /// A log can be started anew once under a scan; the others are for good measure.
-  private static let scanAttempts = 4
+  /// So often a pinned state is found out again that a write to the database file may have passed by unnoticed.
+  private static let settlingAttempts = 3
 
   /// How it is held.
   public let method: Method
@@ -44,7 +44,7 @@ public final class Snapshot {
   /// In bytes: a power of two from 512 to 65536.
   public let pageSize: Int
   /// The number of pages; 0 for an empty file, which is a database too.
-  public let pageCount: UInt32
+  public private(set) var pageCount: UInt32
   /// When its state was last known to be the database's: nanoseconds since 1970.
   public private(set) var takenAt: Int64
 
@@ -56,16 +56,13 @@ public final class Snapshot {
   private let file: OpenFile
   private let logFile: OpenFile?
   private let logSizeWhenPinned: UInt64
-  /// Of the log as it was scanned.
-  private let logState: [UInt32]
-  /// What of the log lies over the database file; nil once the file alone is the snapshot.
-  private let overlay: WriteAheadLog?
+  private let pageCountInDatabase: UInt32
   /// Of a database on a read-only file system; nil of any other.
   private let immutableContent: FileNames.Content?
   /// What must stay as it is for as long as the database is pinned; nil if it is not.
-  private let pinnedState: PinnedState?
+  private var pinnedState: PinnedState?
   /// The database file is never shorter than this, unless somebody cuts it.
-  private let fileSizeNeeded: UInt64
+  private var fileSizeNeeded: UInt64
   private let reservation: MemoryBudget.Reservation?
   /// The database that was copied, and SQLite's number of the state that it was in when the copy began.
   private var source: Connection?
@@ -90,20 +87,18 @@ public final class Snapshot {
     let pageSize = try connection.number("PRAGMA page_size")
     let file = try connection.databaseFile()
     let logFile = try connection.logFile()
-    let (index, log) = try Self.scan(file, logFile, pageSize: pageSize)
+    let pinnedState = try PinnedState(file, logFile, names, pageSize: pageSize)
     takenAt = Self.now()
     self.names = names
     self.file = file
     self.logFile = logFile
     logSizeWhenPinned = try logFile.size()
-    let pinnedState = try PinnedState(index, log, pageSize: pageSize, file, names)
     self.pinnedState = pinnedState
     immutableContent = nil
-    overlay = pinnedState.isInDatabase ? nil : log
-    logState = log.state
     self.pageSize = pageSize
     // An index that was made for an empty log does not know the database's size; nor can it change then.
-    pageCount = log.pageCount > 0 ? log.pageCount : UInt32(try connection.number("PRAGMA page_count"))
+    pageCountInDatabase = UInt32(try connection.number("PRAGMA page_count"))
+    pageCount = pinnedState.log.pageCount > 0 ? pinnedState.log.pageCount : pageCountInDatabase
     self.connection = connection
     source = nil
     sourceHeader = []
@@ -112,26 +107,9 @@ public final class Snapshot {
     journalMode = "wal"
     method = .pinned
     fileSizeNeeded = Self.fileSizeNeeded(
-      pageCount: pageCount, pageSize: pageSize, pinnedState.isInDatabase ? [] : log.frames)
+      pageCount: pageCount, pageSize: pageSize, pinnedState.overlay?.frames ?? [])
     try checkFileSize()
     try checkHold()
-  }
-
-  private static func scan(
-    _ file: OpenFile, _ logFile: OpenFile, pageSize: Int
-  ) throws(SQLiteError) -> (WALIndexHeader, WriteAheadLog) {
-    var index = try WALIndexHeader(of: file)
-    for _ in 0..<scanAttempts {
-      if let log = try WriteAheadLog(scanning: logFile, publishedBy: index, pageSize: pageSize) {
-        return (index, log)
-      }
-      index = try WALIndexHeader(of: file)
-    }
-    let header = try WriteAheadLog.readHeader(logFile)
-    guard (header[4], header[5]) == index.salts else {
-      throw SQLiteError.unseenWriter("its write-ahead log is not the one that the log's index is of")
-    }
-    throw SQLiteError(code: SQLITE_CORRUPT, message: "the write-ahead log does not hold what its index says")
   }
 
   /// Reads a database on a file system that no process can change: there is no log, and the file is the snapshot.
@@ -145,9 +123,8 @@ public final class Snapshot {
     self.connection = connection
     logFile = nil
     logSizeWhenPinned = 0
-    overlay = nil
     pinnedState = nil
-    logState = []
+    pageCountInDatabase = pageCount
     source = nil
     sourceHeader = []
     dataVersionBeforeCopy = 0
@@ -234,10 +211,9 @@ public final class Snapshot {
     pageCount = UInt32(size / UInt64(pageSize))
     logFile = nil
     logSizeWhenPinned = 0
-    overlay = nil
     pinnedState = nil
     immutableContent = nil
-    logState = []
+    pageCountInDatabase = pageCount
     fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
     self.connection = connection
     self.source = consume source
@@ -267,10 +243,9 @@ public final class Snapshot {
     self.names = names
     logFile = nil
     logSizeWhenPinned = 0
-    overlay = nil
     pinnedState = nil
     immutableContent = nil
-    logState = []
+    pageCountInDatabase = pageCount
     fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
     dataVersionBeforeCopy = 0
     connection = consume source
@@ -280,15 +255,32 @@ public final class Snapshot {
     method = .copied
   }
 
-  /// Finds out whether anything was committed since a copy was begun. If not, the copy is the database's state
-  /// of this moment too, and `takenAt` says so; a pinned snapshot, or a locked database, stays as it was.
+  /// Brings all snapshots nearer to one moment, once each of them has been taken.
   ///
-  /// The database that was copied is let go of.
-  public func confirm() {
+  /// A copy: if nothing was committed since it was begun, it is the database's state of this moment too, and `takenAt` says
+  /// so. The database that was copied is closed. A pinned database whose file was written to just when it was pinned: the
+  /// state is found out again, once a write would be noticed; it may be one of later commits then.
+  /// - Throws: what pinning throws.
+  public func confirm() throws(SQLiteError) {
+    try settle()
     guard let source = source.take() else { return }
     source.setBusyTimeout(.zero)
     guard (try? source.number("PRAGMA data_version")) == dataVersionBeforeCopy else { return }
     takenAt = Self.now()
+  }
+
+  private func settle() throws(SQLiteError) {
+    for _ in 0..<Self.settlingAttempts {
+      guard let before = pinnedState, !before.isSettled, let logFile else { return }
+      usleep(try before.timeUntilSettled(names))
+      let state = try PinnedState(file, logFile, names, pageSize: pageSize)
+      if state.log.state != before.log.state { takenAt = Self.now() }
+      pinnedState = state
+      pageCount = state.log.pageCount > 0 ? state.log.pageCount : pageCountInDatabase
+      fileSizeNeeded = Self.fileSizeNeeded(
+        pageCount: pageCount, pageSize: pageSize, state.overlay?.frames ?? [])
+      try checkFileSize()
+    }
   }
 
   /// As the header has it, where 1 stands for 65536: fileformat2.html §1.3.2.
@@ -321,7 +313,9 @@ public final class Snapshot {
     if offset == 0, bytes.count >= sourceHeader.count {
       bytes.replaceSubrange(0..<sourceHeader.count, with: sourceHeader)
     }
-    if let overlay, let logFile { try lay(overlay, in: logFile, on: &bytes, at: offset) }
+    if let overlay = pinnedState?.overlay, let logFile {
+      try lay(overlay, in: logFile, on: &bytes, at: offset)
+    }
     clearLockPage(in: &bytes, at: offset)
     return bytes
   }
@@ -335,7 +329,7 @@ public final class Snapshot {
   public func state() throws(SQLiteError) -> [UInt8] {
     var state = sourceHeader
     if method == .pinned, pageCount > 0 { state += try read(pageSize, at: 0).prefix(DatabaseHeader.size) }
-    for number in [UInt32(pageSize), pageCount] + logState {
+    for number in [UInt32(pageSize), pageCount] + (pinnedState?.log.state ?? []) {
       for shift in stride(from: 0, to: 32, by: 8) { state.append(UInt8(truncatingIfNeeded: number >> shift)) }
     }
     return state

@@ -3,6 +3,7 @@ import Testing
 
 @testable import SQLiteSnapshot
 
+@Suite(.timeLimit(.minutes(5)))
 struct FileNamesTests {
   private let scratch: Scratch
   private let path: String
@@ -25,6 +26,34 @@ struct FileNamesTests {
     let names = try FileNames(of: path)
     #expect(failure(names) == nil)
     try names.checkDatabase()
+  }
+
+  @Test func `a write that comes within a tick of the last may leave the time as it is, and only that`()
+    throws
+  {
+    let names = try FileNames(of: path)
+    let setTime = { (age: Double) in
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: path)
+      return try #require(try names.databaseContent()).timeUntilTold()
+    }
+    let soon = try #require(try setTime(0))
+    #expect(soon > 0 && soon <= 40_000)
+    #expect(try setTime(0.1) == nil)
+    #expect(try setTime(-0.1) == nil, "another machine's clock")
+    #expect(try setTime(-100_000) == nil)
+  }
+
+  @Test func `a journal that changes is in use, one that stays is not`() throws {
+    #expect(try FileNames.isJournalInUse(path), "it is gone by now")
+    _ = try scratch.write([UInt8](repeating: 1, count: 5000), to: "a.db-journal")
+    #expect(try !FileNames.isJournalInUse(path))
+    let writer = try OtherProcess()
+    try writer.tell("write_for_ever('\(path)-journal')")
+    #expect(try writer.answer() == "\"ready\"")
+    // The writer may be waiting for a processor.
+    while try !FileNames.isJournalInUse(path) {}
+    writer.die()
   }
 
   @Test(arguments: ["-wal", "-shm"])

@@ -60,7 +60,7 @@ struct SnapshotCopiedTests {
     let snapshot = try Database(path: path, scratch.options()).snapshot()
     let other = try OtherProcess(path, timeout: 0)
     try other.ask("transfer()")
-    snapshot.confirm()
+    try snapshot.confirm()
     try other.ask("transfer()")
     #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
   }
@@ -194,7 +194,7 @@ struct SnapshotCopiedTests {
       let snapshot = try Database(path: path, options).snapshot()
       let takenAt = snapshot.takenAt
       try meanwhile()
-      snapshot.confirm()
+      try snapshot.confirm()
       return snapshot.takenAt > takenAt
     }
     #expect(try isConfirmed {})

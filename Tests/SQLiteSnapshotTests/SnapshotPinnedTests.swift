@@ -284,7 +284,7 @@ struct SnapshotPinnedTests {
     let database = try Bank.create(path)
     let snapshot = try Database(path: path, scratch.options()).snapshot()
     let takenAt = snapshot.takenAt
-    snapshot.confirm()
+    try snapshot.confirm()
     #expect(snapshot.takenAt == takenAt)
     withExtendedLifetime(database) {}
   }
