@@ -186,11 +186,14 @@ struct DatabaseCheck: ~Copyable {
 
   /// What follows words, or words, a number and more words.
   private static func rest(of message: String, after start: String, _ end: String = "") -> String? {
-    guard message.hasPrefix(start) else { return nil }
-    var rest = message.dropFirst(start.count)
-    guard !end.isEmpty else { return String(rest) }
-    rest = rest.drop { $0.isASCII && $0.isNumber || $0 == "-" }
-    return rest.hasPrefix(end) ? String(rest.dropFirst(end.count)) : nil
+    guard begins(message, with: start) else { return nil }
+    var rest = message.utf8.dropFirst(start.utf8.count)
+    if !end.isEmpty {
+      rest = rest.drop(while: "-0123456789".utf8.contains)
+      guard rest.starts(with: end.utf8) else { return nil }
+      rest = rest.dropFirst(end.utf8.count)
+    }
+    return String(decoding: rest, as: UTF8.self)
   }
 
   private mutating func tellStandIns() {
@@ -223,15 +226,23 @@ struct DatabaseCheck: ~Copyable {
   }
 
   private static func isOfSchema(_ error: SQLiteError) -> Bool {
-    error.message.hasPrefix("malformed database schema")
+    begins(error.message, with: "malformed database schema")
   }
 
   /// `pragma.c`: what a table's definition demands of its rows, and an earlier definition, another version of SQLite or a
   /// check that was switched off did not.
   private static func isRuleOfContent(_ message: String) -> Bool {
     ["NULL value in ", "NUMERIC value in ", "TEXT value in ", "CHECK constraint failed in "].contains {
-      message.hasPrefix($0)
-    } || message.hasPrefix("non-") && message.dropFirst(4).drop(while: \.isUppercase).hasPrefix(" value in ")
+      begins(message, with: $0)
+    }
+      || begins(message, with: "non-")
+        && message.utf8.dropFirst(4).drop { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }.starts(
+          with: " value in ".utf8)
+  }
+
+  /// By bytes: a name that a combining mark begins makes another Character of the space before it.
+  private static func begins(_ message: String, with words: String) -> Bool {
+    message.utf8.starts(with: words.utf8)
   }
 
   /// `checkList` and `checkTreePage` of SQLite's `btree.c` report a page that cannot be read, for want of memory or by an error
@@ -249,7 +260,9 @@ struct DatabaseCheck: ~Copyable {
 
   private static func unknownFunction(_ error: SQLiteError) -> String? {
     let words = "unknown function: "
-    guard error.message.hasPrefix(words), error.message.hasSuffix("()") else { return nil }
-    return String(error.message.dropFirst(words.count).dropLast(2))
+    guard begins(error.message, with: words), error.message.utf8.suffix(2).elementsEqual("()".utf8) else {
+      return nil
+    }
+    return String(decoding: error.message.utf8.dropFirst(words.utf8.count).dropLast(2), as: UTF8.self)
   }
 }

@@ -181,9 +181,9 @@ def with_foreign_tokenizer(path):
     schema(path, "f", "CREATE VIRTUAL TABLE f USING fts5(a, tokenize = 'of_the_application')")
 
 
-def with_null(path):
-    filled(path, "CREATE TABLE t(a, b)", "INSERT INTO t VALUES (NULL, 2)")
-    schema(path, "t", "CREATE TABLE t(a NOT NULL, b)")
+def with_null(path, table="t"):
+    filled(path, f'CREATE TABLE "{table}"(a, b)', f'INSERT INTO "{table}" VALUES (NULL, 2)')
+    schema(path, table, f'CREATE TABLE "{table}"(a NOT NULL, b)')
 
 
 def with_other_types(path):
@@ -210,6 +210,8 @@ UNJUDGED = {
     "module": (with_foreign_module, None, None),
     "tokenizer": (with_foreign_tokenizer, None, None),
     "NULL": (with_null, "note", "NULL value in t.a"),
+    # A combining mark: to Swift, one character with the space before it.
+    "NULL in a table with a mark": (lambda path: with_null(path, "\u0301t"), "note", "NULL value in \u0301t.a"),
     "types": (with_other_types, "note", "TEXT value in t.a; NUMERIC value in t.b"),
     "strict": (with_strict_types, "note", "non-INT value in t.a"),
     "foreign key": (
