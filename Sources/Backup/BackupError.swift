@@ -11,6 +11,8 @@ public enum BackupError: Error, Sendable {
   case unknownDatabase(String)
   /// More files than one backup may hold open.
   case tooManyFiles(limit: Int)
+  /// The archive would be larger than what `verify` and `restore` read.
+  case tooLarge(String)
   /// Not everything could be taken, and `strict` was asked for.
   case incomplete([Skipped])
   /// A file could not be read any more, or is not what it was when the backup began.
@@ -39,6 +41,7 @@ extension BackupError {
     case .invalidName: "invalid-name"
     case .unknownDatabase: "unknown-database"
     case .tooManyFiles: "too-many-files"
+    case .tooLarge: "too-large"
     case .incomplete: "strict"
     case .reading(_, let error) where error.reason == .unseenWriter: error.reason.rawValue
     case .reading: "read-error"
@@ -65,6 +68,8 @@ extension BackupError: CustomStringConvertible {
       "there is no database \(printable(name)) in what is backed up"
     case .tooManyFiles(let limit):
       "there are more than \(limit) files to back up; include less, or keep them in fewer files"
+    case .tooLarge(let detail):
+      "verify and restore would refuse the archive: \(detail); include less, or back it up in several archives"
     case .incomplete(let skipped):
       "not everything could be taken, and strict was asked for: \(Self.list(skipped))"
     case .reading(let path, let error):

@@ -81,6 +81,7 @@ public actor BackupSession {
         snapshotSkewMilliseconds: Double(inventory.skewNanoseconds / 1000) / 1000,
         complete: inventory.skipped.isEmpty, entries: [], skipped: inventory.skipped,
         excluded: directory.excluded)
+      try ReaderLimits.check(inventory.items, manifest)
       let maker = ArchiveMaker(
         options, inventory.items, manifest, modified: created / 1_000_000_000, holdsWhatWasRead: mayBeginAnew)
       self.maker = maker

@@ -208,24 +208,12 @@ struct Inventory {
     return first.entry.name.bytes.lexicographicallyPrecedes(second.entry.name.bytes)
   }
 
-  /// A name that an archive must not have: readers elsewhere take parts of it for something else, or it is the archive's own.
+  /// Leaves out what has a name that an archive must not have, or that `restore` refuses.
   private mutating func refuseUnsafeNames() {
     items.removeAll { item in
-      guard !ArchiveOptions.reservedNames.contains(item.entry.name) else {
-        skipped.append(
-          Skipped(
-            path: item.entry.name, reason: SkipReason.unsafeName.rawValue,
-            detail: "the archive has an entry of its own by this name; rename the file"))
-        return true
-      }
-      do throws(ZipError) {
-        try item.entry.checkName()
-        return false
-      } catch {
-        skipped.append(
-          Skipped(path: item.entry.name, reason: SkipReason.unsafeName.rawValue, detail: "\(error)"))
-        return true
-      }
+      guard let fault = EntryNames.fault(item) else { return false }
+      skipped.append(Skipped(path: item.entry.name, reason: SkipReason.unsafeName.rawValue, detail: fault))
+      return true
     }
   }
 

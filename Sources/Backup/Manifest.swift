@@ -81,16 +81,21 @@ extension Manifest {
   static let maximumVersionSize = 1 << 16
   /// A decoder needs some 100 bytes for each value: `[0,0,0…` of the greatest size would take 200 MB. 10,000 entries
   /// that all are databases have 140,000.
-  private static let maximumValues = 200_000
+  static let maximumValues = 200_000
 
   /// Reads a text that may be hostile.
   ///
   /// - Returns: nil if it is no manifest that we have written, or of a later format.
   init?(_ text: [UInt8]) {
-    guard text.count <= Self.maximumSize, Self.countValues(text) <= Self.maximumValues,
-      let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)), manifest.format == 1
+    guard Self.isReadable(text), let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(text)),
+      manifest.format == 1
     else { return nil }
     self = manifest
+  }
+
+  /// Whether a text is within what is read.
+  static func isReadable(_ text: [UInt8]) -> Bool {
+    text.count <= maximumSize && countValues(text) <= maximumValues
   }
 
   /// At least as many as there are: each follows a comma or begins something.

@@ -17,7 +17,7 @@ struct RestorePlan {
   private var namesSize = 0
   /// Of all files and new folders, in bytes: the journal stays far below what is read of it, and a few long names with a
   /// folder at every other byte cannot fill the memory.
-  private static let maximumNamesSize = 6 << 20
+  static let maximumNamesSize = 6 << 20
 
   /// Chooses entries of an archive. `VERSION` and `MANIFEST.json` are the archive's own and were never in the
   /// directory: they are chosen by name alone.

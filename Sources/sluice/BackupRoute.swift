@@ -175,7 +175,7 @@ extension BackupError {
     case .unknownDatabase: HTTPError(.notFound, description)
     case .incomplete(let skipped):
       HTTPError(.serviceUnavailable, description, fields: [FieldLine(skipped: skipped)])
-    case .dataDirectory, .tooManyFiles, .system: HTTPError(.serviceUnavailable, description)
+    case .dataDirectory, .tooManyFiles, .tooLarge, .system: HTTPError(.serviceUnavailable, description)
     case .reading, .changed, .snapshotTooOld, .logGrewTooMuch, .spaceLow, .zip, .cancelled:
       HTTPError(.internalServerError, description)
     }

@@ -119,4 +119,25 @@ struct InventoryTests {
     #expect(inventory.items.map(\.entry.name) == ["VERSION"])
     #expect(inventory.skipped.map(\.reason) == ["io-error"])
   }
+
+  @Test(arguments: ["MANIFEST.json/x", ".sluice-restore-2026/staged", "a\\b"])
+  func `knows names that no archive may have`(name: String) {
+    #expect(EntryNames.fault(Item(name: name, bytes: [], modified: 0)) != nil)
+    #expect(
+      EntryNames.fault(Item(name: "x/" + name.replacing("\\", with: ""), bytes: [], modified: 0)) == nil)
+  }
+
+  @Test func `leaves out names that are the archive's own or that restore refuses`() throws {
+    let folder = try Folder()
+    let long = String(repeating: "n", count: 248)
+    for name in ["VERSION", "a.db"] { try folder.database(name, journalMode: "delete") }
+    try FileManager.default.copyItem(
+      at: folder.url.appending(path: "a.db"), to: folder.url.appending(path: long))
+    let options = folder.options()
+    let directory = try DataDirectory(folder.path, includes: [], selection: nil)
+    let inventory = try Inventory(of: directory, options, now: 0)
+    #expect(inventory.items.map(\.entry.name) == ["a.db", "VERSION"])
+    #expect(Set(inventory.skipped.map(\.reason)) == ["unsafe-name"])
+    #expect(Set(inventory.skipped.map(\.path)) == ["VERSION", long])
+  }
 }
