@@ -4,12 +4,14 @@ import os
 import re
 import shutil
 import sqlite3
+import threading
 from urllib.parse import unquote
 
 import pytest
 
 import data as make
 from archive import Archive
+from faults import traced
 from harness import AS_ORDINARY_USER, run, serve, wait_until
 from writers import Writer, running
 
@@ -398,3 +400,44 @@ def test_a_long_list_of_what_was_skipped_is_cut_wherever_it_is_told(tmp_path):
     ended = run("backup", "--data", tmp_path, "-o", tmp_path / "x.zip")
     assert ended.returncode == 3 and len(ended.stderr.splitlines()) < 50
     assert "more, which MANIFEST.json names" in ended.stderr.splitlines()[-1]
+
+
+def test_another_engines_database_that_is_written_to_all_the_time_costs_only_itself(pair, tmp_path):
+    """Each of its 16 blocks takes 100 ms to read: long enough for a writer on a busy machine to have its turn."""
+    busy = pair / "channel.db"
+    busy.write_bytes(os.urandom(16 << 20))
+    (pair / "still.db").write_bytes(b"not SQLite's")
+    stop = threading.Event()
+
+    def write():
+        with busy.open("r+b", buffering=0) as file:
+            while not stop.wait(0.001):
+                file.seek(4096)
+                file.write(os.urandom(8))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with (
+            serve(pair, "--busy-timeout", "100ms") as server,
+            traced(server, tmp_path / "strace", "pread64", "-P", busy, "-e", "inject=pread64:delay_enter=100000"),
+        ):
+            archive = Archive(server.get("/api/backup").body)
+    finally:
+        stop.set()
+        writer.join()
+    assert {name: skipped["reason"] for name, skipped in archive.skipped.items()} == {"channel.db": "changed"}
+    assert archive.names == ["good.db", "still.db", "VERSION", "MANIFEST.json"]
+
+
+def test_an_archive_that_verify_would_refuse_is_refused_before_its_first_byte(pair):
+    """The names alone need more directory than is read."""
+    folder = pair / "floor_plan" / "/".join(["a" * 250] * 8)
+    folder.mkdir(parents=True)
+    for number in range(4200):
+        (folder / f"{number}.txt").touch()
+    with serve(pair) as server:
+        answer = server.get("/api/backup")
+        assert answer.status == 503 and "directory" in answer.problem()["detail"]
+        server.wait_for_line("reason=too-large")
+        assert server.get("/api/backup?db=good.db").status == 200
