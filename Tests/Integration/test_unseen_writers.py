@@ -190,6 +190,20 @@ def test_the_journal_of_such_a_writer_is_nothing_to_be_settled(tmp_path):
         assert "open it" not in result.stderr
 
 
+def test_the_manifest_notes_what_cannot_be_judged(tmp_path):
+    make.ledger(tmp_path / "plain.db", make.WAL)
+    make.ledger(tmp_path / "turso.db", make.WAL)
+    (tmp_path / "turso.db-tshm").touch()
+    subprocess.run(
+        ["sqlite3", tmp_path / "sums.db", ".filectrl reserve_bytes 8", "CREATE TABLE t(x)"], check=True, capture_output=True
+    )
+    with serve(tmp_path) as server:
+        entries = Archive(server.get("/api/backup").body).entries
+    assert "note" not in entries["plain.db"]
+    assert "-tshm" in entries["turso.db"]["note"]
+    assert "8 bytes at the end of each page are reserved" in entries["sums.db"]["note"]
+
+
 @pytest.mark.parametrize("page_size", [512, 4096, 65536])
 def test_a_copy_is_the_file_byte_for_byte(tmp_path, page_size):
     path = make.ledger(tmp_path / "a.db", make.ROLLBACK, page_size)
