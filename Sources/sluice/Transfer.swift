@@ -6,10 +6,11 @@ import HTTP1
 /// One archive on its way to a client, over as many connections as that takes: what was sent last is retained, and whoever
 /// lost the connection goes on where it was, with the very same snapshots.
 @Loop final class Transfer {
-  /// What is retained beyond the bytes that the other end has not confirmed, in bytes: much of what the kernels of a client
-  /// and of a proxy may hold. How much that is, nobody can tell here (20 MB were measured); what is missing is made again, for as
-  /// long as the snapshots are held.
-  private static let margin = 3 << 20
+  /// What is retained beyond the bytes that the other end has not confirmed, in bytes. Kernels and proxies may hold more (31 MB
+  /// were measured): that is made again, as long as the snapshots are held. After that, only what is retained is left.
+  private static let margin = 512 << 10
+  /// The same for a client of a proxy that says so, whose kernel may hold as much as Linux lets a connection send ahead.
+  private static let proxyMargin = 3 << 20
   /// The most that is retained, in bytes.
   private static let maximumRetained = 8 << 20
   /// How many pieces one write is made of, at the most: see `Socket.send`.
@@ -134,6 +135,7 @@ import HTTP1
       return
     }
     hasBegun = true
+    let margin = request.values("X-Forwarded-For").isEmpty ? Self.margin : Self.proxyMargin
     var position = wanted.lowerBound
     while true {
       // Until the first of the wanted bytes is made, nothing is written that would tell.
@@ -145,7 +147,7 @@ import HTTP1
       }
       position = max(position, min(output.end, wanted.upperBound))
       backup.sent(wanted.lowerBound..<position)
-      output.trim(to: min(response.unacknowledged + Self.margin, Self.maximumRetained))
+      output.trim(to: min(response.unacknowledged + margin, Self.maximumRetained))
       // A client that has the last byte is sent no more, but the snapshots are released.
       guard !isWhole, position < wanted.upperBound || position == length && endsAfter(part) else { break }
       guard let chunk = try await backup.asking({ try await session.next() }) else {
