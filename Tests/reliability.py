@@ -28,7 +28,7 @@ UNITS = {
 
 # Which promise a file of end-to-end tests is for, less its "test_"; what is not named here stands under "Other".
 AREAS = {
-    "One moment, whole": ["archive", "consistency", "neighbours", "readers", "verify", "unchanged"],
+    "One moment, whole": ["archive", "random_trees", "consistency", "neighbours", "readers", "verify", "unchanged"],
     "Failure is seen": ["faults", "command_faults", "limits", "bad_input", "races", "bad_flags", "output_file", "cli_backup"],
     "The application notices nothing": ["source_untouched", "backpressure"],
     "The way back": ["real_applications", "restore", "restore_killed", "restore_hostile"],
