@@ -43,6 +43,10 @@ extension Verification {
       found.note = "taken as a plain file; as a database it has a fault: \(fault)"
       found.fault = nil
     }
+    if promised.kind == .file, let reason = found.notFinished, found.sha256 == promised.sha256 {
+      found.note = "taken as a plain file; as a database it is not known to be whole: \(reason)"
+      found.notFinished = nil
+    }
     guard found.fault == nil else { return }
     found.fault = promised.fault(size: found.size, sha256: found.sha256, crc32: found.crc32)
     if found.fault == nil, promised.kind == .database, found.size > 0, !found.isDatabase {

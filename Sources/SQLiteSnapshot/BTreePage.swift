@@ -142,7 +142,7 @@ struct BTreePage {
       end = range.upperBound
     }
     gaps += usableSize - end
-    guard gaps == fragmentSize || ranges.isEmpty else {
+    guard gaps == fragmentSize else {
       throw StructureFault("fragments of \(gaps) bytes are counted as \(fragmentSize)")
     }
   }

@@ -10,6 +10,8 @@ struct DatabaseCheck: ~Copyable {
   private let isThorough: Bool
   private let limit: CheckLimit
   private let standIns = StandIns()
+  /// If not, SQLite knows of some trees only, and takes the pages of the others for unused.
+  private var isSchemaWhole = true
   private var findings = DatabaseFindings()
 
   init(_ connection: consuming Connection, isThorough: Bool, _ limit: CheckLimit) {
@@ -25,7 +27,6 @@ struct DatabaseCheck: ~Copyable {
   ///
   /// - Throws: what keeps the database from being read; `SQLITE_CORRUPT` and `SQLITE_NOTADB` are damage.
   consuming func run() throws(SQLiteError) -> DatabaseFindings {
-    let isSchemaWhole: Bool
     do {
       let answer = try connection.text("PRAGMA \(pragma)(1)")
       if answer == "ok" {
@@ -38,7 +39,6 @@ struct DatabaseCheck: ~Copyable {
         return findings
       }
       // It has looked at all pages by then, and at the rows up to this one.
-      isSchemaWhole = true
     } catch {
       guard Self.isUnjudged(error) else { throw error }
       isSchemaWhole = !Self.isOfSchema(error)
@@ -47,9 +47,7 @@ struct DatabaseCheck: ~Copyable {
       if findings.fault != nil { return findings }
     }
     try connection.install(standIns)
-    var isDone = false
-    if isSchemaWhole { isDone = try checkRows() }
-    if !isDone, findings.fault == nil { try checkRowsByTable() }
+    if try !checkRows() { try checkRowsByTable() }
     if findings.fault == nil, !hasStandIns { try checkForeignKeys() }
     return findings
   }
@@ -100,24 +98,37 @@ struct DatabaseCheck: ~Copyable {
       let name = table.replacing("\"", with: "\"\"")
       // SQLite would take it for the number of messages.
       guard Int(table) == nil else {
-        findings.addUnchecked("table \(table)")
+        findings.addUnchecked("rows of table \(table)")
         continue
       }
-      do { try judge("PRAGMA \(pragma)(\"\(name)\")", indexes) } catch {
+      do {
+        let count = try judge("PRAGMA \(pragma)(\"\(name)\")", indexes)
+        if count >= Self.messagesPerTable { findings.addUnchecked("some rows of table \(table)") }
+      } catch {
         guard Self.isUnjudged(error) else { throw error }
-        findings.addUnchecked("table \(table): \(error.message)")
+        let isUnknown = error.message.hasPrefix("no such table")
+        findings.addUnchecked("rows of table \(table)" + (isUnknown ? "" : ": \(error.message)"))
       }
       if findings.fault != nil { return }
     }
     tellStandIns()
   }
 
-  private mutating func judge(_ sql: String, _ indexes: [String: Dependence]) throws(SQLiteError) {
+  /// `PRAGMA integrity_check(TABLE)` ends after so many.
+  private static let messagesPerTable = 100
+
+  /// - Returns: how many messages there were.
+  @discardableResult
+  private mutating func judge(_ sql: String, _ indexes: [String: Dependence]) throws(SQLiteError) -> Int {
     var fault: String?
+    var count = 0
     var rules: [String] = []
     try connection.forEach(sql) { row in
       let message = row[0]
+      count += 1
       if message == "ok" || isUnjudged(message, indexes) { return true }
+      // All that is wrong with pages comes in one message.
+      if !isSchemaWhole, message.hasPrefix("*** in database ") { return true }
       guard Self.isRuleOfContent(message) else {
         fault = message
         return false
@@ -128,8 +139,8 @@ struct DatabaseCheck: ~Copyable {
     if let fault { try Self.checkReading(fault) }
     findings.fault = fault
     // A stand-in may have made one of them up.
-    guard !hasStandIns else { return }
-    for rule in rules { findings.addRemark(rule) }
+    if !hasStandIns { for rule in rules { findings.addRemark(rule) } }
+    return count
   }
 
   private var hasStandIns: Bool { !standIns.collations.isEmpty || !functions.isEmpty }

@@ -4,6 +4,7 @@ internal import Glibc
 /// Collations and functions in place of those that only a database's own application has, so that SQLite can look at what
 /// does not depend on them. What does depend on them is not judged.
 final class StandIns {
+  private static let builtIn = ["BINARY", "NOCASE", "RTRIM"]
   /// The collations that SQLite missed.
   private(set) var collations: [String] = []
 
@@ -15,6 +16,10 @@ final class StandIns {
       handle, Unmanaged.passUnretained(self).toOpaque(),
       { context, handle, _, name in
         guard let context = unsafe context, let name = unsafe name else { return }
+        // It has those for UTF-8 and makes the others of them, but asks first.
+        guard !StandIns.builtIn.contains(where: { unsafe sqlite3_stricmp($0, name) == 0 }) else {
+          return
+        }
         unsafe Unmanaged<StandIns>.fromOpaque(context).takeUnretainedValue().collations.append(
           String(cString: name))
         // If this fails, SQLite says once more that there is none.

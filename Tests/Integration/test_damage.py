@@ -38,6 +38,7 @@ def create(path, chance):
         """
         CREATE TABLE deck(id INTEGER PRIMARY KEY, name TEXT COLLATE unicase UNIQUE, size INT NOT NULL, content BLOB);
         CREATE INDEX deck_size ON deck(size);
+        CREATE INDEX deck_fold ON deck(name COLLATE NOCASE);
         CREATE TABLE tag(name TEXT COLLATE unicase PRIMARY KEY, size INT) WITHOUT ROWID;
         CREATE TABLE plain(id INTEGER PRIMARY KEY, word TEXT, content BLOB);
         CREATE INDEX plain_word ON plain(word);
@@ -92,6 +93,14 @@ def damage(path, chance):
     return f"{kind} in page {page // size + 1} of {size} bytes"
 
 
+def newer(path):
+    """Makes the schema one that no SQLite of today understands, by bytes, since what is damaged may have no schema to change."""
+    content = path.read_bytes()
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
+        content = content.replace("passing(content BLOB)".encode(encoding), "passing(content BLO%)".encode(encoding))
+    path.write_bytes(content)
+
+
 RULE = re.compile(r"(NULL|NUMERIC|TEXT) value in |non-[A-Z]+ value in ")
 # What only the application can judge.
 OWN = re.compile(
@@ -128,14 +137,22 @@ def test_damage_is_found_or_said_to_be_unjudged(tmp_path, seed, record_property)
         for number in range(PER_ARCHIVE):
             path = tmp_path / f"{number}.db"
             create(path, chance)
-            zip.write(path, f"sound-{path.name}")
-            done[f"sound-{path.name}"] = "nothing", ("sound", ["ok"])
+            undamaged = path.read_bytes()
             what = damage(path, chance)
-            done[path.name] = what, judgement(path)
-            zip.write(path, path.name)
+            judged = judgement(path)
+            is_newer = chance.random() < 0.4
+            for name, content, told in [
+                (path.name, path.read_bytes(), (what, judged)),
+                (f"sound-{path.name}", undamaged, ("nothing", ("sound", ["ok"]))),
+            ]:
+                path.write_bytes(content)
+                if is_newer:
+                    newer(path)
+                zip.write(path, name)
+                done[name] = *told, is_newer
     answer = json.loads(run("verify", archive, "--json", "--spool-directory", tmp_path).stdout)
     found = {entry["path"]: entry for entry in answer["entries"]}
-    for name, (what, (expected, messages)) in done.items():
+    for name, (what, (expected, messages), is_newer) in done.items():
         entry = found[name]
         told = f"seed {seed}, {name}, {what}: {entry}, {messages[:3]}"
         assert "not_finished" not in entry, told
@@ -144,7 +161,8 @@ def test_damage_is_found_or_said_to_be_unjudged(tmp_path, seed, record_property)
                 assert "fault" in entry, told
             case "sound":
                 assert "fault" not in entry, told
-                assert "what needs collation unicase" in entry["not_checked"], told
+                words = "malformed database schema (passing)" if is_newer else "what needs collation unicase"
+                assert words in str(entry["not_checked"]), told
             case "unjudged":
                 assert "fault" in entry or "not_checked" in entry, told
     record_property("cases", len(done))
