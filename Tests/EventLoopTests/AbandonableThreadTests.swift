@@ -22,7 +22,7 @@ struct AbandonableThreadTests {
 
   @Test func `leaves what does not end behind`() throws {
     let isOver = Lock(false)
-    let result = try AbandonableThread.run(named: "test", isGivenUp: { true }) {
+    let result: Void? = try AbandonableThread.run(named: "test", isGivenUp: { true }) {
       while !isOver.withLock({ $0 }) {}
     }
     #expect(result == nil)
