@@ -137,6 +137,8 @@ public actor BackupSession {
     public let since: ContinuousClock.Instant
     /// By how many bytes the logs have grown meanwhile: that of the one which grew most.
     public let logGrowth: UInt64
+    /// The same of all of them together.
+    public let totalLogGrowth: UInt64
   }
 
   /// Looks at the limits every second, or four times as often while a log grows, and returns once no snapshot is held any
@@ -194,7 +196,7 @@ public actor BackupSession {
     guard ContinuousClock.now - begun <= options.maximumSnapshotAge else {
       throw .snapshotTooOld(limit: options.maximumSnapshotAge)
     }
-    return Hold(since: begun, logGrowth: largestGrowth)
+    return Hold(since: begun, logGrowth: largestGrowth, totalLogGrowth: logs.reduce(0) { $0 + $1.growth })
   }
 
   /// Whether an application is at a checkpoint of one of the databases that are held. One that is seen at it time and again

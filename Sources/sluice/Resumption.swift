@@ -98,7 +98,7 @@ extension BackupService {
     let deadline = ContinuousClock.now + resumeGrace
     transfer.keptUntil = deadline
     transfer.changed.notify()
-    let walGrowthWhenLost = transfer.backup.hold?.logGrowth ?? 0
+    var walGrowthWhenLost = transfer.backup.hold?.totalLogGrowth ?? 0
     Loop.start { [self] in
       var checkpointsSeen = 0
       var walGrowth: UInt64 = 0
@@ -107,13 +107,15 @@ extension BackupService {
       {
         _ = await transfer.changed.wait(until: min(deadline, .now + Self.checkpointInterval))
         checkpointsSeen = await transfer.isBeingCheckpointed() ? checkpointsSeen + 1 : 0
-        let growth = transfer.backup.hold?.logGrowth ?? 0
-        walGrowth = growth > walGrowthWhenLost ? growth - walGrowthWhenLost : 0
+        let growth = transfer.backup.hold?.totalLogGrowth ?? 0
+        // Fewer are held once what was read has been released.
+        walGrowthWhenLost = min(walGrowthWhenLost, growth)
+        walGrowth = growth - walGrowthWhenLost
       }
       guard transfer.keptUntil == deadline else { return }
       if walGrowth > resumeWALGrowth {
         transfer.backup.logGivingWay(
-          reason: "wal-growth", detail: "the WAL has grown by \(walGrowth) bytes since the client was lost")
+          reason: "wal-growth", detail: "the WALs have grown by \(walGrowth) bytes since the client was lost")
       } else if ContinuousClock.now < deadline {
         transfer.backup.logGivingWay(
           reason: "checkpoint", detail: "an application's checkpoint waits for its snapshots")

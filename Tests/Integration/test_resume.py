@@ -575,6 +575,23 @@ def test_a_wal_that_grows_ends_the_wait_for_a_lost_client(reservoir):
         assert answer.status == 200 and Archive(answer.body).manifest["complete"]
 
 
+def test_the_growth_since_then_is_that_of_all_wals(reservoir):
+    """Another one may have grown more before the client was lost."""
+    databases = [make.create(reservoir / name, make.WAL) for name in ("x.db", "y.db")]
+    for database in databases:
+        database.execute("CREATE TABLE news(x)")
+    with serve(reservoir, "--resume-wal-growth", "1MiB") as server:
+        with server.connect(receive_buffer=4096) as client:
+            client.begin().read(1000)
+            databases[0].execute("INSERT INTO news VALUES (zeroblob(3 << 20))")
+            wait_until(lambda: samples(server)["sluice_wal_growth_bytes"] > 3 << 20, "the growth to be seen")
+        wait_until(lambda: samples(server)["sluice_backups_kept"] == 1, "the client to be missed")
+        databases[1].execute("INSERT INTO news VALUES (zeroblob(2 << 20))")
+        server.wait_for_line("interrupted backup given up.*wal-growth")
+    for database in databases:
+        database.close()
+
+
 def test_limits_hold_for_who_is_away(reservoir):
     with serve(reservoir, "--max-snapshot-age", "1500ms") as server:
         head, _ = part(server, 1000)
