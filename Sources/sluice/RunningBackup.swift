@@ -170,7 +170,9 @@ struct BackupFailure {
         "it took longer than \(error.limit), see --max-snapshot-age, and another backup needed its place"
       )
     case let error as SystemError where error.isTimeout:
-      (reason, detail) = ("client-stalled", "the client's kernel confirmed no byte for as long as --stall-timeout allows")
+      (reason, detail) = (
+        "client-stalled", "the client's kernel confirmed no byte for as long as --stall-timeout allows"
+      )
     case let error as SystemError where error.isCancelled && isStopping:
       (reason, detail) = ("stopping", "it was not finished within --drain-timeout")
     case let error as SystemError where error.isShortage:

@@ -36,7 +36,10 @@ struct Serve: ParsableCommand {
   @Option(help: ArgumentHelp("How many backups may run at once; further ones get 503.", valueName: "count"))
   var maxBackups = 4
 
-  @Option(help: ArgumentHelp("How long the client's kernel may confirm no byte before the connection is broken off.", valueName: "time"))
+  @Option(
+    help: ArgumentHelp(
+      "How long the client's kernel may confirm no byte before the connection is broken off.",
+      valueName: "time"))
   var stallTimeout = TimeSpan.seconds(60)
 
   @Option(
