@@ -45,7 +45,8 @@ struct DatabaseCopy: ~Copyable {
       while try names.hasLockFolder(), .now < deadline, !Task.isCancelled { usleep(5_000) }
       if let time = try names.databaseContent()?.timeUntilTold() { usleep(time) }
       let dataVersion = try source.number("PRAGMA data_version")
-      let copy = try isInMemory ? Self.memoryDatabase(byteCount) : Self.spool(in: options.spoolDirectory)
+      let copy =
+        try isInMemory ? Self.memoryDatabase(byteCount) : Self.spool(byteCount, in: options.spoolDirectory)
       // The backup functions would make a page of a database that has none.
       guard byteCount > 0 else {
         connection = copy
@@ -100,7 +101,8 @@ struct DatabaseCopy: ~Copyable {
   }
 
   /// An empty database in a file that has lost its name already, lest the copy should outlive this process.
-  private static func spool(in directory: String) throws(SQLiteError) -> Connection {
+  private static func spool(_ byteCount: UInt64, in directory: String) throws(SQLiteError) -> Connection {
+    try requireRoom(for: byteCount, in: directory)
     let folder = try temporaryFolder(in: directory)
     defer { unsafe rmdir(folder) }
     let path = folder + "/copy.db"

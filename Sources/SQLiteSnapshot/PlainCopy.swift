@@ -24,7 +24,7 @@ public final class PlainCopy {
   ) throws(SQLiteError) {
     var reservation = options.memory.reserve(byteCount)
     var bytes: [UInt8] = []
-    let spool = reservation == nil ? try UnlinkedFile(in: options.spoolDirectory) : nil
+    let spool = reservation == nil ? try UnlinkedFile(in: options.spoolDirectory, byteCount: byteCount) : nil
     if spool == nil { bytes.reserveCapacity(Int(byteCount)) }
     var offset: UInt64 = 0
     repeat {

@@ -5,8 +5,10 @@ internal import Glibc
 final class UnlinkedFile {
   private let descriptor: CInt
 
-  /// - Throws: `SQLITE_CANTOPEN` with what the system says of the directory.
-  init(in directory: String) throws(SQLiteError) {
+  /// - Parameter byteCount: how much is to be written.
+  /// - Throws: `SQLITE_CANTOPEN` with what the system says of the directory; `SQLITE_FULL` if it has no room for so much.
+  init(in directory: String, byteCount: UInt64) throws(SQLiteError) {
+    try requireRoom(for: byteCount, in: directory)
     let folder = try temporaryFolder(in: directory)
     defer { unsafe rmdir(folder) }
     let path = folder + "/copy"

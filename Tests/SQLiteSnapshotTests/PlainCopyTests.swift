@@ -54,6 +54,15 @@ struct PlainCopyTests {
     #expect(error?.reason == .changed)
   }
 
+  @Test func `what the spool has no room for is not begun`() throws {
+    let scratch = try Scratch()
+    let file = try PlainFile(path: scratch.write([1, 2, 3], to: "vault.db"))
+    let error = #expect(throws: SQLiteError.self) {
+      _ = try PlainCopy(of: file, byteCount: 1 << 60, try scratch.options(budget: 0), isSame: { true })
+    }
+    #expect(error?.reason == .spoolFull)
+  }
+
   @Test func `says that there is no spool`() throws {
     let scratch = try Scratch()
     var options = try scratch.options(budget: 0)
