@@ -49,7 +49,7 @@ MESSES = {
     "the first page zeroed, the log there": ("wal", AS_SQLITE, lambda path, other: overwrite(path, 0, bytes(4096))),
     "another magic": ("rollback", AS_FILE, lambda path, other: overwrite(path, 0, b"SQLite format 4\0")),
     "a page size that is none": ("rollback", AS_FILE, lambda path, other: overwrite(path, 16, b"\x10\x01")),
-    "a version that nobody can read": ("rollback", AS_FILE, lambda path, other: overwrite(path, 18, b"\7\7")),
+    "a version that nobody can read": ("rollback", "unsupported-format", lambda path, other: overwrite(path, 18, b"\7\7")),
     "a schema of noise": ("rollback", "corrupt", lambda path, other: overwrite(path, 200, b"\xff" * 3800)),
     "a schema of noise, the log there": ("wal", AS_SQLITE, lambda path, other: overwrite(path, 200, b"\xff" * 3800)),
     "a file cut in the middle of a page": ("rollback", "corrupt", lambda path, other: cut(path, 4096 * 9 + 100)),
