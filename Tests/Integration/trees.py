@@ -97,8 +97,9 @@ class Tree:
         if os.path.lexists(self.at(name)):
             return
         kinds = ["wal", "rollback", "rollback", "plain", "odd", "wal with its log", "hot journal", "encrypted"]
-        # Beside the longest names no log can be.
-        kind = self.chance.choice(kinds if len(os.path.basename(name)) <= 247 else kinds[:5])
+        # Beside the longest names no log can be, and none where something else has its name.
+        has_room = len(os.path.basename(name)) <= 247 and not any(os.path.lexists(self.at(name) + end) for end in COMPANIONS)
+        kind = self.chance.choice(kinds if has_room else kinds[:5])
         if kind == "plain":
             self.write(name, self.chance.randbytes(self.size()))
         elif kind == "odd":
