@@ -93,6 +93,7 @@ extension ArchiveOptions {
   /// - Throws: `dataDirectory`, `tooManyFiles`.
   public func findsDatabase() throws(BackupError) -> Bool {
     if allowsEmpty { return true }
+    if try DataDirectory.hasDatabaseByName(dataDirectory, excludes: excludes) { return true }
     // The included folders may be large, and most directories have a database beside them.
     for includes in [[], includes] {
       let directory = try DataDirectory(

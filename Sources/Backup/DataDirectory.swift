@@ -95,6 +95,27 @@ struct DataDirectory {
     } || skipped.contains { DatabaseNames.isCustomary($0.path.bytes) }
   }
 
+  /// Whether a file directly in a directory has a database's name and first bytes: of most directories that is soon said, while
+  /// all others would have to be opened.
+  ///
+  /// - Throws: `dataDirectory`.
+  static func hasDatabaseByName(_ path: String, excludes: [String]) throws(BackupError) -> Bool {
+    let exclusion = Exclusion(excludes)
+    do throws(SystemError) {
+      let root = try Directory(path: path)
+      let names = try FileSystem.names(in: root.path, limit: maximumNames)
+      return names.contains { name in
+        let file = "\(root.path)/\(String(decoding: name, as: UTF8.self))"
+        guard DatabaseNames.isCustomary(name), !exclusion.matches(name),
+          let status = try? FileSystem.status(file), status.kind == .regular, status.linkCount == 1
+        else { return false }
+        return (try? PlainFile.isDatabase(file)) ?? false
+      }
+    } catch {
+      throw .dataDirectory(path: path, detail: error.description)
+    }
+  }
+
   /// Leaves out the databases that must not be opened under the name that they have here: one with a second name has
   /// its log and its locks, or its journal, under one of the two, and whoever opens it by the other sees neither.
   ///

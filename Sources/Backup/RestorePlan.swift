@@ -55,17 +55,11 @@ struct RestorePlan {
     in target: RestoreTarget, timestamp: String
   ) throws(RestoreError) {
     journal = RestoreJournal(suffix: RestoreJournal.keptMark + timestamp, newFolders: [], items: [])
-    // Both Strings by what they show: what is equal without case and not with it differs in case. What is equal with it
-    // is written in two ways, and most file systems tell that apart; `RestoreTransaction` sees whether this one does.
-    var names: [String: String] = [:]
+    // Names that differ in case only, or that show the same accent written in two ways, are two names to most file systems;
+    // `RestoreTransaction` sees whether they are to this one.
     for path in paths {
       guard RestoreJournal.isSafe(path) else {
         throw .unsafeEntry(path: path, detail: "its name leads elsewhere")
-      }
-      guard names.updateValue(path, forKey: path.lowercased()) ?? path == path else {
-        throw .unsafeEntry(
-          path: path,
-          detail: "another entry has the same name, save for upper and lower case; choose with --only")
       }
       try add(path, all, databases, customary, target)
     }
@@ -74,7 +68,7 @@ struct RestorePlan {
       let parts = RestoreTarget.parts(path)
       for count in 1..<max(1, parts.count) {
         let folder = parts[..<count].joined(separator: "/")
-        guard !all.contains(folder.bytes), names[folder.lowercased()] ?? folder == folder else {
+        guard !all.contains(folder.bytes) else {
           throw .unsafeEntry(path: path, detail: "another entry has the name of its folder")
         }
       }

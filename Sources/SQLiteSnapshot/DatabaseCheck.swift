@@ -263,7 +263,8 @@ struct DatabaseCheck: ~Copyable {
   private static func checkReading(_ message: String) throws(SQLiteError) {
     let lines = message.split(separator: "\n").filter { !$0.hasPrefix("*** in database ") }
     let isUnread = lines.allSatisfy { line in
-      line.contains("failed to get page ") || line.contains("unable to get the page. error code=")
+      line.contains("failed to get page ")
+        || line.contains("unable to get the page. error code=") && !line.hasSuffix("=\(SQLITE_CORRUPT)")
     }
     guard isUnread, !lines.isEmpty else { return }
     throw SQLiteError(code: SQLITE_IOERR, message: "it could not be read to its end: \(lines[0])")

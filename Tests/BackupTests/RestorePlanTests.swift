@@ -57,8 +57,7 @@ struct RestorePlanTests {
   }
 
   @Test(arguments: [
-    ["a.db", "A.db"], ["x", "x/y"], ["x/y", "X"], ["a.db", "a.db-wal"], ["../a"],
-    ["k.db", "\u{212a}.db"], ["K.db", "\u{212a}.db", "k.db"], ["\u{e9}.db", "\u{c9}.db"],
+    ["x", "x/y"], ["a.db", "a.db-wal"], ["../a"],
   ])
   func `refuses what cannot stand side by side`(_ paths: [String]) {
     #expect(throws: RestoreError.self) { try plan(paths, in: Folder()) }
@@ -66,7 +65,8 @@ struct RestorePlanTests {
 
   @Test(arguments: [
     ["K.db", "\u{212a}.db", "\u{e9}.db", "e\u{301}.db"], ["\u{e9}", "e\u{301}/x"], ["e\u{301}/x", "\u{e9}"],
-    ["\u{e9}.db", "e\u{301}.db-wal"],
+    ["\u{e9}.db", "e\u{301}.db-wal"], ["a.db", "A.db"], ["x/y", "X"], ["K.db", "\u{212a}.db", "k.db"],
+    ["\u{e9}.db", "\u{c9}.db"],
   ])
   func `takes what only looks the same for what it is`(_ paths: [String]) throws {
     let plan = try plan(paths, in: Folder())

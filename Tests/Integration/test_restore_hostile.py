@@ -54,7 +54,7 @@ def hostile(archive, path, rename):
 
 @pytest.mark.parametrize(
     "name",
-    ["../b.db", "/b.db", "x/../../b.db", "A.db", ".sluice-restore-0000000000000000/journal", "a.db-wal", "a.db/b", "./b.db"],
+    ["../b.db", "/b.db", "x/../../b.db", ".sluice-restore-0000000000000000/journal", "a.db-wal", "a.db/b", "./b.db"],
 )
 def test_a_hostile_name_is_refused(archive, tmp_path, name):
     target = tmp_path / "inner" / "target"
