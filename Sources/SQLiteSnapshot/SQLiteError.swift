@@ -131,8 +131,13 @@ public struct SQLiteError: Error, Equatable, Sendable {
 }
 
 extension SQLiteError: CustomStringConvertible {
-  /// SQLite's words and its code.
-  public var description: String { "\(message) (SQLite code \(code))" }
+  /// The words, and SQLite's code if it is SQLite's.
+  public var description: String { isOurs ? message : "\(message) (SQLite code \(code))" }
+
+  /// Whether SQLite knows nothing of the code.
+  private var isOurs: Bool {
+    [Self.unseenWriterCode, Self.encryptedOrForeign, Self.unsupportedFormat].contains(code)
+  }
 }
 
 /// The corresponding C function is `strerror_r`.

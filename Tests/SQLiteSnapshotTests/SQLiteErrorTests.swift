@@ -15,11 +15,14 @@ struct SQLiteErrorTests {
       (SQLITE_CORRUPT, .corrupt), (SQLITE_CORRUPT | 2 << 8, .corrupt), (SQLITE_FULL, .spoolFull),
       (SQLITE_NOMEM, .noMemory), (SQLITE_INTERRUPT, .cancelled), (SQLITE_IOERR, .inputOutput),
       (SQLITE_IOERR | 10 << 8, .inputOutput), (SQLITE_MISUSE, .inputOutput),
+      (SQLiteError.encryptedOrForeign, .encryptedOrForeign),
+      (SQLiteError.unsupportedFormat, .unsupportedFormat),
     ] as [(Int32, SQLiteError.Reason)])
   func `names the reason of a result code`(code: Int32, reason: SQLiteError.Reason) {
     let error = SQLiteError(code: code, message: "words")
     #expect(error.reason == reason)
-    #expect(error.description == "words (SQLite code \(code))")
+    let isOurs = [.unseenWriter, .encryptedOrForeign, .unsupportedFormat].contains(reason)
+    #expect(error.description == (isOurs ? "words" : "words (SQLite code \(code))"))
   }
 
   @Test func `says an error number in words`() {
