@@ -89,9 +89,9 @@ def test_the_examples_without_a_file_name_can_be_repeated_on_one_day(reader):
     assert len(found) == 2
     for example in found:
         for _ in range(2):
-            second = int(time.time())
             result = reader(example)
             assert result.returncode == 0, (example, result.stderr)
-            # The name has the second in it.
+            # The name has the second in it, which was this one at the latest.
+            second = int(time.time())
             wait_until(lambda: int(time.time()) > second, "the next second")  # noqa: B023
     assert len(list(reader.here.glob("data-backup-*Z.zip"))) == 4

@@ -63,7 +63,7 @@ def all_of(sock):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     path = tmp_path_factory.mktemp("socket") / "sluice.sock"
-    with serve(tmp_path_factory.mktemp("data"), "--allow-host", "a", listen=("127.0.0.1:0", f"unix:{path}")) as server:
+    with serve(tmp_path_factory.mktemp("data"), "--allow-empty", "--allow-host", "a", listen=("127.0.0.1:0", f"unix:{path}")) as server:
         server.path = path
         yield server
 
@@ -199,7 +199,7 @@ def chain(request, tmp_path_factory):
         address = f"unix:{directory}/tap.sock"
     (directory / "nginx.conf").write_text(CONFIGURATION.format(directory=directory, tap=address, ignore=ignore, proxy=proxy))
     data, places = tmp_path_factory.mktemp("data"), ("127.0.0.1:0", f"unix:{directory}/back.sock")
-    with listener, serve(data, "--allow-host", "a", listen=places) as server:
+    with listener, serve(data, "--allow-empty", "--allow-host", "a", listen=places) as server:
         tap = Tap(listener, ("127.0.0.1", server.ports[0]) if family == "tcp" else directory / "back.sock")
         tap.is_kept = KEPT in proxy
         process = subprocess.Popen(

@@ -236,5 +236,5 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
     }  # fmt: skip
     assert faults.count > 0
     assert min(after) <= max(before) + MARGIN
-    ended = [sum(counts[f"sluice_backups_{how}_total"].values()) for how in ("completed", "aborted")]
+    ended = [sum(counts[f"sluice_{how}_total"].values()) for how in ("backups_completed", "selected_backups_completed", "backups_aborted")]
     assert counts["sluice_backups_started_total"] == sum(ended)
