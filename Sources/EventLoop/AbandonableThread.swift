@@ -22,14 +22,18 @@ public enum AbandonableThread {
     named name: String, isGivenUp: () -> Bool, _ body: @escaping @Sendable () -> Result
   ) throws(SystemError) -> Result? {
     let outcome = try Outcome<Result>()
-    try SystemCalls.startThread(named: name, stackSize: stackSize) {
+    let thread = try SystemCalls.startThread(named: name, stackSize: stackSize, isJoinable: true) {
       let result = body()
       outcome.result.withLock { $0 = result }
       SystemCalls.signalEvent(outcome.isThere)
     }
     while !SystemCalls.isReadable(outcome.isThere.rawValue, within: millisecondsPerLook) {
-      if isGivenUp() { return nil }
+      guard isGivenUp() else { continue }
+      SystemCalls.detach(thread)
+      return nil
     }
+    // It has yet to release what it was started with: a process that ends before would leak that.
+    SystemCalls.join(thread)
     return outcome.result.withLock { $0 }
   }
 }

@@ -299,14 +299,17 @@ enum SystemCalls {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 
-  /// Starts a detached thread. The corresponding C function is `pthread_create`.
+  /// Starts a thread. The corresponding C function is `pthread_create`.
+  ///
+  /// - Parameter isJoinable: whether it is to be joined or detached; else it is detached from the beginning.
+  @discardableResult
   static func startThread(
-    named name: String, stackSize: Int, _ run: @escaping @Sendable () -> Void
-  ) throws(SystemError) {
+    named name: String, stackSize: Int, isJoinable: Bool = false, _ run: @escaping @Sendable () -> Void
+  ) throws(SystemError) -> pthread_t {
     var attributes = pthread_attr_t()
     unsafe pthread_attr_init(&attributes)
     defer { unsafe pthread_attr_destroy(&attributes) }
-    unsafe pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
+    if !isJoinable { unsafe pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED)) }
     unsafe pthread_attr_setstacksize(&attributes, stackSize)
     let body = unsafe Unmanaged.passRetained(ThreadBody(run))
     var thread = pthread_t()
@@ -322,7 +325,14 @@ enum SystemCalls {
       throw SystemError(call: "pthread_create", errno: failure)
     }
     unsafe pthread_setname_np(thread, String(name.prefix(15)))
+    return thread
   }
+
+  /// Waits until a thread has ended and left nothing. The corresponding C function is `pthread_join`.
+  static func join(_ thread: pthread_t) { pthread_join(thread, nil) }
+
+  /// Lets a thread leave nothing when it ends. The corresponding C function is `pthread_detach`.
+  static func detach(_ thread: pthread_t) { pthread_detach(thread) }
 
   /// The number of processors that this process may use. The corresponding C function is `sched_getaffinity`.
   static func processorCount() -> Int {

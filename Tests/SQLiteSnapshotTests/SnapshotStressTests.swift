@@ -5,7 +5,7 @@ import Testing
 @testable import SQLiteSnapshot
 
 /// Snapshots of a database that two processes write to and a third checkpoints in all four modes without pause.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct SnapshotStressTests {
   @Test(arguments: [512, 4096, 65536])
   func `every snapshot is sound and adds up, however long it is held`(pageSize: Int) throws {
