@@ -96,7 +96,8 @@ private func checkLines(_ octets: [UInt8], _ head: RequestHead) {
     var found = line[(name.count + 1)...]
     while let octet = found.first, octet == 0x20 || octet == 0x09 { found.removeFirst() }
     while let octet = found.last, octet == 0x20 || octet == 0x09 { found.removeLast() }
-    precondition(Array(found) == value, "another field value")
+    // RFC 9110 §5.5: obs-text may be in any encoding; what is not UTF-8 is shown repaired.
+    precondition(Array(String(decoding: found, as: UTF8.self).utf8) == value, "another field value")
   }
 }
 
@@ -125,6 +126,8 @@ private func checkFields(_ head: RequestHead) {
 
 /// Written down again, it is the same request; its path is in its one form.
 private func checkRoundTrip(_ head: RequestHead) {
+  // What was repaired is longer than it was, perhaps than it may be.
+  guard !head.fields.contains(where: { $0.value.unicodeScalars.contains("\u{FFFD}") }) else { return }
   func request(_ target: String) -> [UInt8] {
     var text = "\(head.method.rawValue) \(target) \(head.version.rawValue)\r\n"
     for field in head.fields { text += "\(field.name):\(field.value)\r\n" }
