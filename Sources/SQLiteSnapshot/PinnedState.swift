@@ -101,7 +101,7 @@ struct PinnedState {
     }
     _ = try names.logContent()
     guard try log.isStillThere(in: logFile, pageSize: pageSize) else {
-      throw SQLiteError.unseenWriter("its write-ahead log was started anew or cut short")
+      throw SQLiteError.unseenWriter("its WAL was reset or cut short")
     }
     // A writer is changing it, or died while it did: the next one mends it.
     guard let now = try? WALIndexHeader(of: file) else { return }

@@ -385,7 +385,7 @@ public final class Snapshot {
       if !isThere { isWhole = false }
     }
     guard isWhole, try WriteAheadLog.readHeader(logFile) == log.header else {
-      throw SQLiteError.unseenWriter("its write-ahead log was started anew or cut short")
+      throw SQLiteError.unseenWriter("its WAL was reset or cut short")
     }
   }
 
