@@ -206,7 +206,7 @@ extension SystemError {
 extension SystemError {
   /// A link stands where a directory is wanted: open(2), `O_NOFOLLOW` with `O_DIRECTORY`.
   var isLink: Bool { errno == ELOOP || errno == ENOTDIR }
-  /// A directory stands where a file is wanted.
+  /// A directory stands where a file is expected.
   var isDirectory: Bool { errno == EISDIR }
   static let noRegularFile = SystemError(call: "open", errno: EISDIR)
   static let otherFileSystem = SystemError(call: "rename", errno: EXDEV)

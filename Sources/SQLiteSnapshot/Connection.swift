@@ -274,7 +274,7 @@ internal import Glibc
     var state: State?
     while true {
       if Task.isCancelled { throw SQLiteError(code: SQLITE_INTERRUPT, message: "called off") }
-      // SQLite counts its attempts anew for each statement: every lock is waited for by itself.
+      // SQLite counts its attempts from zero for each statement: every lock is waited for by itself.
       source.busy.isWaiting = false
       try source.execute("BEGIN; PRAGMA schema_version")
       let before = try look()

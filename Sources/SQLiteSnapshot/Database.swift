@@ -94,7 +94,7 @@ public final class Database {
     if isImmutable { return try Snapshot(immutable: connection, names) }
     if journalMode == "wal" {
       do throws(SQLiteError) { return try Snapshot(pinning: connection, names) } catch {
-        // A -shm on which no process has a lock is one that SQLite would make anew.
+        // A -shm on which no process has a lock is one that SQLite would make again.
         if error.reason == .permission, ReadOnlyFileSystem.isReadOnly(names.path) {
           try Self.checkFrozen(names.path)
         }

@@ -11,8 +11,8 @@ internal import Glibc
 ///
 /// | the pin found | the log | the database file |
 /// |---|---|---|
-/// | every frame checkpointed, or none | may be started anew | stays: no checkpoint has anything to write up to the mark, or the lock to write at all |
-/// | frames that are not | may grow, and is not started anew | gets frames up to the mark, of which the index is told before the first and after the last |
+/// | every frame checkpointed, or none | may be restarted | stays: no checkpoint has anything to write up to the mark, or the lock to write at all |
+/// | frames that are not | may grow, and is not restarted | gets frames up to the mark, of which the index is told before the first and after the last |
 struct PinnedState {
   /// Whether the database file alone is the snapshot.
   let isInDatabase: Bool
@@ -57,7 +57,7 @@ struct PinnedState {
       try now.backfillAttempted != now.backfilledCount ? file.isLocked(Self.checkpointLock) : false
   }
 
-  /// A log can be started anew once under a scan; the others are for good measure.
+  /// A WAL can be restarted once under a scan; the others are for good measure.
   private static let scanAttempts = 4
 
   private static func scan(

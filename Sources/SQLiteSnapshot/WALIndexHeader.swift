@@ -36,7 +36,7 @@ struct WALIndexHeader {
       guard first.elementsEqual(words[Self.wordCount..<2 * Self.wordCount]), Self.isWhole(first) else {
         continue
       }
-      // A writer that starts the log anew replaces the header before it resets the counts: they are of this log if it stays.
+      // A writer that restarts the WAL replaces the header before it resets the counts: they are of this log if it stays.
       guard try database.sharedMemory(wordCount: Self.wordCount).elementsEqual(first) else { continue }
       frameCount = Int(words[4])
       pageCount = words[5]
