@@ -95,9 +95,11 @@ test-tsan: ## Run the tests under ThreadSanitizer.
 # which a full disk is tested, ThreadSanitizer itself dies. What has one thread and takes minutes with it is left to
 # AddressSanitizer. ThreadSanitizer has no false alarms here; what LeakSanitizer reports that is not ours stands in
 # Tests/Sanitizers, with the reason.
-SANITIZED_TESTS := $(addprefix Tests/Integration/test_,archive.py bad_input.py cli_backup.py consistency.py drain.py \
-  http.py limits.py metrics.py neighbours.py output_file.py races.py restore.py resume.py service.py slow_and_many.py \
-  smuggling.py tokens.py unchanged.py vanishing.py verify.py)
+SANITIZED_TESTS := $(addprefix Tests/Integration/,backup/test_archive.py backup/test_bad_input.py backup/test_cli_backup.py \
+  backup/test_consistency.py backup/test_limits.py backup/test_neighbours.py backup/test_output_file.py backup/test_races.py \
+  http/test_drain.py http/test_http.py http/test_metrics.py http/test_service.py http/test_slow_and_many.py \
+  http/test_smuggling.py http/test_tokens.py http/test_unchanged.py http/test_vanishing.py restore/test_restore.py \
+  resume/test_resume.py verify/test_verify.py)
 SANITIZED = $(if $(SANITIZE),--sanitize $(SANITIZE) --scratch-path .build-$(SANITIZE))
 SKIPPED = $(if $(filter thread,$(SANITIZE)),--skip LargeArchive --skip 'no bit that means')
 SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \

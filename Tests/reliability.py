@@ -121,8 +121,8 @@ def proves(name):
     """What holds if they pass: for a file of end-to-end tests, its first line."""
     if name in UNITS:
         return UNITS[name]
-    path = TESTS / "Integration" / f"{name}.py"
-    text = ast.get_docstring(ast.parse(path.read_text())) if path.exists() else None
+    path = next((TESTS / "Integration").glob(f"*/{name}.py"), None)
+    text = ast.get_docstring(ast.parse(path.read_text())) if path else None
     return (text or "").partition("\n")[0].replace("|", "\\|")
 
 

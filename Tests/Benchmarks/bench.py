@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "Integration"))
+sys.path.insert(0, str(HERE.parent / "Integration/support"))
 
 import contestants  # noqa: E402
 import data as make  # noqa: E402

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Integration"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Integration/support"))
 
 from harness import TICKS_PER_SECOND, cpu_ticks  # noqa: E402
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "Integration"))
+sys.path.insert(0, str(HERE.parent / "Integration/support"))
 
 import dataset  # noqa: E402
 from harness import SLUICE, serve, wait_until  # noqa: E402

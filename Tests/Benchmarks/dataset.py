@@ -8,7 +8,7 @@ import sys
 from itertools import accumulate
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Integration"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Integration/support"))
 
 import data as make  # noqa: E402
 

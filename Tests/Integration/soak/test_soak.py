@@ -1,6 +1,6 @@
 """Everything at once, failing calls among it, for SOAK seconds: it costs at the end what it cost before; every archive is right.
 
-    SOAK=3600 /usr/bin/python3 -m pytest Tests/Integration/test_soak.py
+    SOAK=3600 /usr/bin/python3 -m pytest Tests/Integration/soak
 """
 
 import os

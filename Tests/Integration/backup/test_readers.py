@@ -13,7 +13,7 @@ import data as make
 from archive import Archive
 from harness import serve
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[1] / "support"
 MEBIBYTE = 1 << 20
 
 
@@ -65,7 +65,7 @@ def bsdtar_streaming(file, directory):
 
 def java_streaming(file, _):
     with open(file, "rb") as archive:
-        command = ["java", HERE / "StreamReader.java"]
+        command = ["java", SUPPORT / "StreamReader.java"]
         output = subprocess.run(command, stdin=archive, check=True, capture_output=True).stdout.decode()
     return {name: digest for digest, _, name in (line.split(" ", 2) for line in output.splitlines())}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from client import Connection
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SLUICE = Path(os.environ.get("SLUICE", ROOT / ".build/release/sluice")).resolve()
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
