@@ -8,6 +8,7 @@ import pytest
 import data as make
 import harness
 from machine import running_machine, why_not
+from nginx import forwarding, place
 from restoring import SLOW, backup, replaced, small
 from service import APPLICATION, Service, install
 
@@ -79,6 +80,14 @@ def archive(tmp_path):
 def target(tmp_path):
     """A directory to restore it into, whose content says "old"."""
     return replaced(tmp_path / "target")
+
+
+@pytest.fixture(params=["1.0", "1.1"])
+def nginx(request, tmp_path):
+    """The directory of an nginx that forwards front.sock to back.sock, in this version of HTTP."""
+    directory = place(tmp_path / "nginx")
+    with forwarding(directory, request.param):
+        yield directory
 
 
 @pytest.fixture

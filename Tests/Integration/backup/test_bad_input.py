@@ -5,12 +5,12 @@ import re
 import shutil
 import sqlite3
 import threading
-from urllib.parse import unquote
 
 import pytest
 
 import data as make
 from archive import Archive
+from client import skipped_by_header
 from faults import traced
 from harness import AS_ORDINARY_USER, run, serve, wait_until
 from writers import Writer, running
@@ -28,12 +28,6 @@ def test_a_data_directory_that_vanishes_is_503_until_it_is_back(house):
         away.rename(house)
         assert server.get("/healthz").status == 200
         assert Archive(server.get("/api/backup").body).manifest["complete"]
-
-
-def skipped_by_header(answer):
-    """`Sluice-Skipped: a.db;reason=locked, b%20c.db;reason=permission`"""
-    members = [member.split(";reason=") for member in answer.headers["Sluice-Skipped"].split(", ")]
-    return {unquote(name): reason for name, reason in members}
 
 
 def assert_skipped(server, name, reason):

@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
+from application import UPDATE, Application, table
 from archive import Archive
 from harness import run, serve
-from test_unseen_writers import UPDATE, Application, table
 
 LEFT = "write-ahead log left.*a.db"
 

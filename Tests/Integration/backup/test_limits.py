@@ -17,7 +17,7 @@ from archive import Archive
 from client import BROKEN_OFF, connect
 from harness import serve, wait_until
 from measure import truncates, wait_until_still
-from test_metrics import samples
+from metrics import samples
 
 BROKEN_CURL = {18, 56}  # CURLE_PARTIAL_FILE, CURLE_RECV_ERROR
 

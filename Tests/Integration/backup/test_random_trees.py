@@ -4,7 +4,6 @@ import json
 import os
 import stat
 import zipfile
-from pathlib import Path
 from unicodedata import normalize
 
 import pytest

@@ -9,13 +9,13 @@ from contextlib import closing, contextmanager
 import pytest
 
 from archive import Archive
+from client import skipped_by_header
 from faults import (
     DATABASES, Failures, Refusals, assert_free, check_archive, fetch, one_of_each, options, places, preloaded, spool,
     sqlite_names, traced,
 )  # fmt: skip
 from harness import run, serve, wait_until
 from restoring import SLOW
-from test_bad_input import skipped_by_header
 from writers import running
 
 # What the server's calls may answer: errno(3) and their pages in section 2. EAGAIN of a socket would be a lie, since the

@@ -7,7 +7,7 @@ import pytest
 import data as make
 from client import BROKEN_OFF
 from harness import serve
-from test_tokens import FIRST
+from tokens import FIRST
 
 INFORMATION, NOTICE, WARNING = "6", "5", "4"  # syslog(3)
 CLIENT = "203.0.113.7"

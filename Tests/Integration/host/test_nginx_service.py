@@ -5,23 +5,13 @@ import time
 
 import pytest
 
-import harness
 from archive import Archive
 from client import BROKEN_OFF, Connection
 from harness import wait_until
 from measure import wait_until_still
-from test_tokens import FIRST
+from nginx import DEFAULTS, OURS, PORT
+from tokens import FIRST
 
-DEFAULTS = """
-server {
-  listen 127.0.0.1:8081;
-  location / {
-    proxy_pass http://unix:/run/sluice/sluice.sock;
-  }
-}
-"""
-OURS = (harness.ROOT / "deploy/nginx/sluice.conf").read_text()
-PORT = 8081
 GIBIBYTE = 1 << 30
 
 

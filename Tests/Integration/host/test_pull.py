@@ -15,12 +15,12 @@ import pytest
 
 import data as make
 from archive import Archive
+from breaking import Breaking
 from harness import AS_ORDINARY_USER, SLUICE, serve, wait_until
+from metrics import samples
 from pulling import DATED, TARGET, TOOLS, Puller, assert_kept, assert_refused, listening, old_backup, proxy
 from restoring import backup, small
-from test_metrics import samples
-from test_resume import Breaking
-from test_tokens import FIRST, SECOND
+from tokens import FIRST, SECOND
 from writers import running
 
 OLD = [f"backup-2020-01-0{day}T030000Z.zip" for day in (1, 2, 3)]

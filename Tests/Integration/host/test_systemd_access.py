@@ -7,7 +7,7 @@ import pytest
 import writers
 from archive import Archive
 from service import APPLICATION
-from test_tokens import FIRST, SECOND
+from tokens import FIRST, SECOND
 
 STRANGER = "stranger"
 TOKENS = "/etc/sluice-tokens"

@@ -5,7 +5,7 @@ import pytest
 from archive import Archive
 from harness import wait_until
 from service import Service
-from test_tokens import FIRST
+from tokens import FIRST
 
 TOKENS = "/etc/sluice-tokens"
 JOURNAL = "systemd-journald.service"

@@ -1,60 +1,12 @@
 """Behind nginx, as it comes from Debian: whole archives pass, broken ones stay broken, nothing is stored on the way."""
 
-import os
-import subprocess
-
 import pytest
 
 from archive import Archive
 from client import BROKEN_OFF, Connection
-from harness import open_the_way, serve, wait_until
+from harness import wait_until
 from measure import wait_until_still
-
-CONFIGURATION = """
-daemon off;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log notice;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {directory}/body;
-  proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi;
-  scgi_temp_path {directory}/scgi;
-  server {{
-    listen unix:{directory}/front.sock;
-    location / {{
-      proxy_pass http://unix:{directory}/back.sock:;
-      proxy_http_version {version};
-      proxy_set_header Connection "";
-      proxy_set_header Host localhost;
-    }}
-  }}
-}}
-"""
-
-
-@pytest.fixture(params=["1.0", "1.1"])
-def nginx(request, tmp_path):
-    """The directory of an nginx that forwards front.sock to back.sock."""
-    directory = tmp_path / "nginx"
-    directory.mkdir()
-    directory.chmod(0o777)
-    open_the_way(directory)
-    (directory / "nginx.conf").write_text(CONFIGURATION.format(directory=directory, version=request.param))
-    process = subprocess.Popen(
-        ["nginx", "-p", directory, "-e", directory / "error.log", "-c", directory / "nginx.conf"],
-        env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    wait_until((directory / "front.sock").exists, "nginx to listen")
-    yield directory
-    process.terminate()
-    process.communicate(timeout=10)
-
-
-def sluice_behind(nginx, data, *arguments):
-    return serve(data, *arguments, listen=("127.0.0.1:0", f"unix:{nginx}/back.sock"))
+from nginx import sluice_behind
 
 
 @pytest.mark.parametrize("compression", ["default", "store"])

@@ -7,15 +7,15 @@ each there is one more, which only its own answer can be the answer to.
 import fcntl
 import os
 import socket
-import subprocess
 import termios
 import threading
 
 import httptools
 import pytest
 
+import nginx
 from client import Connection, connect
-from harness import open_the_way, serve, wait_until
+from harness import serve, wait_until
 from rules import RULES, TAKEN
 
 LAST = b"GET /api/backup?db=%s.db HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -97,37 +97,15 @@ def test_a_request_ends_where_its_section_says(server, rule, at_once):
     assert (b"last.db" in responses.bodies[-1]) == is_read_on
 
 
-CONFIGURATION = """
-daemon off;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log notice;
-events {{ worker_connections 256; }}
-http {{
+HTTP = """
   log_format whole escape=none '$upstream_status|$status|$request_uri';
-  access_log {directory}/access.log whole;
-  client_body_temp_path {directory}/body;
-  proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi;
-  scgi_temp_path {directory}/scgi;
   client_body_timeout 300ms;
   client_header_timeout 300ms;
   lingering_timeout 300ms;
   upstream sluice {{
     server {tap};
     keepalive 1;
-  }}
-  server {{
-    listen unix:{directory}/front.sock;
-    ignore_invalid_headers {ignore};
-    location / {{
-      proxy_pass http://sluice;
-      {proxy}
-      proxy_next_upstream off;
-    }}
-  }}
-}}
-"""
+  }}"""
 
 
 class Tap:
@@ -185,9 +163,7 @@ CHAINS = {
 def chain(request, tmp_path_factory):
     """nginx that keeps its one connection to sluice, so that whoever comes next would get a wrong answer."""
     family, ignore, proxy = request.param
-    directory = tmp_path_factory.mktemp("nginx")
-    directory.chmod(0o777)
-    open_the_way(directory)
+    directory = nginx.place(tmp_path_factory.mktemp("nginx"))
     if family == "tcp":
         listener = socket.create_server(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % listener.getsockname()[1]
@@ -197,20 +173,14 @@ def chain(request, tmp_path_factory):
         (directory / "tap.sock").chmod(0o666)
         listener.listen()
         address = f"unix:{directory}/tap.sock"
-    (directory / "nginx.conf").write_text(CONFIGURATION.format(directory=directory, tap=address, ignore=ignore, proxy=proxy))
     data, places = tmp_path_factory.mktemp("data"), ("127.0.0.1:0", f"unix:{directory}/back.sock")
     with listener, serve(data, "--allow-empty", "--allow-host", "a", listen=places) as server:
         tap = Tap(listener, ("127.0.0.1", server.ports[0]) if family == "tcp" else directory / "back.sock")
         tap.is_kept = KEPT in proxy
-        process = subprocess.Popen(
-            ["nginx", "-p", directory, "-e", directory / "error.log", "-c", directory / "nginx.conf"],
-            env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin"},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        wait_until((directory / "front.sock").exists, "nginx to listen")
-        yield directory, tap
-        process.terminate()
-        process.wait(10)
+        location = f"proxy_pass http://sluice; proxy_next_upstream off; {proxy}"
+        http = HTTP.format(tap=address)
+        with nginx.running(directory, location, f"access_log {directory}/access.log whole; ignore_invalid_headers {ignore};", http):
+            yield directory, tap
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

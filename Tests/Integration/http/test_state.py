@@ -2,15 +2,14 @@
 
 import json
 import os
-import shutil
 import signal
 import time
 
 import pytest
 
+from etags import settled
 from harness import AS_ORDINARY_USER, run, serve, wait_until
-from test_metrics import samples
-from test_unchanged import settled
+from metrics import samples
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import pytest
 from archive import Archive
 from client import Connection, exchange
 from harness import run, serve
-
-FIRST, SECOND = "first-" + "a" * 32, "second-" + "b" * 32
+from tokens import FIRST, SECOND
 
 
 @pytest.fixture

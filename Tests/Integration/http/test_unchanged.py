@@ -2,35 +2,19 @@
 
 import os
 import random
-import re
 import sqlite3
 
 import pytest
 
 import data as make
 from archive import Archive
+from etags import settled, state
 from harness import serve, wait_until
+from metrics import samples
 from restoring import SLOW
-from test_metrics import samples
 
 CHANGES = 2000 if SLOW else 200
 BACKUP = "/api/backup?compression=store"
-
-
-def state(answer):
-    """The part of the tag that says what is in the archive; the other says which archive it is."""
-    assert re.fullmatch(r'"[0-9a-f]{32}-[0-9a-f]{32}"', answer.headers["ETag"])
-    return answer.headers["ETag"][1:33]
-
-
-def settled(server, target="/api/backup"):
-    """The tag, once what was changed last is old enough for it to stay."""
-
-    def same():
-        first, second = server.get(target), server.get(target)
-        return state(first) == state(second) and first
-
-    return wait_until(same, "two of one state")
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from archive import Archive
 from cable import laid, why_not
 from client import Connection
+from crowd import REQUEST, address, all_comes_back, connections, stalled, whole, write
 from harness import serve, wait_until
 from measure import truncates, wait_until_still
-from test_slow_and_many import REQUEST, address, all_comes_back, connections, stalled, whole, write
 
 
 @pytest.fixture

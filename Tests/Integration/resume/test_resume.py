@@ -10,21 +10,20 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import threading
 import time
 import zipfile
-from contextlib import suppress
 
 import pytest
 
 import data as make
 from archive import Archive
+from breaking import Breaking
 from client import BROKEN_OFF, connect
 from harness import run, serve, wait_until
 from measure import wait_until_still
+from metrics import samples
+from nginx import sluice_behind
 from restoring import SLOW
-from test_behind_nginx import nginx, sluice_behind  # noqa: F401: a fixture
-from test_metrics import samples
 
 DOWNLOADS = 50 if SLOW else 6
 
@@ -117,7 +116,7 @@ class Download:
 
 
 @pytest.mark.parametrize("target", ["/api/backup", "/api/backup?compression=store"])
-def test_curl_through_nginx(nginx, reservoir, tmp_path, record_property, target):  # noqa: F811
+def test_curl_through_nginx(nginx, reservoir, tmp_path, record_property, target):
     chance = random.Random(8)
     with sluice_behind(nginx, reservoir) as server:
         (nginx / "back.sock").chmod(0o666)
@@ -138,41 +137,6 @@ def test_curl_through_nginx(nginx, reservoir, tmp_path, record_property, target)
         record_property("cases", DOWNLOADS)
         # Some may have been whole already when they were to be killed.
         assert DOWNLOADS // 2 <= samples(server)["sluice_backups_resumed_total"] <= DOWNLOADS
-
-
-class Breaking(threading.Thread):
-    """A proxy that breaks its first connection off after a mebibyte, some of which its client has read by then."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.to = ("127.0.0.1", port)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.requests = []
-        self.start()
-
-    def run(self):
-        limit = 1 << 20
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            # Whoever leaves, the next is let in.
-            with suppress(ConnectionError), client, connect(self.to, receive_buffer=4096) as server:
-                # A reset takes back whatever is on its way to the client: that must be less than the limit.
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 10)
-                request = client.recv(1 << 16)
-                self.requests.append(request)
-                line, _, fields = request.partition(b"\r\n")
-                server.sendall(line + b"\r\nConnection: close\r\nX-Forwarded-For: 192.0.2.1\r\n" + fields)
-                passed = 0
-                while passed < limit and (data := server.recv(1 << 16)):
-                    client.sendall(data)
-                    passed += len(data)
-                if passed >= limit:
-                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            limit = 1 << 40
 
 
 def test_a_name_lets_any_client_go_on(reservoir, tmp_path):

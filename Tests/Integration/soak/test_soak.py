@@ -20,8 +20,8 @@ from faults import Faults, preloaded
 from harness import run, serve, wait_until
 from manager import Manager
 from measure import truncates, wait_until_still
-from test_metrics import samples
-from test_tokens import FIRST, SECOND
+from metrics import samples
+from tokens import FIRST, SECOND
 from writers import running
 
 SOAK = int(os.environ.get("SOAK", "60"))

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 # A response that ended before its end, as http.client and the kernel report it.
 BROKEN_OFF = (http.client.IncompleteRead, ConnectionError)
@@ -55,6 +56,12 @@ class Connection(http.client.HTTPConnection):
     def answer(self, method, target, **headers):
         response = self.begin(target, method, **headers)
         return Answer(response.status, response.headers, response.read())
+
+
+def skipped_by_header(answer):
+    """`Sluice-Skipped: a.db;reason=locked, b%20c.db;reason=permission`"""
+    members = [member.split(";reason=") for member in answer.headers["Sluice-Skipped"].split(", ")]
+    return {unquote(name): reason for name, reason in members}
 
 
 def connect(address, receive_buffer=None, timeout=60):

@@ -4,7 +4,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import zipfile
 from pathlib import Path
 
 import pytest

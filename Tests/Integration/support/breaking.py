@@ -1,0 +1,42 @@
+"""A proxy that breaks a download off."""
+
+import socket
+import threading
+from contextlib import suppress
+
+from client import connect
+
+
+class Breaking(threading.Thread):
+    """A proxy that breaks its first connection off after a mebibyte, some of which its client has read by then."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.to = ("127.0.0.1", port)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.requests = []
+        self.start()
+
+    def run(self):
+        limit = 1 << 20
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            # Whoever leaves, the next is let in.
+            with suppress(ConnectionError), client, connect(self.to, receive_buffer=4096) as server:
+                # A reset takes back whatever is on its way to the client: that must be less than the limit.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 10)
+                request = client.recv(1 << 16)
+                self.requests.append(request)
+                line, _, fields = request.partition(b"\r\n")
+                server.sendall(line + b"\r\nConnection: close\r\nX-Forwarded-For: 192.0.2.1\r\n" + fields)
+                passed = 0
+                while passed < limit and (data := server.recv(1 << 16)):
+                    client.sendall(data)
+                    passed += len(data)
+                if passed >= limit:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            limit = 1 << 40
