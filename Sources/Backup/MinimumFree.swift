@@ -4,8 +4,11 @@ internal import SQLiteSnapshot
 public enum MinimumFree: Sendable, Equatable {
   /// In bytes; with 0, a log may fill its file system.
   case bytes(UInt64)
-  /// Of the whole file system.
-  case share(tenThousandths: UInt64)
+  /// Of the whole file system, but at most so many bytes.
+  case share(tenThousandths: UInt64, atMost: UInt64 = .max)
+
+  /// 5 %, at most 1 GiB: on a large disk, 5 % is far more than a WAL grows by while a backup holds it, and to have less is common.
+  public static let standard = MinimumFree.share(tenThousandths: 500, atMost: 1 << 30)
 
   /// Looks at logs that grow while they are pinned. One that does not grow takes no room, and to release it makes none.
   ///
@@ -25,10 +28,11 @@ public enum MinimumFree: Sendable, Equatable {
     }
   }
 
+  /// What a file system of so many bytes must keep.
   private func bytes(of total: UInt64) -> UInt64 {
     switch self {
     case .bytes(let count): count
-    case .share(let tenThousandths): total / 10_000 * tenThousandths
+    case .share(let tenThousandths, let most): min(total / 10_000 * tenThousandths, most)
     }
   }
 }

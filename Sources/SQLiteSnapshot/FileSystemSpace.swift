@@ -10,7 +10,9 @@ public struct FileSystemSpace: Sendable {
   public let available: UInt64
   /// In bytes.
   public let total: UInt64
+}
 
+extension FileSystemSpace {
   /// - Returns: nil if the file system does not say, as some in user space do not.
   init?(of path: String) {
     var status = statvfs()

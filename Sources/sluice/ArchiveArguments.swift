@@ -126,7 +126,7 @@ struct ArchiveArguments: ParsableArguments {
     help: ArgumentHelp(
       "Free space below which the file system of a growing log ends the backup: a size or a share such as 5%; at least as "
         + "much as the log has grown by. 0 turns this off.", valueName: "size"))
-  var minFree = FreeSpace.percent(5)
+  var minFree = FreeSpace.standard
 
   func validate() throws {
     if let name, !Self.isName(name) {

@@ -69,10 +69,7 @@ struct FreeSpace: ExpressibleByArgument {
   /// As it was written.
   let defaultValueDescription: String
 
-  /// So many hundredths of the file system.
-  static func percent(_ count: UInt64) -> FreeSpace {
-    FreeSpace(value: .share(tenThousandths: count * 100), defaultValueDescription: "\(count)%")
-  }
+  static let standard = FreeSpace(value: .standard, defaultValueDescription: "5%, at most 1GiB")
 
   private init(value: MinimumFree, defaultValueDescription: String) {
     self.value = value

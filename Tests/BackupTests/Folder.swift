@@ -65,7 +65,7 @@ final class Folder {
       strict: false,
       snapshots: Snapshot.Options(
         busyTimeout: .milliseconds(50), memory: MemoryBudget(byteCount: 64 << 20), spoolDirectory: "/var/tmp"),
-      maximumSnapshotAge: .seconds(3600), maximumLogGrowth: 1 << 30, minimumFree: .share(tenThousandths: 500),
+      maximumSnapshotAge: .seconds(3600), maximumLogGrowth: 1 << 30, minimumFree: .bytes(0),
       compressors: Self.compressors)
   }
 }
