@@ -10,6 +10,8 @@ struct DataDirectory {
   private static let maximumNames = 1_000_000
   /// Directories within included directories; deeper ones are a mistake or a trap.
   static let maximumDepth = 32
+  /// A database with content has at least one page, and SQLite's smallest page has so many bytes: fileformat2.html §1.3.2.
+  private static let smallestDatabase: UInt64 = 512
 
   /// A file, by its name in the archive and where it is.
   struct Candidate {
@@ -34,6 +36,10 @@ struct DataDirectory {
   private(set) var skipped: [Skipped] = []
   /// Files directly in the data directory that are taken if they turn out to be databases, and only then.
   private var unknown: [Candidate] = []
+  /// The same of those whose names no entry can have. If one is a database, or may be one, it is skipped.
+  private var unnameable: [(name: [UInt8], status: FileSystem.Status)] = []
+  /// Whether one of the files that are skipped is known to be a database.
+  private(set) var skipsDatabase = false
   /// What an exclusion matched. A folder stands for all in it.
   private(set) var excluded: [String] = []
   private let exclusion: Exclusion
@@ -92,7 +98,7 @@ struct DataDirectory {
   var hasDatabase: Bool {
     databases.contains { candidate in
       candidate.mayBeDatabase || PlainFiles.log(of: candidate) != nil
-    } || skipped.contains { DatabaseNames.isCustomary($0.path.bytes) }
+    } || skipsDatabase || skipped.contains { DatabaseNames.isCustomary($0.path.bytes) }
   }
 
   /// Whether a file directly in a directory has a database's name and first bytes: of most directories that is soon said, while
@@ -124,7 +130,9 @@ struct DataDirectory {
     for candidate in databases where candidate.status.linkCount > 1 {
       skip(candidate.name, .hardLink, "it has a second name, and its log or journal may belong to that one")
     }
+    let count = databases.count
     databases.removeAll { $0.status.linkCount > 1 }
+    if databases.count < count { skipsDatabase = true }
   }
 
   /// Finds the databases among the files, by their first bytes, and leaves out what belongs to one: a plain copy of
@@ -136,7 +144,8 @@ struct DataDirectory {
     let taken = Set(files.map(\.name.bytes))
     var others: [Candidate] = []
     for file in files + unknown {
-      let mayBeOpened = file.status.linkCount == 1 && !isBesideItsDatabase(file)
+      let mayBeOpened =
+        file.status.linkCount == 1 && !isBesideItsDatabase(file.baseName.bytes, in: file.directory)
       let isTaken = taken.contains(file.name.bytes)
       guard let isDatabase = mayBeOpened ? try isDatabase(file, isTaken: isTaken) : false else { continue }
       if isDatabase { databases.append(file) } else { others.append(file) }
@@ -156,7 +165,7 @@ struct DataDirectory {
         // What is included by name is not left out silently.
         guard explicit.contains(file.name.bytes) else { continue }
         skip(file.name, .companion, "it belongs to the database beside it, whose snapshot has its content")
-      } else if DatabaseNames.isSharedMemory(file.name) {
+      } else if DatabaseNames.isSharedMemory(file.name.bytes) {
         guard isTaken else { continue }
         skip(file.name, .companion, "its name is that of a wal-index, which only SQLite may open")
       } else if file.status.linkCount > 1 {
@@ -167,36 +176,70 @@ struct DataDirectory {
           continue
         }
         names.insert(file.name.bytes)
+        skipsDatabase = true
         skip(file.name, .hardLink, "it is a database, or what belongs to one, that has another name as well")
       } else if isTaken {
         files.append(file)
       }
     }
+    try skipUnnameable(inUse)
+  }
+
+  /// Names the databases among the files whose names no entry can have, and those that may be one.
+  ///
+  /// - Parameter inUse: the databases and what belongs to them.
+  private mutating func skipUnnameable(_ inUse: Set<FileSystem.Identity>) throws(BackupError) {
+    for (name, status) in unnameable where !isBesideItsDatabase(name, in: root) {
+      let isDatabase = inUse.contains(status.identity) ? true : try isDatabase(directly: name, status)
+      guard isDatabase ?? true else { continue }
+      if isDatabase != nil { skipsDatabase = true }
+      skip(
+        String(decoding: name, as: UTF8.self), .nameNotUTF8,
+        isDatabase == nil
+          ? "its name is not UTF-8, and it cannot be read: it may be a database" : "its name is not UTF-8")
+    }
+    unnameable.removeAll()
   }
 
   /// Whether a file begins as SQLite's databases do.
   ///
   /// - Parameter isTaken: whether it is taken if it is none.
-  /// - Returns: nil if that cannot be found out. What would be taken is skipped then, since a plain copy might be torn; and
-  ///   so is what has a log beside it, as a database has.
+  /// - Returns: nil if that cannot be found out. It is skipped then, since it may be a database.
   private mutating func isDatabase(_ file: Candidate, isTaken: Bool) throws(BackupError) -> Bool? {
     do throws(SQLiteError) { return try PlainFile.isDatabase(file.path) } catch {
       if error.reason == .noMemory { throw .system(error.description) }
-      guard isTaken || DatabaseNames.logs(of: file.path).contains(where: { !FileSystem.isMissing($0) }) else {
-        return nil
-      }
-      let reason =
-        FileSystem.isMissing(file.path) ? SkipReason.missing.rawValue : error.reason.rawValue
-      skipped.append(Skipped(path: file.name, reason: reason, detail: error.description))
+      let isMissing = FileSystem.isMissing(file.path)
+      // A database that has lost its content may have it in its log.
+      let hasLog = DatabaseNames.logs(of: file.path).contains { !FileSystem.isMissing($0) }
+      guard isTaken || hasLog || !isMissing && file.status.size >= Self.smallestDatabase else { return nil }
+      let advice =
+        isTaken || isMissing ? "" : "; it may be a database: let the service's user read it, or exclude it"
+      skipped.append(
+        Skipped(
+          path: file.name, reason: isMissing ? SkipReason.missing.rawValue : error.reason.rawValue,
+          detail: error.description + advice))
       return nil
     }
   }
 
+  /// The same for a file directly in the data directory that is not taken.
+  ///
+  /// - Returns: nil if it may be one: it cannot be read, and is large enough.
+  private func isDatabase(
+    directly name: [UInt8], _ status: FileSystem.Status
+  ) throws(BackupError) -> Bool? {
+    let path = root.path(of: name)
+    do throws(SQLiteError) { return try PlainFile.isDatabase(path) } catch {
+      if error.reason == .noMemory { throw .system(error.description) }
+      return status.size < Self.smallestDatabase || FileSystem.isMissing(path) ? false : nil
+    }
+  }
+
   /// Whether a file has the name of a wal-index, or that of the WAL or the journal of a database that is there.
-  private func isBesideItsDatabase(_ file: Candidate) -> Bool {
-    if DatabaseNames.isSharedMemory(file.name) { return true }
-    guard let database = DatabaseNames.database(ofCompanion: file.path.bytes) else { return false }
-    return !FileSystem.isMissing(String(decoding: database, as: UTF8.self))
+  private func isBesideItsDatabase(_ name: [UInt8], in directory: Directory) -> Bool {
+    if DatabaseNames.isSharedMemory(name) { return true }
+    guard let database = DatabaseNames.database(ofCompanion: name) else { return false }
+    return !FileSystem.isMissing(directory.path(of: database))
   }
 
   /// Whether a name can be that of something in a directory or below it.
@@ -208,34 +251,40 @@ struct DataDirectory {
 
   /// Adds one name directly in the data directory, if it can be that of a database.
   private mutating func addDirect(_ name: [UInt8]) throws(BackupError) {
-    let baseName = String(validating: name, as: UTF8.self)
-    let status = baseName.flatMap { try? FileSystem.status("\(root.path)/\($0)") }
+    let status: FileSystem.Status?
+    var fault: SystemError?
+    do { status = try FileSystem.status(root.path(of: name)) } catch {
+      status = nil
+      fault = error
+    }
     // A folder may have any name; one called `*.db` is named, since it stands where a database is expected.
     let isFolder = status?.kind == .directory && !name.suffix(3).elementsEqual(".db".utf8)
     guard !isExcluded(name) else {
-      if !isFolder, try wouldBeTaken(name, baseName, status) { exclude(name) }
+      if !isFolder, try wouldBeTaken(name, status) { exclude(name) }
       return
     }
     guard !DatabaseNames.isCustomary(name) || isFolder else {
       return try add(name, in: root, "", depth: 0)
     }
-    // Of what has no name of a database nothing is said, unless it is one.
-    guard let baseName, let status, status.kind == .regular, !taken.contains(name) else { return }
-    unknown.append(Candidate(name: baseName, directory: root, baseName: baseName, status: status))
+    guard !taken.contains(name) else { return }
+    if let fault, !fault.isMissing {
+      skip(String(decoding: name, as: UTF8.self), .init(fault), "\(fault); it may be a database")
+    }
+    // Of what has no name of a database nothing is said, unless it is one or may be one.
+    guard let status, status.kind == .regular else { return }
+    if let baseName = String(validating: name, as: UTF8.self) {
+      unknown.append(Candidate(name: baseName, directory: root, baseName: baseName, status: status))
+    } else {
+      unnameable.append((name, status))
+    }
   }
 
-  /// Whether an excluded name directly in the data directory would be in the archive if it were not excluded.
-  private func wouldBeTaken(
-    _ name: [UInt8], _ baseName: String?, _ status: FileSystem.Status?
-  ) throws(BackupError) -> Bool {
+  /// Whether an excluded name directly in the data directory would be in the archive, or be skipped, if it were not excluded.
+  private func wouldBeTaken(_ name: [UInt8], _ status: FileSystem.Status?) throws(BackupError) -> Bool {
     guard !DatabaseNames.isCustomary(name) else { return true }
-    guard let baseName, let status, status.kind == .regular, status.linkCount == 1 else { return false }
-    let file = Candidate(name: baseName, directory: root, baseName: baseName, status: status)
-    guard !isBesideItsDatabase(file) else { return false }
-    do throws(SQLiteError) { return try PlainFile.isDatabase(file.path) } catch {
-      if error.reason == .noMemory { throw .system(error.description) }
-      return false
-    }
+    guard let status, status.kind == .regular, status.linkCount == 1, !isBesideItsDatabase(name, in: root)
+    else { return false }
+    return try isDatabase(directly: name, status) ?? true
   }
 
   private mutating func add(_ include: ArchiveOptions.Include) throws(BackupError) {

@@ -15,7 +15,7 @@ enum DatabaseNames {
   static func isCustomary(_ name: [UInt8]) -> Bool { endings.contains { ends(name, $0) } }
 
   /// Whether a name is that of a wal-index, which nothing but SQLite may open.
-  static func isSharedMemory(_ name: String) -> Bool { ends(name.bytes, "-shm") }
+  static func isSharedMemory(_ name: [UInt8]) -> Bool { ends(name, "-shm") }
 
   /// The name of the database that a file belongs to, if its own name is that of a WAL, a wal-index or a journal.
   static func database(ofCompanion name: [UInt8]) -> [UInt8]? {

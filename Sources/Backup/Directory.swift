@@ -20,11 +20,18 @@ final class Directory {
   var path: String { "/proc/self/fd/\(descriptor.rawValue)" }
 
   /// Opens a directory in this one.
-  func directory(_ name: String) throws(SystemError) -> Directory {
+  func directory(_ name: String) throws(SystemError) -> Directory { try directory(name.bytes) }
+
+  /// The same of a name that may not be UTF-8.
+  func directory(_ name: [UInt8]) throws(SystemError) -> Directory {
+    let name = name.map { CChar(bitPattern: $0) } + [0]
     let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
     return Directory(
       Descriptor(owning: try Self.check("openat", unsafe openat(descriptor.rawValue, name, flags))))
   }
+
+  /// The path of a name in it, which may not be UTF-8.
+  func path(of name: [UInt8]) -> [UInt8] { path.bytes + [UInt8(ascii: "/")] + name }
 
   /// What is by a name; nil if nothing is, or nothing can be: a log's name may be too long where the file's is not.
   func status(_ name: String) throws(SystemError) -> FileSystem.Status? {

@@ -96,14 +96,21 @@ enum FileSystem {
   }
 
   /// The corresponding C function is `lstat`: links are not followed.
-  static func status(_ path: String) throws(SystemError) -> Status {
+  static func status(_ path: String) throws(SystemError) -> Status { try status(path.bytes) }
+
+  /// The same of a path that may not be UTF-8.
+  static func status(_ path: [UInt8]) throws(SystemError) -> Status {
     var status = stat()
+    let path = path.map { CChar(bitPattern: $0) } + [0]
     guard unsafe lstat(path, &status) == 0 else { throw SystemError(call: "lstat", errno: errno) }
     return Status(status)
   }
 
   /// Whether it can be told that there is nothing of this name.
-  static func isMissing(_ path: String) -> Bool {
+  static func isMissing(_ path: String) -> Bool { isMissing(path.bytes) }
+
+  /// The same of a path that may not be UTF-8.
+  static func isMissing(_ path: [UInt8]) -> Bool {
     do throws(SystemError) { _ = try status(path) } catch { return error.isMissing }
     return false
   }

@@ -106,11 +106,13 @@ struct Inventory {
   /// Names the data directory itself when the archive would have no database, unless one of its databases is named already.
   private mutating func requireDatabase(_ directory: DataDirectory) {
     let candidates = Set(directory.databases.map(\.name.bytes))
-    let isNamed = skipped.contains { skipped in
-      candidates.contains(skipped.path.bytes) || DatabaseNames.isCustomary(skipped.path.bytes)
-        // A file that became a database meanwhile.
-        || skipped.reason == SQLiteError.Reason.changed.rawValue
-    }
+    let isNamed =
+      directory.skipsDatabase
+      || skipped.contains { skipped in
+        candidates.contains(skipped.path.bytes) || DatabaseNames.isCustomary(skipped.path.bytes)
+          // A file that became a database meanwhile.
+          || skipped.reason == SQLiteError.Reason.changed.rawValue
+      }
     guard !isNamed, !items.contains(where: \.isDatabase) else { return }
     skipped.append(
       Skipped(

@@ -45,35 +45,33 @@ public struct StrayDatabases: Encodable, Sendable {
     if namesLeft == 0 { isWhole = false }
     for bytes in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       let path = parent.bytes + bytes
-      // What is not UTF-8 has no name that an archive could give it.
-      guard !covered.contains(path), !exclusion.matches(path), !Exclusion.isLeftover(path),
-        let name = String(validating: bytes, as: UTF8.self)
-      else { continue }
+      guard !covered.contains(path), !exclusion.matches(path), !Exclusion.isLeftover(path) else { continue }
+      let shown = parent + String(decoding: bytes, as: UTF8.self)
       do throws(SystemError) {
-        guard let status = try directory.status(name) else { continue }
+        let status = try FileSystem.status(directory.path(of: bytes))
         switch status.kind {
         case .directory where depth < Self.maximumDepth:
-          try search(try directory.directory(name), parent + name + "/", depth: depth + 1)
+          try search(try directory.directory(bytes), shown + "/", depth: depth + 1)
         // Directly in the data directory a backup has looked already.
-        case .regular where depth > 0 && status.size > 0: consider(bytes, name, in: directory, parent)
+        case .regular where depth > 0 && status.size > 0: consider(bytes, in: directory, shown)
         default: break
         }
       } catch {
-        if !error.isMissing { unreadable.append(parent + name) }
+        if !error.isMissing { unreadable.append(shown) }
       }
     }
   }
 
   private mutating func consider(
-    _ bytes: [UInt8], _ name: String, in directory: Directory, _ parent: String
+    _ name: [UInt8], in directory: Directory, _ shown: String
   ) {
     // A `-shm` must not be opened, and a WAL or a journal is no database.
-    guard DatabaseNames.database(ofCompanion: bytes) == nil else { return }
-    if DatabaseNames.isCustomary(bytes) { return found.append(parent + name) }
+    guard DatabaseNames.database(ofCompanion: name) == nil else { return }
+    if DatabaseNames.isCustomary(name) { return found.append(shown) }
     do throws(SQLiteError) {
-      if try PlainFile.isDatabase("\(directory.path)/\(name)") { found.append(parent + name) }
+      if try PlainFile.isDatabase(directory.path(of: name)) { found.append(shown) }
     } catch {
-      unreadable.append(parent + name)
+      unreadable.append(shown)
     }
   }
 }

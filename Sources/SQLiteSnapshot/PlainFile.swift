@@ -12,7 +12,11 @@ internal import Glibc
   ///
   /// The corresponding C function is `xOpen` of `sqlite3_vfs`.
   /// - Throws: `SQLITE_CANTOPEN` when it cannot be opened.
-  public init(path: String) throws(SQLiteError) {
+  public convenience init(path: String) throws(SQLiteError) { try self.init(path: Array(path.utf8)) }
+
+  /// The same for a path that may not be UTF-8.
+  public init(path: [UInt8]) throws(SQLiteError) {
+    let path = path.map { CChar(bitPattern: $0) } + [0]
     _ = Connection.isConfigured
     sqlite3_initialize()
     guard let vfs = unsafe sqlite3_vfs_find(nil), let open = unsafe vfs.pointee.xOpen,
@@ -42,6 +46,11 @@ internal import Glibc
   /// https://www.sqlite.org/fileformat2.html §1.3.
   /// - Throws: `SQLITE_CANTOPEN`, `SQLITE_IOERR`: then it may be one.
   public static func isDatabase(_ path: String) throws(SQLiteError) -> Bool {
+    try PlainFile(path: path).isDatabase()
+  }
+
+  /// The same for a path that may not be UTF-8.
+  public static func isDatabase(_ path: [UInt8]) throws(SQLiteError) -> Bool {
     try PlainFile(path: path).isDatabase()
   }
 

@@ -1,5 +1,6 @@
 """What bad data gets: a clear reason in the header, in the manifest and in the log, and never a tidy lie."""
 
+import json
 import os
 import re
 import shutil
@@ -354,6 +355,73 @@ def test_a_name_that_readers_elsewhere_would_misread_is_skipped_or_taken_but_nev
     assert len(archive.names) == (2 if archive.skipped else 3)
     assert bool(archive.skipped) == ("Sluice-Skipped" in answer.headers)
     assert log_lines <= 3
+
+
+@pytest.fixture
+def odd_name(pair):
+    """The path of a database beside the one in order whose name is neither UTF-8 nor customary."""
+    path = os.fsencode(pair) + b"/caf\xe9"
+    shutil.copyfile(pair / "good.db", path)
+    return path
+
+
+def test_a_database_directly_in_the_directory_is_named_though_its_name_is_not_utf8(pair, odd_name):
+    for text in (b"/caf\xea", b"/caf\xe9-wal", b"/caf\xe9-shm"):
+        shutil.copyfile(__file__, os.fsencode(pair) + text)
+    with serve(pair) as server:
+        archive = assert_skipped(server, "caf\ufffd", "name-not-utf8")
+        assert list(archive.skipped) == ["caf\ufffd"] and "good.db" in archive.names
+    with serve(pair, "--exclude", "caf?") as server:
+        manifest = Archive(server.get("/api/backup?strict=1").body).manifest
+        assert manifest["complete"] and manifest["excluded"] == ["caf\ufffd"]
+
+
+@pytest.mark.parametrize("reason", ["name-not-utf8", "hard-link"])
+def test_a_database_that_is_skipped_is_reason_enough_whatever_its_name(pair, odd_name, reason):
+    if reason == "hard-link":
+        os.rename(odd_name, pair / "History")
+        os.link(pair / "History", pair.with_name("second name"))
+    (pair / "good.db").unlink()
+    with serve(pair) as server:
+        skipped = Archive(server.get("/api/backup").body).skipped
+        assert [entry["reason"] for entry in skipped.values()] == [reason]
+        assert server.get("/healthz").json()["status"] == "ok"
+
+
+def test_what_cannot_be_read_and_may_be_a_database_is_named_unless_it_is_excluded(pair):
+    """A key of root's too: its first bytes alone would say that it is none."""
+    names = {"History": "permission", "key.pem": "permission", "caf\ufffd": "name-not-utf8"}
+    for name in ("History", "key.pem", b"caf\xe9", "small.pem", "empty", "readable"):
+        shutil.copyfile(pair / "good.db" if name == "History" else __file__, os.path.join(os.fsencode(pair), os.fsencode(name)))
+    os.truncate(pair / "small.pem", 511)
+    os.truncate(pair / "empty", 0)
+    for path in pair.iterdir():
+        if path.name not in ("good.db", "readable"):
+            path.chmod(0)
+    with serve(pair, prefix=AS_ORDINARY_USER) as server:
+        for name, reason in names.items():
+            archive = assert_skipped(server, name, reason)
+            assert "may be a database" in archive.skipped[name]["detail"]
+        assert archive.skipped.keys() == names.keys()
+    excludes = [part for name in ("History", "*.pem", "caf?") for part in ("--exclude", name)]
+    with serve(pair, *excludes, prefix=AS_ORDINARY_USER) as server:
+        manifest = Archive(server.get("/api/backup?strict=1").body).manifest
+        assert manifest["complete"] and sorted(manifest["excluded"]) == sorted(names)
+    (pair / "key.pem").chmod(0o400)
+    excludes = ["--exclude", "History", "--exclude", "caf?"]
+    with serve(pair, *excludes, prefix=AS_ORDINARY_USER) as server:
+        assert Archive(server.get("/api/backup?strict=1").body).manifest["complete"]
+
+
+def test_names_in_a_directory_that_cannot_be_entered_are_all_named(pair):
+    """Not even what they are can be told."""
+    (pair / "folder").mkdir()
+    pair.chmod(0o600)
+    ended = run("list", "--json", "--data", pair, prefix=AS_ORDINARY_USER)
+    skipped = {entry["path"]: entry["reason"] for entry in json.loads(ended.stdout)["skipped"]}
+    # The last two are included if they are there.
+    assert skipped == dict.fromkeys(["good.db", "folder", "floor_plan", "floorplan"], "permission")
+    assert ended.returncode == 3
 
 
 MARK = "\u0301"  # a combining mark: to Swift, one character with the quotation mark or equals sign before it
