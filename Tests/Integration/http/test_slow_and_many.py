@@ -4,6 +4,7 @@ import resource
 import selectors
 import time
 from itertools import chain, islice, repeat
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,42 @@ def test_a_client_that_takes_a_little_all_the_time_is_not_cut_off(reservoir, tmp
                 assert slow.recv(1300)
                 assert "backup failed" not in server.log
                 time.sleep(0.01)  # a client that has other things to do
+
+
+def send_queue(server, client):
+    """How many bytes the server's kernel holds that the client's has not confirmed: proc_net_tcp.txt, tx_queue."""
+    ends = [":%04X" % port for port in (server.ports[0], client.getsockname()[1])]
+    for line in Path(f"/proc/{server.pid}/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if [address[-5:] for address in fields[1:3]] == ends:
+            return int(fields[4].partition(":")[0], 16)
+    return None
+
+
+def test_what_a_clients_kernel_confirms_counts_and_what_ours_still_holds_does_not(reservoir):
+    """Its kernel confirms 20 kB/s, so that ours, which takes more when 128 kB are left to send, takes nothing meanwhile."""
+    with serve(reservoir, "--stall-timeout", "1s", "--resume-grace", "0s") as server, server.connect() as ours:
+        with connect(address(server), receive_buffer=4096) as slow:
+            slow.sendall(REQUEST)
+            held = [0]
+            while held[-1] < (128 << 10) or held[-1] != held[-2]:  # until it holds as much as it takes
+                time.sleep(0.1)
+                held = [held[-1], send_queue(server, slow)]
+            deadline = time.monotonic() + 4  # four times the timeout
+            while time.monotonic() < deadline:
+                assert slow.recv(512)
+                assert "backup failed" not in server.log
+                held.append(send_queue(server, slow))
+                time.sleep(0.025)  # the pace of the client
+            assert held == sorted(held, reverse=True), "it took more to send: the test shows nothing"
+            assert 0 < held[-1] < held[0]
+            assert ours.answer("GET", "/healthz").json()["running_backups"] == 1
+
+            wait_until(lambda: send_queue(server, slow) is None, "the client that reads no more to be cut off")
+            server.wait_for_line("backup failed.*reason=client-stalled")
+            with pytest.raises(ConnectionResetError):
+                while slow.recv(1 << 20):
+                    pass
 
 
 @pytest.fixture
