@@ -124,7 +124,7 @@ extension Manifest {
 public struct Skipped: Codable, Equatable, Sendable {
   /// Its path in the archive.
   public var path: String
-  /// Why, in one stable word for programs: README.md lists them.
+  /// Why, in one stable word for programs: docs/troubleshooting.md lists them.
   public var reason: String
   /// Why, for people.
   public var detail: String
