@@ -163,6 +163,32 @@ def test_every_reason_is_explained():
     assert {reason for reason in reasons - {"cancelled"} if f"`{reason}`" not in page} == set()
 
 
+def messages(page):
+    """What stands as code in each column that is headed `message`."""
+    column = None
+    for line in page.read_text().splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)] if line.startswith("|") else []
+        if not cells:
+            column = None
+        elif column is None:
+            column = next((index for index, cell in enumerate(cells) if cell.startswith("message")), len(cells))
+        elif column < len(cells):
+            yield from re.findall(r"`([^`]+)`", cells[column])
+
+
+def test_messages_are_the_program_s():
+    sources = [*ROOT.glob("Sources/**/*.swift"), ROOT / "deploy/pull/sluice-pull"]
+    text = " ".join("".join(path.read_text() for path in sources).split())
+    text = re.sub(r'" ?\+ "', "", text).replace('\\"', '"')
+    quoted = list(messages(ROOT / "docs/troubleshooting.md"))
+    assert len(quoted) > 50
+    for message in quoted:
+        # An ellipsis stands for a name, a number or an end that says what to do.
+        for part in message.split("…"):
+            part = part.strip(" .,;:()'")
+            assert part in text, message
+
+
 # The examples.
 
 
