@@ -103,7 +103,7 @@ def test_incomplete_ones_are_kept_with_their_dates_and_push_no_complete_one_out(
             [new] = [name for name in puller.names() if name not in OLD and name not in incomplete]
             assert re.fullmatch(DATED.replace("Z", "Z-incomplete"), new)
             incomplete.append(new)
-            words = rf"{puller.kept / new} says what: x\.db;reason=symbolic-link$"
+            words = rf"something is missing from {puller.kept / new}: x\.db;reason=symbolic-link$"
             assert_refused(puller, result, words, [*OLD[1:], *incomplete], removed)
             assert stat.S_IMODE((puller.kept / new).stat().st_mode) == 0o600
             assert list(Archive(puller.kept / new).skipped) == ["x.db"]
@@ -139,7 +139,7 @@ def flip(_, at, data):
 def test_a_damaged_one_is_not_kept(server, puller):
     puller.keep(*OLD)
     with proxy(server, flip) as url:
-        assert_refused(puller, puller.run(url, keep=1), "no sound", OLD)
+        assert_refused(puller, puller.run(url, keep=1), "not a sound backup", OLD)
 
 
 @pytest.mark.parametrize("query", ["?compression=store", "?compression=fast"])
@@ -168,7 +168,7 @@ def test_what_is_no_backup_is_not_kept(tmp_path, puller, what):
 
     puller.keep(*OLD)
     with listening(answer) as url:
-        assert_refused(puller, puller.run(url, keep=1), "what came", OLD)
+        assert_refused(puller, puller.run(url, keep=1), "the download is not a sound backup", OLD)
 
 
 def test_who_has_nothing_to_verify_with_keeps_nothing(server, tmp_path):
@@ -184,7 +184,7 @@ def test_a_server_that_is_not_there_is_a_failure(puller):
 
 
 def test_a_directory_that_is_not_there_is_a_failure(server, puller, tmp_path):
-    assert_refused(puller, puller.run(server.url + TARGET, directory=tmp_path / "nowhere"), "nowhere is no directory")
+    assert_refused(puller, puller.run(server.url + TARGET, directory=tmp_path / "nowhere"), "nowhere is not a directory")
 
 
 @pytest.mark.parametrize(
@@ -242,14 +242,14 @@ def test_without_the_right_token_there_is_nothing(house, puller, tmp_path, token
     with serve(house, "--token-file", tmp_path / "tokens") as server:
         result = puller.run(server.url + TARGET, token_file=tmp_path / "token", keep=1)
     is_wrong = rf": 401: the token in {tmp_path / 'token'} is not one of the service's$"
-    assert_refused(puller, result, is_wrong if token == f"{SECOND}\n" else "token has no token to read", OLD)
+    assert_refused(puller, result, is_wrong if token == f"{SECOND}\n" else "token has no token, or this user cannot read it", OLD)
     assert SECOND not in result.error
 
 
 def test_a_service_that_asks_for_a_token_is_one(house, puller, tmp_path):
     (tmp_path / "tokens").write_text(f"{FIRST}\n")
     with serve(house, "--token-file", tmp_path / "tokens") as server:
-        assert_refused(puller, puller.run(server.url + TARGET), ": 401: the service asks for a token: .*SLUICE_PULL_TOKEN_FILE$")
+        assert_refused(puller, puller.run(server.url + TARGET), ": 401: the service needs a token: .*SLUICE_PULL_TOKEN_FILE$")
 
 
 def test_a_socket_that_cannot_be_used_is_named(tmp_path):
