@@ -3,7 +3,7 @@
 BUILD_PACKAGES := libsqlite3-dev zlib1g-dev libsystemd-dev pkg-config
 # Not to be had on every architecture, and not needed: zlib does its work then, more slowly.
 FAST_PACKAGES := libisal-dev
-TEST_PACKAGES := bindfs curl iproute2 libarchive-tools mount nginx p7zip-full procps prometheus python3 python3-h11 \
+TEST_PACKAGES := bindfs curl iproute2 libarchive-tools lintian man-db mandoc mount nginx p7zip-full procps prometheus python3 python3-h11 \
   python3-httptools python3-pytest python3-pytest-timeout python3-pytest-xdist python3-venv sqlite3 strace systemd unzip util-linux wget
 BENCH_PACKAGES := binutils curl gcc golang-go libsqlite3-dev nginx pigz python3 sqlite3 strace tar unzip valgrind zip
 # Measured too, and measured with, where they are to be had.
@@ -15,14 +15,17 @@ FUZZ_SECONDS ?= 600
 SOAK ?= 3600
 PYTHON ?= /usr/bin/python3
 SLUICE := .build/release/sluice
-VERSION = $(shell sed -n 's/^let version = "\(.*\)"/\1/p' Sources/sluice/Version.swift)
+VERSION = $(shell sed -n 's/^.*let version = "\(.*\)"/\1/p' $$(find Sources -name Version.swift))
 
 # Where it goes: below DESTDIR, which only packages give.
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
-UNITS := $(notdir $(wildcard deploy/systemd/* deploy/pull/*.service deploy/pull/*.timer))
+UNITS := sluice.service sluice.socket sluice@.service sluice@.socket sluice-pull.service sluice-pull.timer
 DEFAULTS := deploy/sluice.env deploy/pull/sluice-pull.env
+# Installed under their own paths, so that the links between them lead somewhere.
+DOCUMENTS := README.md CHANGELOG.md SECURITY.md deploy/README.md docs
+SCRIPTS = $(shell grep -rlE '^\#!.*[/ ](ba)?sh$$' .ci deploy findings Tests/Integration)
 
 # Looked for when a recipe runs, once setup has had its turn.
 TRAITS = $(shell pkg-config --exists libisal && echo --traits ISAL)
@@ -44,7 +47,7 @@ define install
 	fi
 endef
 
-.PHONY: help setup build run test unit integration reliability test-asan test-tsan sanitized fuzz bench bench-check install uninstall deb lint format clean
+.PHONY: help setup build run test unit integration reliability test-asan test-tsan sanitized fuzz bench bench-check install uninstall deb release lint format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -140,29 +143,39 @@ install: ## Install what was built below PREFIX=/usr/local: program, units, manu
 	install -m 755 $(SLUICE) $(DESTDIR)$(PREFIX)/bin/sluice
 	install -m 755 deploy/pull/sluice-pull $(DESTDIR)$(PREFIX)/bin
 	strip $(DESTDIR)$(PREFIX)/bin/sluice
-	umask 022; for unit in $(UNITS); do sed -e 's|=/usr/bin/sluice|=$(PREFIX)/bin/sluice|' deploy/*/$$unit \
-	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done
+	umask 022; for unit in $(UNITS); do \
+	  case $$unit in *@*) instance='s|/sluice[.]sock$$|/%i.sock|' ;; *) instance= ;; esac; \
+	  sed -e 's|=/usr/bin/sluice|=$(PREFIX)/bin/sluice|' -e "$$instance" deploy/*/$$(echo $$unit | tr -d @) \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; done
 	for file in $(DEFAULTS); do target=$(DESTDIR)$(SYSCONFDIR)/default/$$(basename $$file .env); \
 	  test -e $$target || install -m 644 $$file $$target; done
-	umask 022; deploy/manual $(SLUICE) | gzip -9n >$(DESTDIR)$(PREFIX)/share/man/man1/sluice.1.gz
-	umask 022; $(SLUICE) --generate-completion-script bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice
+	umask 022; deploy/man/generate $(SLUICE) | gzip -9n >$(DESTDIR)$(PREFIX)/share/man/man1/sluice.1.gz
+	umask 022; gzip -9n <deploy/man/sluice-pull.1 >$(DESTDIR)$(PREFIX)/share/man/man1/sluice-pull.1.gz
+	umask 022; $(SLUICE) --generate-completion-script bash | sed '1{/^#!/d}' \
+	  >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice
 	umask 022; $(SLUICE) --generate-completion-script zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sluice
 	umask 022; $(SLUICE) --generate-completion-script fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sluice.fish
-	install -m 644 README.md deploy/nginx/sluice.conf $(DESTDIR)$(PREFIX)/share/doc/sluice
+	install -m 644 deploy/nginx/sluice.conf $(DESTDIR)$(PREFIX)/share/doc/sluice
+	umask 022; find $(DOCUMENTS) -name '*.md' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/doc/sluice/{} ';'
 
 uninstall: ## Remove what install put there; SYSCONFDIR/default stays if it was changed.
 	for file in $(DEFAULTS); do target=$(DESTDIR)$(SYSCONFDIR)/default/$$(basename $$file .env); \
 	  ! cmp -s $$file $$target || rm $$target; done
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/sluice bin/sluice-pull $(addprefix lib/systemd/system/,$(UNITS)) \
-	  share/man/man1/sluice.1.gz share/bash-completion/completions/sluice share/zsh/vendor-completions/_sluice \
+	  share/man/man1/sluice.1.gz share/man/man1/sluice-pull.1.gz share/bash-completion/completions/sluice share/zsh/vendor-completions/_sluice \
 	  share/fish/vendor_completions.d/sluice.fish)
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sluice
 
 deb: build ## Build a Debian package, .build/sluice_VERSION_ARCH.deb.
-	VERSION=$(VERSION) deploy/debian/build
+	VERSION=$(VERSION) deploy/debian/build .build
 
-lint: ## Check the code's layout.
+release: build ## Build the package and a tarball, with checksums, in .build/release-VERSION.
+	VERSION=$(VERSION) SLUICE=$(SLUICE) deploy/release
+
+lint: ## Check the code's layout, and the shell scripts.
+	$(call install,shellcheck)
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	shellcheck $(SCRIPTS)
 
 format: ## Lay the code out.
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

@@ -1,21 +1,90 @@
 """The Debian package and `sluice setup`: installed, set up for one application or several, upgraded, removed."""
 
+import gzip
+import os
+import re
 import shutil
+import subprocess
+import tarfile
 
 import pytest
 
 import data as make
+import service
 from archive import Archive
-from harness import wait_until
+from harness import ROOT, SLUICE, run, wait_until
 from service import APPLICATION, Service, build_package
 
 
 @pytest.fixture(scope="module")
-def package(machine):
+def file():
+    """Its path on this machine."""
+    return build_package()
+
+
+@pytest.fixture(scope="module")
+def package(machine, file):
     """Its path on the machine."""
-    file = build_package()
     shutil.copy(file, machine.shared)
     return f"/srv/{file.name}"
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+
+
+def test_lintian_reports_no_error_and_no_warning_without_a_reason(file):
+    if not shutil.which("lintian"):
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("the package lintian is missing")
+    command = ["lintian", "--fail-on", "error,warning", "--tag-display-limit", "0"]
+    # A program that was built for tests alone finds Swift's libraries where they were at that time.
+    if "libswiftCore" in output("ldd", SLUICE):
+        command += ["--suppress-tags", "custom-library-search-path"]
+    found = subprocess.run([*command, file], capture_output=True, text=True, timeout=120)
+    assert (found.returncode, found.stdout) == (0, "")
+    overrides = (ROOT / "deploy/debian/lintian-overrides").read_text()
+    blocks = re.findall(r"(#.*\n)*(?<=\n)sluice: ", overrides)
+    assert blocks and all(blocks), "an override without a comment that gives its reason"
+
+
+def test_the_package_has_its_changelog_its_documents_and_its_manual(file, tmp_path):
+    output("dpkg-deb", "--extract", file, tmp_path)
+    documents = tmp_path / "usr/share/doc/sluice"
+    changelog = gzip.decompress((documents / "changelog.gz").read_bytes()).decode()
+    version = run("--version").stdout.split()[1]
+    assert changelog.startswith(f"sluice ({version}) unstable; urgency=medium\n")
+    (tmp_path / "changelog").write_text(changelog)
+    assert output("dpkg-parsechangelog", "-l", tmp_path / "changelog", "-S", "Version") == f"{version}\n"
+    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")]:
+        assert (documents / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+    for name in ("sluice", "sluice-pull"):
+        manual = gzip.decompress((tmp_path / f"usr/share/man/man1/{name}.1.gz").read_bytes()).decode()
+        assert f".Nm {name}\n" in manual
+
+
+def test_a_release_can_be_checked_and_made_again(file, tmp_path):
+    folder = ROOT / f".build/release-{run('--version').stdout.split()[1]}"
+    service.make("release")
+    checked = output("sh", "-c", f"cd {folder} && sha256sum --check SHA256SUMS")
+    assert {*checked.splitlines()} == {f"{path.name}: OK" for path in folder.iterdir() if path.name != "SHA256SUMS"}
+    assert (folder / file.name).read_bytes() == file.read_bytes(), "the same program, and another package"
+    [tarball] = folder.glob("*.tar.xz")
+    with tarfile.open(tarball) as members:
+        # A directory in it would change the mode of the existing /usr/local/bin.
+        assert all(member.isfile() and member.uid == 0 for member in members)
+        members.extractall(tmp_path)
+    [root] = tmp_path.iterdir()
+    assert output(root / "bin/sluice", "--version") == run("--version").stdout
+    assert {"bin", "lib", "share"} == {path.name for path in root.iterdir()}
+    assert (root / "share/doc/sluice/LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert "ExecStart=/usr/local/bin/sluice serve" in (root / "lib/systemd/system/sluice@.service").read_text()
+
+
+def test_a_release_of_another_version_than_the_program_and_the_changelog_say_is_refused():
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        service.make("release", "VERSION=9.9.9")
+    assert "is not version 9.9.9" in refused.value.stderr
+    assert not (ROOT / ".build/release-9.9.9").exists()
 
 
 def traces(machine):
@@ -113,6 +182,12 @@ def test_each_application_has_an_instance_of_its_own(host, tmp_path, on_machine)
         assert archive.manifest["complete"] and f"{name}.db" in archive.names
         assert owner_of_process(host, f"sluice@{name}.service") == name
         assert socket_of(host, f"/run/sluice/{name}.sock") == f"socket root:{name} 660"
+    host.write("/etc/credstore/sluice@one.token", "0123456789abcdef\n", mode="0600")
+    host.systemctl("restart", "sluice@one.service", "sluice@other.service")
+    for name, status in (("one", 401), ("other", 200)):
+        with Service(host).connect(f"/run/sluice/{name}.sock") as connection:
+            assert connection.answer("GET", "/api/backup").status == status
+    host.run("rm", "/etc/credstore/sluice@one.token")
 
 
 def test_purged_it_leaves_nothing(machine, package, house, on_machine):

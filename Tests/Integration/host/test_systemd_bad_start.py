@@ -92,7 +92,7 @@ def test_a_unit_without_its_socket_says_so(sluice, machine, house, on_machine):
     machine.systemctl("stop", "sluice.socket")
     # Requires= would bring the socket back: this is a unit of which somebody left that out.
     unit = machine.systemctl("cat", "sluice.service")
-    alone = "\n".join(line for line in unit.splitlines() if "sluice.socket" not in line)
+    alone = "\n".join(line for line in unit.splitlines() if "%N.socket" not in line)
     machine.write("/run/systemd/system/sluice-alone.service", alone)
     machine.systemctl("daemon-reload")
     lone = Service(machine, "sluice-alone.service")

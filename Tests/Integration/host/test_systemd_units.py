@@ -25,6 +25,23 @@ def test_a_service_has_little_that_it_does_not_need(installed, unit):
     assert ended.returncode == 0, ended.stdout
 
 
+@pytest.mark.parametrize(("unit", "socket"), [("sluice", "sluice"), ("sluice@one", "one")])
+def test_each_unit_has_a_socket_settings_and_a_state_of_its_own(installed, unit, socket):
+    def shown(name, properties):
+        return installed.run("systemctl", "show", name, f"--property={properties}").stdout.splitlines()
+
+    assert f"Listen=/run/sluice/{socket}.sock (Stream)" in shown(f"{unit}.socket", "Listen")
+    lines = shown(f"{unit}.service", "Requires,EnvironmentFiles,StateDirectory")
+    [requires] = [line for line in lines if line.startswith("Requires=")]
+    assert f"{unit}.socket" in requires.replace("=", " ").split()
+    assert {f"EnvironmentFiles=/etc/default/{unit} (ignore_errors=yes)", f"StateDirectory={unit}"} <= {*lines}
+    try:
+        installed.systemctl("enable", f"{unit}.service")
+        assert installed.systemctl("is-enabled", f"{unit}.socket") == "enabled\n"
+    finally:
+        installed.systemctl("disable", f"{unit}.socket")
+
+
 def test_the_settings_explain_every_option():
     explained = (ROOT / "deploy/sluice.env").read_text()
     options = re.findall(r"(?<!\S)--[a-z-]+", run("serve", "--help").stdout.partition("OPTIONS:")[2])
