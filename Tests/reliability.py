@@ -30,7 +30,7 @@ UNITS = {
 AREAS = {
     "One moment, whole": ["archive", "random_trees", "consistency", "neighbours", "readers", "verify", "unchanged"],
     "Failure is seen": ["faults", "command_faults", "limits", "bad_input", "races", "bad_flags", "output_file", "cli_backup"],
-    "The application notices nothing": ["source_untouched", "backpressure"],
+    "What the application notices": ["source_untouched", "backpressure"],
     "The way back": ["real_applications", "restore", "restore_killed", "restore_hostile"],
     "The protocol": ["http", "smuggling", "behind_nginx", "nginx_service", "tokens", "resume", "slow_and_many", "vanishing"],
     "A service for a long time": ["soak", "drain", "service", "metrics", "journal", "health_command"],

@@ -1,4 +1,4 @@
-"""The application notices nothing: not a byte of its files changes, and every lock is kept and given back."""
+"""Not a byte of the application's databases changes, and every lock is kept and given back."""
 
 import os
 import sqlite3
