@@ -1,57 +1,57 @@
-public import EventLoop
-public import SQLiteSnapshot
-public import Zip
+package import EventLoop
+package import SQLiteSnapshot
+package import Zip
 
 /// What goes into every archive of one data directory, and under which limits it is made.
-public struct ArchiveOptions: Sendable {
+package struct ArchiveOptions: Sendable {
   /// The archive's own entries, whose names nothing else in it can have.
-  public static let reservedNames: Set<String> = ["VERSION", "MANIFEST.json"]
+  package static let reservedNames: Set<String> = ["VERSION", "MANIFEST.json"]
 
   /// The directory whose databases are taken.
-  public var dataDirectory: String
+  package var dataDirectory: String
   /// The application's name: the first part of the archive's file name.
-  public var name: String
+  package var name: String
   /// The application's version: the content of the entry `VERSION`.
-  public var appVersion: String
+  package var appVersion: String
   /// Who makes the archive, for the manifest: `sluice` and its version.
-  public var generator: String
+  package var generator: String
   /// Further files and directories, relative to the data directory.
-  public var includes: [Include]
+  package var includes: [Include]
   /// Shell patterns of what is left out, matched against the path in the archive and its last name.
-  public var excludes: [String]
+  package var excludes: [String]
   /// Whether an archive without any database is complete.
-  public var allowsEmpty: Bool
+  package var allowsEmpty: Bool
   /// How the entries are compressed.
-  public var compression: Compression
+  package var compression: Compression
   /// Whether an archive that cannot be complete is refused instead of made.
-  public var strict: Bool
+  package var strict: Bool
   /// How snapshots are taken.
-  public var snapshots: Snapshot.Options
+  package var snapshots: Snapshot.Options
   /// How long a snapshot may be held.
-  public var maximumSnapshotAge: Duration
+  package var maximumSnapshotAge: Duration
   /// By how many bytes the log of a pinned database may grow.
-  public var maximumLogGrowth: UInt64
+  package var maximumLogGrowth: UInt64
   /// What the file system of such a log must keep free.
-  public var minimumFree: MinimumFree
+  package var minimumFree: MinimumFree
   /// The threads that compress, for all backups.
-  public var compressors: WorkerPool
+  package var compressors: WorkerPool
 
   /// A file or directory that is taken beside the databases.
-  public struct Include: Sendable {
+  package struct Include: Sendable {
     /// Relative to the data directory, without `..`.
-    public var path: String
+    package var path: String
     /// Whether it is named as skipped when it is not there.
-    public var isRequired: Bool
+    package var isRequired: Bool
 
     /// Makes an include of both.
-    public init(path: String, isRequired: Bool) {
+    package init(path: String, isRequired: Bool) {
       self.path = path
       self.isRequired = isRequired
     }
   }
 
   /// Makes options of all of them.
-  public init(
+  package init(
     dataDirectory: String, name: String, appVersion: String, generator: String, includes: [Include],
     excludes: [String] = [], allowsEmpty: Bool = false, compression: Compression, strict: Bool,
     snapshots: Snapshot.Options, maximumSnapshotAge: Duration,
@@ -78,7 +78,7 @@ extension ArchiveOptions {
   /// Looks whether the data directory can be read now; blocks for as long as its file system does.
   ///
   /// - Throws: `dataDirectory`.
-  public func checkDataDirectory() throws(BackupError) {
+  package func checkDataDirectory() throws(BackupError) {
     do {
       _ = try FileSystem.names(in: dataDirectory, limit: 0)
     } catch {
@@ -91,7 +91,7 @@ extension ArchiveOptions {
   ///
   /// - Returns: true also if an archive without a database is allowed.
   /// - Throws: `dataDirectory`, `tooManyFiles`.
-  public func findsDatabase() throws(BackupError) -> Bool {
+  package func findsDatabase() throws(BackupError) -> Bool {
     if allowsEmpty { return true }
     if try DataDirectory.hasDatabaseByName(dataDirectory, excludes: excludes) { return true }
     // The included folders may be large, and most directories have a database beside them.

@@ -1,8 +1,8 @@
-public import SQLiteSnapshot
-public import Zip
+package import SQLiteSnapshot
+package import Zip
 
 /// Why there is no backup, or why one was broken off.
-public enum BackupError: Error, Sendable {
+package enum BackupError: Error, Sendable {
   /// The data directory is not there or cannot be read.
   case dataDirectory(path: String, detail: String)
   /// A database was asked for by a name that no entry of an archive can have.
@@ -35,7 +35,7 @@ public enum BackupError: Error, Sendable {
 
 extension BackupError {
   /// What happened, in one stable word for programs.
-  public var reason: String {
+  package var reason: String {
     switch self {
     case .dataDirectory: "data-directory"
     case .invalidName: "invalid-name"
@@ -58,7 +58,7 @@ extension BackupError {
 
 extension BackupError: CustomStringConvertible {
   /// What happened and what to do, for people.
-  public var description: String {
+  package var description: String {
     switch self {
     case .dataDirectory(let path, let detail):
       "the data directory \(path) cannot be read: \(detail)"
@@ -110,7 +110,7 @@ extension BackupError {
 }
 
 /// Text from outside, fit for one line of a log or a message: what ends a line or changes how it is shown becomes `?`.
-public func printable(_ text: String) -> String {
+package func printable(_ text: String) -> String {
   String(
     String.UnicodeScalarView(
       text.unicodeScalars.map { scalar in

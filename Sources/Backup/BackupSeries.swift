@@ -6,19 +6,19 @@ internal import Zip
 /// that could not be checked to their end.
 ///
 /// Nothing else in the directory is looked at, and nothing else is ever removed.
-public struct BackupSeries {
+package struct BackupSeries {
   /// What is to be done.
-  public struct Plan {
+  package struct Plan {
     /// The newest first, each with the rules that keep it; none for one that all clocks place in the future.
-    public let kept: [(name: String, rules: [Retention.Rule])]
+    package let kept: [(name: String, rules: [Retention.Rule])]
     /// To be removed, the newest first.
-    public let removed: [String]
+    package let removed: [String]
     /// What keeps anything from being removed.
-    public let loss: Retention.Loss?
+    package let loss: Retention.Loss?
   }
 
   /// Those that say nothing of themselves, sorted, each with the reason: they are left alone and count for nothing.
-  public private(set) var unjudged: [(name: String, detail: String)] = []
+  package private(set) var unjudged: [(name: String, detail: String)] = []
 
   private let directory: Directory
   private var backups: [Retention.Backup] = []
@@ -32,7 +32,7 @@ public struct BackupSeries {
   ///   - path: the directory.
   ///   - name: what their names begin with.
   /// - Throws: `SystemError` when the directory cannot be read.
-  public init(in path: String, name: String) throws {
+  package init(in path: String, name: String) throws {
     directory = try Directory(path: path)
     let names = try FileSystem.names(in: directory.path, limit: Self.maximumNames)
       .compactMap { String(validating: $0, as: UTF8.self) }
@@ -48,7 +48,7 @@ public struct BackupSeries {
   }
 
   /// What a retention keeps and removes of the series. Nothing is changed.
-  public func plan(_ retention: Retention) -> Plan {
+  package func plan(_ retention: Retention) -> Plan {
     let now = Timestamp.now()
     let choice = retention.choose(backups, now: now)
     return Plan(
@@ -59,7 +59,7 @@ public struct BackupSeries {
   ///
   /// - Parameter done: is told each name, once it is gone.
   /// - Throws: `SystemError`, when one cannot be removed; the rest stays.
-  public func carryOut(_ plan: Plan, done: (String) -> Void) throws {
+  package func carryOut(_ plan: Plan, done: (String) -> Void) throws {
     guard plan.loss == nil else { return }
     for name in plan.removed.reversed() {
       try directory.remove(name)

@@ -1,26 +1,26 @@
-public import Zip
+package import Zip
 
 extension BackupSession {
   /// What one caller asks for beyond the options of the service.
-  public struct Request: Sendable {
+  package struct Request: Sendable {
     /// The databases to take, by their paths in the archive; nil for everything.
-    public var databases: [String]?
+    package var databases: [String]?
     /// Overrides the option of the same name.
-    public var compression: Compression?
+    package var compression: Compression?
     /// Overrides the option of the same name.
-    public var strict: Bool?
+    package var strict: Bool?
     /// Whether the digest of the whole archive is wanted, which nobody else is to pay for.
-    public var digest = false
+    package var digest = false
     /// Whether any of its bytes will be asked for. Nothing is copied else: `next` must not be called then.
-    public var needsContent = true
+    package var needsContent = true
     /// Whether what has been read is held until the end, so that `beginAnew` can be asked for.
-    public var mayBeginAnew = false
+    package var mayBeginAnew = false
     /// By how many bytes a log may grow while its database is held only for that, and no checkpoint is kept waiting then; nil
     /// to hold it as any other.
-    public var heldLogGrowth: UInt64?
+    package var heldLogGrowth: UInt64?
 
     /// Makes a request for everything, with the service's own options.
-    public init(databases: [String]? = nil, compression: Compression? = nil, strict: Bool? = nil) {
+    package init(databases: [String]? = nil, compression: Compression? = nil, strict: Bool? = nil) {
       self.databases = databases
       self.compression = compression
       self.strict = strict
@@ -28,24 +28,24 @@ extension BackupSession {
   }
 
   /// What is known of an archive before its first byte.
-  public struct Preamble: Sendable {
+  package struct Preamble: Sendable {
     /// `<name>-backup-<UTC date>.zip`.
-    public let fileName: String
+    package let fileName: String
     /// `<name>-backup-<UTC date>T<time>Z.zip`, which a second archive of the same day does not have.
-    public let timedFileName: String
+    package let timedFileName: String
     /// In bytes; nil when only compressing will tell.
-    public let archiveSize: UInt64?
+    package let archiveSize: UInt64?
     /// The bytes that go in, uncompressed, without the manifest.
-    public let contentSize: UInt64
+    package let contentSize: UInt64
     /// How many databases go in.
-    public let databaseCount: Int
+    package let databaseCount: Int
     /// The time between the first snapshot and the last, in milliseconds.
-    public let snapshotSkewMilliseconds: Double
+    package let snapshotSkewMilliseconds: Double
     /// What could not be taken.
-    public let skipped: [Skipped]
+    package let skipped: [Skipped]
     /// 128 bits in hexadecimal that tell the state of all that goes in from every other: see `StateTag`.
-    public let state: String
+    package let state: String
     /// 128 bits in hexadecimal that no other archive has, nor can anyone guess them.
-    public let id: String
+    package let id: String
   }
 }

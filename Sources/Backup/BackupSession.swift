@@ -1,5 +1,5 @@
 internal import Crypto
-public import EventLoop
+package import EventLoop
 internal import SQLiteSnapshot
 internal import Zip
 
@@ -7,7 +7,7 @@ internal import Zip
 ///
 /// Files are read on the session's own thread. Blocks are compressed by threads that all sessions share, a few ahead of
 /// the one that is asked for and never more, so a client that stops reading stops everything.
-public actor BackupSession {
+package actor BackupSession {
   /// How often the limits of held snapshots are looked at while the client takes nothing.
   private static let limitInterval = Duration.seconds(1)
   /// The same while a log grows, which may fill its file system.
@@ -30,7 +30,7 @@ public actor BackupSession {
   private var archiveHash: Task<SHA256, Never>?
 
   /// The session's thread.
-  public nonisolated var unownedExecutor: UnownedSerialExecutor {
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
     unsafe worker.asUnownedSerialExecutor()
   }
 
@@ -40,7 +40,7 @@ public actor BackupSession {
   ///
   /// - Throws: every case of `BackupError` that concerns the directory and the request; `incomplete` if
   ///   something had to be skipped and the options are strict.
-  public static func open(
+  package static func open(
     _ options: ArchiveOptions, _ request: Request = Request()
   ) async throws(BackupError) -> (session: BackupSession, preamble: Preamble) {
     let worker: WorkerThread
@@ -117,7 +117,7 @@ public actor BackupSession {
   ///
   /// - Returns: what had ended the session before, if anything had.
   @discardableResult
-  public func close() -> BackupError? {
+  package func close() -> BackupError? {
     defer { _ = fail(.cancelled) }
     return failure
   }
@@ -132,13 +132,13 @@ public actor BackupSession {
   // MARK: limits
 
   /// What holding the snapshots costs the application.
-  public struct Hold: Sendable {
+  package struct Hold: Sendable {
     /// Since when the first of them has been held.
-    public let since: ContinuousClock.Instant
+    package let since: ContinuousClock.Instant
     /// By how many bytes the logs have grown meanwhile: that of the one which grew most.
-    public let logGrowth: UInt64
+    package let logGrowth: UInt64
     /// The same of all of them together.
-    public let totalLogGrowth: UInt64
+    package let totalLogGrowth: UInt64
   }
 
   /// Looks at the limits every second, or four times as often while a log grows, and returns once no snapshot is held any
@@ -149,7 +149,7 @@ public actor BackupSession {
   ///   - observe: is told what was seen.
   /// - Throws: `snapshotTooOld`, `logGrewTooMuch`, `spaceLow`, as soon as a limit is passed; the snapshots are released by
   ///   then, whatever the client does.
-  @Loop public func watchLimits(
+  @Loop package func watchLimits(
     until ended: Condition, observe: (Hold?) -> Void = { _ in }
   ) async throws(BackupError) {
     defer { observe(nil) }
@@ -201,7 +201,7 @@ public actor BackupSession {
 
   /// Whether an application is at a checkpoint of one of the databases that are held. One that is seen at it time and again
   /// waits for them to be released.
-  public var isBeingCheckpointed: Bool { maker?.items.contains { $0.isBeingCheckpointed } ?? false }
+  package var isBeingCheckpointed: Bool { maker?.items.contains { $0.isBeingCheckpointed } ?? false }
 
   // MARK: the archive
 
@@ -210,7 +210,7 @@ public actor BackupSession {
   ///
   /// - Throws: `reading`, `changed`, `snapshotTooOld`, `logGrewTooMuch`, `spaceLow`, `zip`, `cancelled`. The archive is no archive
   ///   then, and every later call throws the same.
-  public func next() async throws(BackupError) -> [[UInt8]]? {
+  package func next() async throws(BackupError) -> [[UInt8]]? {
     if let failure { throw failure }
     do throws(BackupError) {
       let chunk = try await maker?.next()
@@ -226,7 +226,7 @@ public actor BackupSession {
   }
 
   /// The SHA-256 of all that `next` has returned, once it has returned nil; nil if nobody has asked for it.
-  public var digest: [UInt8]? {
+  package var digest: [UInt8]? {
     get async {
       guard let hash = await archiveHash?.value else { return nil }
       return Array(hash.finalize())
@@ -235,14 +235,14 @@ public actor BackupSession {
 
   /// The databases whose logs were left, when they were released, with rows in them that their files lack, and that no other
   /// process had open.
-  public var leftLogs: [String] { maker?.leftLogs ?? [] }
+  package var leftLogs: [String] { maker?.leftLogs ?? [] }
 
   /// Uncompressed bytes that have gone in.
-  public var bytesRead: UInt64 { maker?.bytesRead ?? 0 }
+  package var bytesRead: UInt64 { maker?.bytesRead ?? 0 }
 
   /// Whether `beginAnew` can be asked for: the request said so, no limit has been passed that concerns what was read, and no
   /// plain file of that was written to since.
-  public var canBeginAnew: Bool {
+  package var canBeginAnew: Bool {
     guard failure == nil, let maker else { return false }
     return maker.holdsWhatWasRead && !maker.hasReadWhatChanged
   }
@@ -251,7 +251,7 @@ public actor BackupSession {
   /// it would return others, since a plain file may be written to at any time.
   ///
   /// - Returns: whether that could be done; if not, nothing has.
-  public func beginAnew() -> Bool {
+  package func beginAnew() -> Bool {
     guard canBeginAnew, let begun = maker else { return false }
     maker = ArchiveMaker(anew: begun)
     archiveHash = nil

@@ -2,13 +2,13 @@ internal import EventLoop
 internal import Glibc
 
 /// A process that has a file open or locked.
-public struct FileUser: Hashable, Sendable {
+package struct FileUser: Hashable, Sendable {
   /// The file, relative to the data directory.
-  public let path: String
+  package let path: String
   /// The process; nil if the kernel does not say: in another container, most often.
-  public let pid: Int32?
+  package let pid: Int32?
   /// What it calls itself; empty if that cannot be known.
-  public let program: String
+  package let program: String
 
   init(path: String, pid: Int32?) {
     self.path = path
@@ -47,12 +47,12 @@ public struct FileUser: Hashable, Sendable {
 
 extension FileUser {
   /// Paths are compared by their bytes.
-  public static func == (first: FileUser, second: FileUser) -> Bool {
+  package static func == (first: FileUser, second: FileUser) -> Bool {
     first.path.bytes == second.path.bytes && first.pid == second.pid
   }
 
   /// Of what is compared.
-  public func hash(into hasher: inout Hasher) {
+  package func hash(into hasher: inout Hasher) {
     hasher.combine(path.bytes)
     hasher.combine(pid)
   }
@@ -60,7 +60,7 @@ extension FileUser {
 
 extension FileUser: CustomStringConvertible {
   /// For people.
-  public var description: String {
+  package var description: String {
     guard let pid else { return "\(path) is locked by a process that cannot be seen from here" }
     return "\(path) is open in process \(pid)\(program.isEmpty ? "" : " (\(program))")"
   }

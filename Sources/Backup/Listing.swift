@@ -1,22 +1,22 @@
 internal import Zip
 
 /// What a backup of a data directory would take and leave out, and the databases in it that no backup looks at.
-public struct Listing: Encodable, Sendable {
+package struct Listing: Encodable, Sendable {
   /// Something that a backup would take.
-  public struct Entry: Encodable, Sendable {
+  package struct Entry: Encodable, Sendable {
     /// Its path in the archive.
-    public let path: String
+    package let path: String
     /// Whether a backup takes it for a database.
-    public let kind: Kind
+    package let kind: Kind
     /// Of the snapshot or the file, in bytes.
-    public let size: UInt64
+    package let size: UInt64
     /// SQLite's name for it; nil if no snapshot was taken, or it is no database.
-    public let journalMode: String?
+    package let journalMode: String?
     /// What else the manifest would say of it.
-    public let note: String?
+    package let note: String?
 
     /// What a backup takes it for.
-    public enum Kind: String, Encodable, Sendable {
+    package enum Kind: String, Encodable, Sendable {
       case database
       case file
     }
@@ -28,20 +28,20 @@ public struct Listing: Encodable, Sendable {
   }
 
   /// In the archive's order, without `VERSION` and the manifest.
-  public let entries: [Entry]
+  package let entries: [Entry]
   /// What could not be taken, with its reason.
-  public let skipped: [Skipped]
+  package let skipped: [Skipped]
   /// What an exclusion matched; a folder stands for all in it.
-  public let excluded: [String]
+  package let excluded: [String]
   /// What looks like a database and lies in a folder that is not included.
-  public let elsewhere: StrayDatabases
+  package let elsewhere: StrayDatabases
 
   /// Looks through a data directory.
   ///
   /// - Parameter takesSnapshots: whether the snapshot of every database is taken, as for a backup, and released: pinned in
   ///   WAL mode, else copied. If not, no database is opened, and names and first bytes tell.
   /// - Throws: `dataDirectory`, `tooManyFiles`, `system`, `cancelled`.
-  public init(_ options: ArchiveOptions, takesSnapshots: Bool) throws(BackupError) {
+  package init(_ options: ArchiveOptions, takesSnapshots: Bool) throws(BackupError) {
     let directory = try DataDirectory(
       options.dataDirectory, includes: options.includes, excludes: options.excludes, selection: nil)
     let inventory =
@@ -61,7 +61,7 @@ public struct Listing: Encodable, Sendable {
   }
 
   /// Whether nothing is skipped.
-  public var isComplete: Bool { skipped.isEmpty }
+  package var isComplete: Bool { skipped.isEmpty }
 
   enum CodingKeys: String, CodingKey {
     case entries, skipped, excluded, elsewhere

@@ -121,11 +121,11 @@ extension Manifest {
 }
 
 /// Something that should have been in the archive and is not.
-public struct Skipped: Codable, Equatable, Sendable {
+package struct Skipped: Codable, Equatable, Sendable {
   /// Its path in the archive.
-  public var path: String
+  package var path: String
   /// Why, in one stable word for programs: docs/troubleshooting.md lists them.
-  public var reason: String
+  package var reason: String
   /// Why, for people.
-  public var detail: String
+  package var detail: String
 }

@@ -1,7 +1,7 @@
 internal import SQLiteSnapshot
 
 /// How much room a file system must keep while logs on it grow because their databases are pinned.
-public enum MinimumFree: Sendable, Equatable {
+package enum MinimumFree: Sendable, Equatable {
   /// In bytes; with 0, a log may fill its file system.
   case bytes(UInt64)
   /// Of the whole file system, but at most so many bytes.

@@ -10,22 +10,22 @@ internal import Zip
 ///     staged, synced, verified                         // in a directory of its own
 ///     try staging.write(journal)                       // from here on it goes on, whatever happens
 ///     try RestoreTransaction(…).commit()
-public struct Restore {
+package struct Restore {
   /// What a caller asks for.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// The path of the archive, a file.
-    public var archive: String
+    package var archive: String
     /// The path of the directory to restore into.
-    public var directory: String
+    package var directory: String
     /// Files and folders of the archive; none for everything.
-    public var only: [String]
+    package var only: [String]
     /// Whether what is there may be replaced.
-    public var force: Bool
+    package var force: Bool
     /// How long SQLite may look at one database.
-    public var checkTimeout: Duration
+    package var checkTimeout: Duration
 
     /// Makes options of all of them.
-    public init(archive: String, directory: String, only: [String], force: Bool, checkTimeout: Duration) {
+    package init(archive: String, directory: String, only: [String], force: Bool, checkTimeout: Duration) {
       self.archive = archive
       self.directory = directory
       self.only = only
@@ -35,13 +35,13 @@ public struct Restore {
   }
 
   /// The plan, a line for each file.
-  public let lines: [String]
+  package let lines: [String]
   /// What would have been chosen and is not in the archive.
-  public let skipped: [Skipped]
+  package let skipped: [Skipped]
   /// Uncompressed, in bytes.
-  public let size: UInt64
+  package let size: UInt64
   /// Databases of which something could not be judged, and what: they need what only their application has.
-  public private(set) var notChecked: [(path: String, parts: [String])] = []
+  package private(set) var notChecked: [(path: String, parts: [String])] = []
 
   private let options: Options
   private let target: RestoreTarget
@@ -55,7 +55,7 @@ public struct Restore {
   ///
   /// - Parameter looksOnly: whether nothing is to be changed.
   /// - Returns: what there was, in words.
-  public static func recover(_ directory: String, looksOnly: Bool) throws(RestoreError) -> [String] {
+  package static func recover(_ directory: String, looksOnly: Bool) throws(RestoreError) -> [String] {
     let target = try RestoreTarget(path: directory)
     var found: [String] = []
     for name in try RestoreStaging.names(in: target) {
@@ -73,7 +73,7 @@ public struct Restore {
   }
 
   /// Opens the archive and makes the plan.
-  public init(_ options: Options) throws(RestoreError) {
+  package init(_ options: Options) throws(RestoreError) {
     self.options = options
     target = try RestoreTarget(path: options.directory)
     do {
@@ -153,13 +153,13 @@ public struct Restore {
   private static let maximumAttempts = 100
 
   /// How many files are put in place, and how many are kept under another name for them.
-  public var counts: (placed: Int, kept: Int) { (plan.journal.items.count, plan.kept.count) }
+  package var counts: (placed: Int, kept: Int) { (plan.journal.items.count, plan.kept.count) }
 
   /// The absolute path of the directory, without links.
-  public var directory: String { target.path }
+  package var directory: String { target.path }
 
   /// What is appended to the name of every file that is kept, and stands in that of no other.
-  public var keptSuffix: String { plan.journal.suffix }
+  package var keptSuffix: String { plan.journal.suffix }
 
   /// - Returns: nil if there is no such entry, or none of such a size.
   private static func content(
@@ -172,13 +172,13 @@ public struct Restore {
   }
 
   /// Whether what would be replaced is in use, or in the middle of a transaction that has other databases, too.
-  public func checkUse() throws(RestoreError) {
+  package func checkUse() throws(RestoreError) {
     _ = try DatabaseUse(of: plan.journal, in: target)
     try SuperJournal.check(plan.journal, in: target)
   }
 
   /// Reads everything that was chosen and keeps nothing.
-  public func verify(_ isInterrupted: @escaping @Sendable () -> Bool) throws(RestoreError) {
+  package func verify(_ isInterrupted: @escaping @Sendable () -> Bool) throws(RestoreError) {
     for item in plan.journal.items {
       try read(item.path, isInterrupted) { _ in }
     }
@@ -189,7 +189,7 @@ public struct Restore {
   /// - Parameters:
   ///   - progress: is told how many bytes were staged.
   ///   - isInterrupted: whether to leave everything as it is; is asked until the first step.
-  public mutating func run(progress: (UInt64) -> Void, _ isInterrupted: @escaping @Sendable () -> Bool)
+  package mutating func run(progress: (UInt64) -> Void, _ isInterrupted: @escaping @Sendable () -> Bool)
     throws(RestoreError)
   {
     guard options.force || plan.kept.isEmpty else { throw .wouldReplace(plan.kept.map(\.path)) }

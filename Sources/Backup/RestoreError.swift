@@ -1,5 +1,5 @@
 /// Why nothing was restored.
-public enum RestoreError: Error, Sendable {
+package enum RestoreError: Error, Sendable {
   /// The file is no zip, or none that we have made.
   case notAnArchive(String)
   /// The archive is not whole, or not what its manifest says.
@@ -34,7 +34,7 @@ public enum RestoreError: Error, Sendable {
 
 extension RestoreError: CustomStringConvertible {
   /// What happened and what to do, for people.
-  public var description: String {
+  package var description: String {
     switch self {
     case .notAnArchive(let detail): detail
     case .damaged(let detail): "the archive is damaged, and nothing was restored: \(detail)"

@@ -3,9 +3,9 @@
 /// An archive's age is what two clocks say of it: that of the server, which wrote `created` into the manifest, and that of
 /// this machine, which gave the file its time. Each archive that either order keeps is kept, so one wrong clock removes
 /// nothing that the other knows to be new.
-public struct Retention: Sendable {
+package struct Retention: Sendable {
   /// Why an archive is kept.
-  public enum Rule: String, CaseIterable, Sendable {
+  package enum Rule: String, CaseIterable, Sendable {
     case last
     case daily
     case weekly
@@ -45,13 +45,13 @@ public struct Retention: Sendable {
   }
 
   /// Databases that the newest archive has no longer, or has empty.
-  public struct Loss: Equatable, Sendable {
+  package struct Loss: Equatable, Sendable {
     /// The newest archive.
-    public var archive: String
+    package var archive: String
     /// The last good one before it, in which they are.
-    public var good: String
+    package var good: String
     /// Their paths, sorted.
-    public var databases: [String]
+    package var databases: [String]
   }
 
   private let counts: [Rule: Int]
@@ -61,7 +61,7 @@ public struct Retention: Sendable {
   /// - Parameters:
   ///   - counts: how many each rule keeps; a rule without a count keeps none. One of them is above 0.
   ///   - gone: shell patterns of databases that the application removes on purpose: their absence is no loss.
-  public init(_ counts: [Rule: Int], gone: [String] = []) {
+  package init(_ counts: [Rule: Int], gone: [String] = []) {
     precondition(counts.values.contains { $0 > 0 }, "nothing would be kept")
     self.counts = counts
     self.gone = Exclusion(gone)

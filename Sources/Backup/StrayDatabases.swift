@@ -2,18 +2,18 @@ internal import EventLoop
 internal import SQLiteSnapshot
 
 /// Databases in a data directory that no backup looks at, since the folder that they lie in is not included.
-public struct StrayDatabases: Encodable, Sendable {
+package struct StrayDatabases: Encodable, Sendable {
   /// Folders within the data directory that are searched.
-  public static let maximumDepth = 3
+  package static let maximumDepth = 3
   /// Names looked at: a directory of more is searched in part.
   private static let maximumNames = 100_000
 
   /// Paths in the data directory of what begins as SQLite's databases do, or has a name that is customary for a database.
-  public private(set) var found: [String] = []
+  package private(set) var found: [String] = []
   /// Paths of folders and files that could not be looked at.
-  public private(set) var unreadable: [String] = []
+  package private(set) var unreadable: [String] = []
   /// Whether every name was looked at, as deep as is searched.
-  public private(set) var isWhole = true
+  package private(set) var isWhole = true
 
   private let covered: Set<[UInt8]>
   private let exclusion: Exclusion

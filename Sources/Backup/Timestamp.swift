@@ -1,11 +1,11 @@
 /// An instant in UTC, written as RFC 3339 has it.
-public struct Timestamp: Sendable {
+package struct Timestamp: Sendable {
   /// Whole seconds since 1970, and nanoseconds after them.
   private let wholeSeconds: Int64
   private let remainder: Int64
 
   /// The instant of the call.
-  public static func now() -> Timestamp { Timestamp(nanoseconds: FileSystem.now()) }
+  package static func now() -> Timestamp { Timestamp(nanoseconds: FileSystem.now()) }
 
   /// - Parameter nanoseconds: since 1970.
   init(nanoseconds: Int64) {
@@ -86,7 +86,7 @@ public struct Timestamp: Sendable {
   var seconds: String { "\(date)T\(time)Z" }
 
   /// To the millisecond: `2026-01-31T23:59:59.250Z`.
-  public var milliseconds: String { "\(date)T\(time).\(pad(Int(remainder / 1_000_000), 3))Z" }
+  package var milliseconds: String { "\(date)T\(time).\(pad(Int(remainder / 1_000_000), 3))Z" }
 
   /// For names of files: `20260131T235959Z`.
   var compact: String { "\(date)T\(time)Z".filter { $0 != "-" && $0 != ":" } }
@@ -111,7 +111,7 @@ public struct Timestamp: Sendable {
 
 extension Timestamp: Comparable {
   /// The earlier of two is the lesser.
-  public static func < (left: Timestamp, right: Timestamp) -> Bool {
+  package static func < (left: Timestamp, right: Timestamp) -> Bool {
     (left.wholeSeconds, left.remainder) < (right.wholeSeconds, right.remainder)
   }
 }

@@ -4,20 +4,20 @@ internal import SQLiteSnapshot
 internal import Zip
 
 /// What an archive is found to be, everything in it having been read.
-public struct Verification: Sendable {
+package struct Verification: Sendable {
   /// What a caller asks for.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// A path; nil for standard input, which may be a pipe.
-    public var archive: String?
+    package var archive: String?
     /// Whether SQLite looks at databases with `quick_check` alone.
-    public var quick: Bool
+    package var quick: Bool
     /// Where a database lies while SQLite looks at it.
-    public var spoolDirectory: String
+    package var spoolDirectory: String
     /// How long SQLite may look at one database.
-    public var checkTimeout: Duration
+    package var checkTimeout: Duration
 
     /// Makes options of all of them.
-    public init(archive: String?, quick: Bool, spoolDirectory: String, checkTimeout: Duration) {
+    package init(archive: String?, quick: Bool, spoolDirectory: String, checkTimeout: Duration) {
       self.archive = archive
       self.quick = quick
       self.spoolDirectory = spoolDirectory
@@ -26,7 +26,7 @@ public struct Verification: Sendable {
   }
 
   /// What there is to be said in one word.
-  public enum Verdict: String, Codable, Sendable {
+  package enum Verdict: String, Codable, Sendable {
     /// Everything is as the manifest says, and nothing was skipped.
     case whole
     /// Everything is as the manifest says, and the manifest says that something was skipped.
@@ -40,23 +40,23 @@ public struct Verification: Sendable {
   }
 
   /// One entry of the archive.
-  public struct Entry: Codable, Sendable {
+  package struct Entry: Codable, Sendable {
     /// The path in the archive.
-    public var path: String
+    package var path: String
     /// In bytes, uncompressed.
-    public var size: UInt64
+    package var size: UInt64
     /// In hexadecimal.
-    public var sha256: String
+    package var sha256: String
     /// Whether SQLite has looked at it.
-    public var isDatabase: Bool
+    package var isDatabase: Bool
     /// What is wrong; nil if nothing is.
-    public var fault: String?
+    package var fault: String?
     /// What else is to be known.
-    public var note: String?
+    package var note: String?
     /// What of a database could not be judged here, a part each: it needs what only its application has.
-    public var notChecked: [String]?
+    package var notChecked: [String]?
     /// Why the check of a database did not come to its end.
-    public var notFinished: String?
+    package var notFinished: String?
     /// 0 if it could not be read.
     var crc32: UInt32 = 0
 
@@ -69,13 +69,13 @@ public struct Verification: Sendable {
   }
 
   /// The word for it all.
-  public internal(set) var verdict = Verdict.whole
+  package internal(set) var verdict = Verdict.whole
   /// In their order; those that were read before a fault ended the reading.
-  public internal(set) var entries: [Entry] = []
+  package internal(set) var entries: [Entry] = []
   /// What is wrong with the archive as such.
-  public internal(set) var faults: [String] = []
+  package internal(set) var faults: [String] = []
   /// What the manifest says was skipped.
-  public internal(set) var skipped: [Skipped] = []
+  package internal(set) var skipped: [Skipped] = []
 
   private var check: BoundedCheck
 
@@ -94,7 +94,7 @@ public struct Verification: Sendable {
   ///   - progress: is told how many bytes of data were read, and of how many, if that is known.
   ///   - isInterrupted: whether to leave it at that.
   /// - Throws: `RestoreError.interrupted`; `SystemError` if it cannot be opened; what keeps a database from being looked at.
-  public init(
+  package init(
     _ options: Options, progress: (UInt64, UInt64?) -> Void, isInterrupted: @escaping @Sendable () -> Bool
   ) throws {
     let opened = try options.archive.map { ArchiveDescriptor(try FileSystem.openArchive($0)) }

@@ -1,6 +1,6 @@
 /// A thread for what may never return, such as an expression in a database from outside: it is waited for as long as its
 /// starter likes.
-public enum AbandonableThread {
+package enum AbandonableThread {
   /// As much as a process's first thread has: SQLite's patterns are recursive.
   private static let stackSize = 8 << 20
   private static let millisecondsPerLook: CInt = 20
@@ -18,7 +18,7 @@ public enum AbandonableThread {
   ///   - isGivenUp: is asked about every 20 ms whether to wait no longer.
   /// - Returns: what `body` returns; nil if it was given up, and then it runs on until the process ends.
   /// - Throws: `EAGAIN` when no thread can be had, `EMFILE` when no descriptor can.
-  public static func run<Result: Sendable>(
+  package static func run<Result: Sendable>(
     named name: String, isGivenUp: () -> Bool, _ body: @escaping @Sendable () -> Result
   ) throws(SystemError) -> Result? {
     let outcome = try Outcome<Result>()

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// A listening stream socket on the loop: bound by us, or passed by whoever started us.
-@Loop public final class Listener {
+@Loop package final class Listener {
   /// Connections that the kernel holds for us until we accept them; it caps the number at `somaxconn`.
   private static let backlog: CInt = 4096
   /// How long accepting rests when no descriptor is free and none of ours is closed meanwhile.
@@ -12,13 +12,13 @@ import Glibc
   private let registration: Registration
   private var path: BoundPath?
   /// The address it really has: with the port that the kernel chose when 0 was asked for.
-  public let address: SocketAddress
+  package let address: SocketAddress
 
   /// Binds an address and listens on it.
   ///
   /// A Unix socket's path that nobody listens on any more is taken over; the new one gets mode 0660.
   /// - Throws: `EADDRINUSE` and whatever else `socket`, `bind` and `listen` say.
-  public static func bind(_ address: SocketAddress) throws(SystemError) -> Listener {
+  package static func bind(_ address: SocketAddress) throws(SystemError) -> Listener {
     let descriptor = try SystemCalls.socket(address.family)
     var path: BoundPath? = nil
     switch address {
@@ -45,7 +45,7 @@ import Glibc
   /// Takes over a socket that already listens.
   ///
   /// - Throws: `EPROTOTYPE` for anything but a stream socket, `EINVAL` for one that does not listen.
-  public static func adopt(_ rawValue: CInt) throws(SystemError) -> Listener {
+  package static func adopt(_ rawValue: CInt) throws(SystemError) -> Listener {
     let descriptor = Descriptor(owning: rawValue)
     guard try SystemCalls.option(rawValue, SOL_SOCKET, SO_TYPE) == CInt(SOCK_STREAM.rawValue) else {
       throw SystemError(call: "getsockopt", errno: EPROTOTYPE)
@@ -71,10 +71,10 @@ import Glibc
 
   /// A handle by which others can end the accepting. The socket itself stays open and is never shut down:
   /// that would break the service manager's copy of it too.
-  public var canceller: Socket.Canceller { Socket.Canceller(registration: registration) }
+  package var canceller: Socket.Canceller { Socket.Canceller(registration: registration) }
 
   /// Removes the path of a Unix socket that we made: nobody will accept from it any more.
-  public func removePath() { path = nil }
+  package func removePath() { path = nil }
 
   /// Waits for a connection and answers its socket's number, to be owned at once, and its peer.
   ///
@@ -84,7 +84,7 @@ import Glibc
   ///     nor sleeps longer than it must.
   ///   - makeRoom: called when there is none.
   /// - Throws: `ECANCELED` once it was cancelled; `EINVAL` when somebody has shut the socket down.
-  public func accept(
+  package func accept(
     descriptorFreed: Condition, makeRoom: () -> Void = {}
   ) async throws(SystemError) -> (CInt, SocketAddress) {
     while true {

@@ -4,15 +4,15 @@ import Synchronization
 ///
 /// `Mutex` lies in Swift's runtime, which is not instrumented: whatever it protects looks raced for. What each thread leaves
 /// to the next is therefore said once more, by an atomic value that is written last and read first.
-public struct Lock<Value: ~Copyable & Sendable>: ~Copyable, Sendable {
+package struct Lock<Value: ~Copyable & Sendable>: ~Copyable, Sendable {
   private let value: Mutex<Value>
   private let handedOver = Atomic<Bool>(false)
 
   /// Takes the value in.
-  public init(_ value: consuming Value) { self.value = Mutex(value) }
+  package init(_ value: consuming Value) { self.value = Mutex(value) }
 
   /// Waits until nobody else has the value, and calls `body` with it. `body` is short and waits for nothing.
-  public func withLock<Result: Sendable>(_ body: (inout Value) -> Result) -> Result {
+  package func withLock<Result: Sendable>(_ body: (inout Value) -> Result) -> Result {
     value.withLock { value in
       _ = handedOver.load(ordering: .acquiring)
       defer { handedOver.store(true, ordering: .releasing) }

@@ -1,19 +1,19 @@
 internal import CLinux
 
 /// The event loop as a global actor: what is marked `@Loop` runs on the loop's one thread and on no other.
-@globalActor public actor Loop {
+@globalActor package actor Loop {
   /// The one loop of this process.
-  public static let shared = Loop()
+  package static let shared = Loop()
 
   /// Every job of the actor runs on the loop's thread.
-  public nonisolated var unownedExecutor: UnownedSerialExecutor {
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
     unsafe LoopExecutor.shared.asUnownedSerialExecutor()
   }
 
   /// Runs the loop on the calling thread until `body` has returned or thrown.
   ///
   /// - Throws: what `body` throws; `SystemError` if the kernel has no descriptor for the loop.
-  public static func run<Success: Sendable>(
+  package static func run<Success: Sendable>(
     _ body: @escaping @Loop @Sendable () async throws -> Success
   ) throws -> Success {
     try LoopExecutor.result.get().run(body)
@@ -24,21 +24,21 @@ internal import CLinux
   /// What the task calls that is isolated to nothing, or to an actor without an executor of its own, runs on the
   /// loop's thread as well: it must not block.
   @discardableResult
-  public static func start<Success: Sendable>(
+  package static func start<Success: Sendable>(
     _ body: @escaping @Loop @Sendable () async throws -> Success
   ) -> Task<Success, any Error> {
     Task(executorPreference: LoopExecutor.shared, operation: body)
   }
 
   /// Suspends the caller for a time; the loop goes on.
-  @Loop public static func sleep(for duration: Duration) async {
+  @Loop package static func sleep(for duration: Duration) async {
     _ = await Waiter.suspend(until: .now + duration) { _ in }
   }
 
   /// Gives the system back what the allocator keeps of memory that was freed: for after a flood, since it takes milliseconds.
   ///
   /// The corresponding C function is `malloc_trim`.
-  @Loop public static func giveMemoryBack() {
+  @Loop package static func giveMemoryBack() {
     Reactor.shared.forgetGone()
     malloc_trim(0)
   }

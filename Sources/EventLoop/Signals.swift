@@ -1,34 +1,34 @@
 import Glibc
 
 /// Signals as events of the loop. The model is signalfd(2).
-@Loop public final class Signals {
+@Loop package final class Signals {
   private let descriptor: Descriptor
   private let registration: Registration
 
   /// Keeps signals from their default action. To be called before the first thread starts, since each
   /// inherits its creator's mask.
-  public nonisolated static func block(_ signals: [CInt]) {
+  package nonisolated static func block(_ signals: [CInt]) {
     SystemCalls.blockSignals(signals)
   }
 
   /// Those of `signals` that whoever started us did not tell us to ignore, as nohup(1) does; a signal that is
   /// blocked would be received all the same.
-  public nonisolated static func notIgnored(_ signals: [CInt]) -> [CInt] {
+  package nonisolated static func notIgnored(_ signals: [CInt]) -> [CInt] {
     signals.filter { !SystemCalls.isIgnored($0) }
   }
 
   /// Whether one of them, blocked, has come.
-  public nonisolated static func isPending(_ signals: [CInt]) -> Bool { SystemCalls.isPending(signals) }
+  package nonisolated static func isPending(_ signals: [CInt]) -> Bool { SystemCalls.isPending(signals) }
 
   /// Receives signals that `block` has blocked.
-  public init(_ signals: [CInt]) throws(SystemError) {
+  package init(_ signals: [CInt]) throws(SystemError) {
     let descriptor = try SystemCalls.signalDescriptor(signals)
     registration = try Registration(descriptor.rawValue)
     self.descriptor = descriptor
   }
 
   /// Waits for the next signal and answers its number.
-  public func next() async throws(SystemError) -> CInt {
+  package func next() async throws(SystemError) -> CInt {
     while true {
       if let signal = try SystemCalls.readSignal(descriptor.rawValue) { return signal }
       try await registration.wait(.read, for: "read", until: nil)

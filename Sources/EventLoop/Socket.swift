@@ -4,9 +4,9 @@ import Glibc
 /// A connected stream socket on the loop.
 ///
 /// Every operation tries its system call first and suspends only when the kernel says `EAGAIN`.
-public struct Socket: ~Copyable {
+package struct Socket: ~Copyable {
   /// The most bytes that one `receive` takes in.
-  public static let receiveSize = 16 * 1024
+  package static let receiveSize = 16 * 1024
 
   /// The kernel takes more of what is to be sent while it holds fewer bytes than this that a TCP connection has no
   /// room for: what it holds beyond that makes nothing faster. tcp(7), `TCP_NOTSENT_LOWAT`.
@@ -15,10 +15,10 @@ public struct Socket: ~Copyable {
   private let descriptor: Descriptor
   private let registration: Registration
   /// The other side, as the kernel told it when the connection was accepted.
-  public let peer: SocketAddress
+  package let peer: SocketAddress
 
   /// Takes over a non-blocking socket and registers it with the loop.
-  @Loop public init(owning rawValue: CInt, peer: SocketAddress) throws(SystemError) {
+  @Loop package init(owning rawValue: CInt, peer: SocketAddress) throws(SystemError) {
     let descriptor = Descriptor(owning: rawValue)
     if peer.family != AF_UNIX {
       // Each chunk is sent whole, with its framing: there is nothing that Nagle could join.
@@ -34,7 +34,7 @@ public struct Socket: ~Copyable {
   ///
   /// The corresponding C function is `connect`.
   /// - Throws: `ECONNREFUSED`, `ENOENT`, `ETIMEDOUT` and whatever else it says.
-  @Loop public static func connect(
+  @Loop package static func connect(
     to address: SocketAddress, until deadline: ContinuousClock.Instant
   ) async throws(SystemError) -> Socket {
     let socket = try Socket(owning: SystemCalls.socket(address.family).release(), peer: address)
@@ -53,19 +53,19 @@ public struct Socket: ~Copyable {
 
   /// Calls `body` once when the peer is gone for good (`EPOLLHUP`, `EPOLLERR`): not when it has only finished
   /// sending.
-  @Loop public func onLost(_ body: @escaping @Loop () -> Void) {
+  @Loop package func onLost(_ body: @escaping @Loop () -> Void) {
     registration.onLost = body
   }
 
   /// A handle by which others can end every operation on this socket.
-  @Loop public var canceller: Canceller { Canceller(registration: registration) }
+  @Loop package var canceller: Canceller { Canceller(registration: registration) }
 
   /// Ends the operations of one socket with `ECANCELED`, those under way and all that follow.
-  @Loop public struct Canceller {
+  @Loop package struct Canceller {
     let registration: Registration
 
     /// Ends them.
-    public func cancel() { registration.cancel() }
+    package func cancel() { registration.cancel() }
   }
 
   /// What has arrived, at most `receiveSize` bytes of it; nothing at the peer's end of stream. On a Unix socket
@@ -73,7 +73,7 @@ public struct Socket: ~Copyable {
   ///
   /// The corresponding C function is `recv`.
   /// - Throws: `ETIMEDOUT`, `ECANCELED`, `ECONNRESET`.
-  @Loop public func receive(until deadline: ContinuousClock.Instant?) async throws(SystemError) -> [UInt8] {
+  @Loop package func receive(until deadline: ContinuousClock.Instant?) async throws(SystemError) -> [UInt8] {
     while true {
       guard !registration.isCancelled else { throw SystemError(call: "recv", errno: ECANCELED) }
       let bytes = try Reactor.shared.scratch.receive(descriptor.rawValue, leaving: leavesUnread)
@@ -86,21 +86,21 @@ public struct Socket: ~Copyable {
   ///
   /// A Unix socket has no reset. But one that is closed with bytes unread fails its peer with `ECONNRESET`
   /// (unix(7)), so whoever may have to break an answer off leaves one until the answer is whole.
-  @Loop public func consume(_ count: Int) throws(SystemError) {
+  @Loop package func consume(_ count: Int) throws(SystemError) {
     guard leavesUnread, count > 0 else { return }
     var discarded = [UInt8](repeating: 0, count: count)
     _ = try SystemCalls.receive(descriptor.rawValue, into: &discarded, leaving: false)
   }
 
   /// Whether `resetOnClose` needs bytes left unread.
-  public var leavesUnread: Bool { peer.family == AF_UNIX }
+  package var leavesUnread: Bool { peer.family == AF_UNIX }
 
   /// Sends all of `parts` (at most 64), one after the other; returns when the kernel has taken the last byte.
   ///
   /// The corresponding C function is `sendmsg`.
   /// - Parameter stallTimeout: how long the peer may take nothing at all.
   /// - Throws: `ETIMEDOUT`, `ECANCELED`, `ECONNRESET`, `EPIPE`.
-  @Loop public func send(_ parts: [[UInt8]], stallTimeout: Duration) async throws(SystemError) {
+  @Loop package func send(_ parts: [[UInt8]], stallTimeout: Duration) async throws(SystemError) {
     let total = parts.reduce(0) { $0 + $1.count }
     var sent = 0
     while sent < total {
@@ -131,16 +131,16 @@ public struct Socket: ~Copyable {
   /// socket, counted generously, those that nobody has received.
   ///
   /// The corresponding C function is `ioctl` with `SIOCOUTQ`.
-  @Loop public var unacknowledged: Int { Int(clinux_unacknowledged(descriptor.rawValue)) }
+  @Loop package var unacknowledged: Int { Int(clinux_unacknowledged(descriptor.rawValue)) }
 
   /// Tells the peer that nothing more will be sent. The corresponding C function is `shutdown`.
-  @Loop public func finishSending() {
+  @Loop package func finishSending() {
     SystemCalls.shutdownWrite(descriptor.rawValue)
   }
 
   /// Sets whether a close looks like a failure to the peer, and not like an end, be it this process's death that closes: a
   /// TCP connection is reset then. For a Unix socket see `consume`.
-  public func resetOnClose(_ isReset: Bool) {
+  package func resetOnClose(_ isReset: Bool) {
     SystemCalls.resetOnClose(descriptor, isReset)
   }
 }

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// The address of a stream socket: an Internet address and port, or the path of a Unix socket.
-public enum SocketAddress: Equatable, Hashable, Sendable {
+package enum SocketAddress: Equatable, Hashable, Sendable {
   /// An IPv4 address (four bytes, in network order) and a port.
   case ipv4([UInt8], port: UInt16)
   /// An IPv6 address (sixteen bytes, in network order) and a port.
@@ -11,12 +11,12 @@ public enum SocketAddress: Equatable, Hashable, Sendable {
   case unix(String)
 
   /// The longest path that fits: `sun_path` less its NUL; see unix(7).
-  public static let longestPath = 107
+  package static let longestPath = 107
 
   /// Reads `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`; HOST is an address or `localhost`.
   ///
   /// Names are not looked up: an address that is listened on should not depend on a resolver.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     if text.utf8.starts(with: "unix:".utf8) {
       let path = String(decoding: text.utf8.dropFirst(5), as: UTF8.self)
       guard !path.isEmpty, path.utf8.count <= Self.longestPath, !path.utf8.contains(0) else { return nil }
@@ -41,7 +41,7 @@ public enum SocketAddress: Equatable, Hashable, Sendable {
   }
 
   /// Whether only this machine can reach it: 127.0.0.0/8, ::1 or a Unix socket.
-  public var isLocal: Bool {
+  package var isLocal: Bool {
     switch self {
     case .ipv4(let bytes, _): bytes.first == 127
     case .ipv6(let bytes, _): bytes == [UInt8](repeating: 0, count: 15) + [1]
@@ -130,7 +130,7 @@ public enum SocketAddress: Equatable, Hashable, Sendable {
 
 extension SocketAddress: CustomStringConvertible {
   /// The form that `init(_:)` reads.
-  public var description: String {
+  package var description: String {
     switch self {
     case .ipv4(let bytes, let port): "\(bytes.map(String.init).joined(separator: ".")):\(port)"
     case .ipv6(let bytes, let port): "[\(Self.text(ipv6: bytes))]:\(port)"

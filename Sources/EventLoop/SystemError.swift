@@ -4,27 +4,27 @@ import Glibc
 ///
 /// `EAGAIN` is control flow and never appears here. A wait that passed its deadline is `ETIMEDOUT`, one that
 /// was called off is `ECANCELED`.
-public struct SystemError: Error, Equatable, Sendable {
+package struct SystemError: Error, Equatable, Sendable {
   /// The name of the call, as in its manual page.
-  public let call: String
+  package let call: String
   /// The error number; see errno(3).
-  public let errno: CInt
+  package let errno: CInt
 
   /// Makes the error of a named call.
-  public init(call: String, errno: CInt) {
+  package init(call: String, errno: CInt) {
     self.call = call
     self.errno = errno
   }
 
   /// Whether a wait passed its deadline.
-  public var isTimeout: Bool { errno == ETIMEDOUT }
+  package var isTimeout: Bool { errno == ETIMEDOUT }
   /// Whether the kernel had no memory for it.
-  public var isShortage: Bool { errno == ENOMEM || errno == ENOBUFS }
+  package var isShortage: Bool { errno == ENOMEM || errno == ENOBUFS }
   /// Whether an operation was called off.
-  public var isCancelled: Bool { errno == ECANCELED }
+  package var isCancelled: Bool { errno == ECANCELED }
 }
 
 extension SystemError: CustomStringConvertible {
   /// The reason in words and the call it came from, as in `Address already in use (bind)`.
-  public var description: String { "\(SystemCalls.describe(errno)) (\(call))" }
+  package var description: String { "\(SystemCalls.describe(errno)) (\(call))" }
 }

@@ -37,23 +37,23 @@
 }
 
 /// Something that several operations may wait for, and that somebody announces.
-@Loop public final class Condition {
+@Loop package final class Condition {
   private var waiters: [Waiter] = []
 
   /// Makes a condition that nobody waits for yet.
-  public nonisolated init() {}
+  package nonisolated init() {}
 
   /// Suspends the caller until the next `notify`, at most until the deadline.
   ///
   /// - Returns: whether it was notified in time.
-  public func wait(until deadline: ContinuousClock.Instant? = nil) async -> Bool {
+  package func wait(until deadline: ContinuousClock.Instant? = nil) async -> Bool {
     let reason = await Waiter.suspend(until: deadline) { waiters.append($0) }
     if reason == .deadline { waiters.removeAll { $0.heapIndex == -1 && $0.isDone } }
     return reason == .ready
   }
 
   /// Wakes everyone who waits.
-  public func notify() {
+  package func notify() {
     let waiters = self.waiters
     self.waiters.removeAll()
     for waiter in waiters { waiter.wake(.ready) }

@@ -3,7 +3,7 @@
 ///
 /// Swift's own pool would do, had it not to open a file in /proc every second to see whether its threads run: a process that
 /// has no descriptor left is ended by that.
-public final class WorkerPool: TaskExecutor {
+package final class WorkerPool: TaskExecutor {
   /// Compressors have a hundred kilobytes on it.
   private static let stackSize = 512 * 1024
   /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
@@ -14,13 +14,13 @@ public final class WorkerPool: TaskExecutor {
   private let available: Descriptor
 
   /// One for each processor that this process may use.
-  public let threadCount = SystemCalls.processorCount()
+  package let threadCount = SystemCalls.processorCount()
 
   /// Starts the threads.
   ///
   /// - Parameter name: what `ps -L` and a debugger show; at most 15 bytes.
   /// - Throws: `EAGAIN` when no thread can be had, `EMFILE` when no descriptor can.
-  public init(named name: String) throws(SystemError) {
+  package init(named name: String) throws(SystemError) {
     available = try SystemCalls.semaphore()
     for _ in 0..<threadCount {
       try SystemCalls.startThread(named: name, stackSize: Self.stackSize) { self.run() }
@@ -28,7 +28,7 @@ public final class WorkerPool: TaskExecutor {
   }
 
   /// Adds a job; called by the Swift runtime.
-  public func enqueue(_ job: consuming ExecutorJob) {
+  package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     jobs.withLock { $0.append(job) }
     SystemCalls.signalEvent(available)

@@ -1,7 +1,7 @@
 /// A serial executor with a thread of its own, for what blocks: SQLite, file reads, file writes.
 ///
 /// An actor that answers one as its `unownedExecutor` runs there and nowhere else.
-public final class WorkerThread: SerialExecutor {
+package final class WorkerThread: SerialExecutor {
   /// SQLite and a file system's own call chains fit many times.
   private static let stackSize = 512 * 1024
 
@@ -17,14 +17,14 @@ public final class WorkerThread: SerialExecutor {
   ///
   /// - Parameter name: what `ps -L` and a debugger show; at most 15 bytes.
   /// - Throws: `EAGAIN` when no thread can be had, `EMFILE` when no descriptor can.
-  public init(named name: String) throws(SystemError) {
+  package init(named name: String) throws(SystemError) {
     wakeup = try SystemCalls.eventDescriptor(nonblocking: false)
     // The thread keeps the executor alive until `stop`.
     try SystemCalls.startThread(named: name, stackSize: Self.stackSize) { self.run() }
   }
 
   /// Lets the thread end once it has run what was asked of it so far. Nothing may be asked of it after.
-  public func stop() {
+  package func stop() {
     queue.withLock { $0.isStopped = true }
     SystemCalls.signalEvent(wakeup)
   }
@@ -35,10 +35,10 @@ public final class WorkerThread: SerialExecutor {
 
   /// Lets others go before the calling thread from now on: its own process's event loop as well as the application
   /// whose databases are backed up.
-  public static func yieldToOthers() { SystemCalls.beNice(niceness) }
+  package static func yieldToOthers() { SystemCalls.beNice(niceness) }
 
   /// Adds a job; called by the Swift runtime.
-  public func enqueue(_ job: consuming ExecutorJob) {
+  package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     queue.withLock { queue in
       queue.jobs.append(job)

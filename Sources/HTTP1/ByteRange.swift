@@ -1,7 +1,7 @@
 /// One range of a representation's bytes, as a client asks for it.
 ///
 /// RFC 9110 §14.1.2 and §14.2.
-public enum ByteRange: Sendable, Hashable {
+package enum ByteRange: Sendable, Hashable {
   /// Everything from a byte on: `bytes=500-`.
   case from(UInt64)
   /// From a byte to another, that one included: `bytes=500-999`.
@@ -15,7 +15,7 @@ public enum ByteRange: Sendable, Hashable {
 
   /// What a request asks for, or the first of several ranges: RFC 9110 §15.3.7.2 allows a part of what was asked for. Nil if
   /// it asks for everything, or in a form that is ignored, as §14.2 allows: another unit, another method than GET.
-  public init?(of request: RequestHead) {
+  package init?(of request: RequestHead) {
     let values = request.values("Range")
     guard request.method == .get, values.count == 1, let value = values.first else { return nil }
     // ranges-specifier = range-unit "=" range-set; units know no capitals.
@@ -58,10 +58,10 @@ public enum ByteRange: Sendable, Hashable {
   }
 
   /// Whether it is of everything from a byte on.
-  public var isOpen: Bool { if case .from = self { true } else { false } }
+  package var isOpen: Bool { if case .from = self { true } else { false } }
 
   /// Whether it begins with the first byte.
-  public var isFromStart: Bool {
+  package var isFromStart: Bool {
     switch self {
     case .from(let first): first == 0
     case .closed(let range): range.lowerBound == 0
@@ -73,7 +73,7 @@ public enum ByteRange: Sendable, Hashable {
   ///
   /// - Parameter length: of the whole, in bytes; nil if it is not known, and an open range then ends at a very large one.
   /// - Returns: an empty range if there are none; nil if only the length would tell.
-  public func positions(in length: UInt64?) -> Range<UInt64>? {
+  package func positions(in length: UInt64?) -> Range<UInt64>? {
     guard let length else {
       if case .from(let first) = self { return first..<max(first, Self.veryLarge + 1) }
       return nil
@@ -90,14 +90,14 @@ public enum ByteRange: Sendable, Hashable {
   /// - Parameters:
   ///   - positions: not empty.
   ///   - length: of the whole, in bytes; nil if it is not known.
-  public static func content(_ positions: Range<UInt64>, of length: UInt64?) -> FieldLine {
+  package static func content(_ positions: Range<UInt64>, of length: UInt64?) -> FieldLine {
     FieldLine(
       name: "Content-Range",
       value: "bytes \(positions.lowerBound)-\(positions.upperBound - 1)/\(length.map { "\($0)" } ?? "*")")
   }
 
   /// The `Content-Range` of a 416 (Range Not Satisfiable): RFC 9110 §14.4.
-  public static func unsatisfied(length: UInt64) -> FieldLine {
+  package static func unsatisfied(length: UInt64) -> FieldLine {
     FieldLine(name: "Content-Range", value: "bytes */\(length)")
   }
 }

@@ -1,24 +1,24 @@
 /// How long a client may take, and how many there may be.
-public struct ConnectionLimits: Sendable {
+package struct ConnectionLimits: Sendable {
   /// Connections at once. For one more, that which has waited longest for a request is ended; if all are being answered,
   /// more wait in the kernel's queue.
-  public var connectionCount: Int
+  package var connectionCount: Int
   /// From the first byte of a request to its empty line: a head is one packet, or a few.
-  public var headTimeout: Duration
+  package var headTimeout: Duration
   /// Without a request: longer than nginx keeps an upstream connection (60 s), so that it is nginx who closes.
-  public var idleTimeout: Duration
+  package var idleTimeout: Duration
   /// How long a connection without any request yet is kept once the server is to end.
-  public var firstRequestGrace: Duration
+  package var firstRequestGrace: Duration
   /// How long a client may take none of the bytes that wait for it.
-  public var stallTimeout: Duration
+  package var stallTimeout: Duration
   /// How long, and for how many bytes, a connection that we end is still read from: to close it with bytes
   /// unread would send a reset, which can overtake the answer.
-  public var lingerTimeout: Duration
+  package var lingerTimeout: Duration
   /// See `lingerTimeout`.
-  public var lingerSize: Int
+  package var lingerSize: Int
 
   /// Sets every limit; those not named are the standard ones.
-  public init(
+  package init(
     connectionCount: Int = 10_000, headTimeout: Duration = .seconds(10), idleTimeout: Duration = .seconds(75),
     firstRequestGrace: Duration = .seconds(1), stallTimeout: Duration = .seconds(60),
     lingerTimeout: Duration = .seconds(2), lingerSize: Int = 256 * 1024

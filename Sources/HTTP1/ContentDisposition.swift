@@ -1,7 +1,7 @@
 /// Asks a client to keep the content as a file.
 ///
 /// RFC 6266.
-public enum ContentDisposition {
+package enum ContentDisposition {
   /// The field's value for any name at all: `attachment; filename="…"`, and `filename*` after it where the first
   /// form cannot say the name unchanged.
   ///
@@ -9,7 +9,7 @@ public enum ContentDisposition {
   /// separators and "%" too, which clients are known to misread (RFC 6266 appendix D).
   ///
   /// RFC 6266 §4.3, RFC 8187 §3.2.
-  public static func attachment(filename: String) -> String {
+  package static func attachment(filename: String) -> String {
     var plain: [UInt8] = []
     for scalar in filename.unicodeScalars {
       let octet = UInt8(exactly: scalar.value) ?? 0

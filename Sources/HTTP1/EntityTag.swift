@@ -1,14 +1,14 @@
 /// A name for one state of what an answer stands for.
 ///
 /// RFC 9110 §8.8.3.
-public struct EntityTag: Sendable, Hashable {
+package struct EntityTag: Sendable, Hashable {
   /// What stands between the quotes.
-  public let opaque: String
+  package let opaque: String
   /// Whether it may name several that differ in their bytes.
-  public let isWeak: Bool
+  package let isWeak: Bool
 
   /// A tag to send; one that holds anything but printable ASCII, or a quote, is a bug and traps.
-  public init(strong opaque: String) {
+  package init(strong opaque: String) {
     precondition(opaque.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") }, "no tag")
     self.opaque = opaque
     isWeak = false
@@ -20,12 +20,12 @@ public struct EntityTag: Sendable, Hashable {
   }
 
   /// As it is sent.
-  public var text: String { "\(isWeak ? "W/" : "")\"\(opaque)\"" }
+  package var text: String { "\(isWeak ? "W/" : "")\"\(opaque)\"" }
 }
 
 /// What `If-Match`, `If-None-Match` and `If-Range` name: RFC 9110 §13.1.1, §13.1.2 and §13.1.5. The last may be a date
 /// instead, of which it is for the caller to find that it is no tag.
-public enum EntityTags: Sendable, Hashable {
+package enum EntityTags: Sendable, Hashable {
   /// `*`: whichever there is.
   case any
   case list([EntityTag])
@@ -33,7 +33,7 @@ public enum EntityTags: Sendable, Hashable {
   /// The tags of a field; nil if the request has none of this name.
   ///
   /// - Throws: `HTTPError` 400 for what is neither `*` nor a list of entity tags.
-  public init?(_ name: String, of request: RequestHead) throws(HTTPError) {
+  package init?(_ name: String, of request: RequestHead) throws(HTTPError) {
     let values = request.values(name)
     guard !values.isEmpty else { return nil }
     if values == ["*"] {
@@ -46,7 +46,7 @@ public enum EntityTags: Sendable, Hashable {
   }
 
   /// Whether a tag is among those named, byte for byte: the strong comparison of RFC 9110 §8.8.3.2.
-  public func names(_ tag: EntityTag) -> Bool {
+  package func names(_ tag: EntityTag) -> Bool {
     guard case .list(let tags) = self else { return true }
     return !tag.isWeak && tags.contains(tag)
   }

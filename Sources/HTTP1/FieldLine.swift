@@ -4,11 +4,11 @@
 /// or a second response.
 ///
 /// RFC 9112 §5, RFC 9110 §5.
-public struct FieldLine: Sendable, Hashable {
+package struct FieldLine: Sendable, Hashable {
   /// The name as it was written; compare with `isNamed(_:)`.
-  public let name: String
+  package let name: String
   /// The value. Ours are ASCII; that of a client's field is, too, if `isInterpreted`.
-  public let value: String
+  package let value: String
 
   /// A line to send.
   ///
@@ -16,7 +16,7 @@ public struct FieldLine: Sendable, Hashable {
   /// elsewhere (a file's name) is first encoded: `FieldLine.percentEncoded(_:)`, `ContentDisposition`.
   ///
   /// RFC 9110 §5.1 and §5.5: "Specification authors SHOULD limit field values to US-ASCII octets".
-  public init(name: String, value: String) {
+  package init(name: String, value: String) {
     precondition(!name.isEmpty && OctetSet.token.containsAll(of: name.utf8.span), "not a field name")
     precondition(OctetSet.asciiFieldValue.containsAll(of: value.utf8.span), "not a field value: \(name)")
     self.name = name
@@ -43,7 +43,7 @@ public struct FieldLine: Sendable, Hashable {
   var isInterpreted: Bool { Self.interpretedNames.contains { isNamed($0) } }
 
   /// Whether this line's name is `name`, capitals and small letters alike. RFC 9110 §5.1.
-  public func isNamed(_ name: String) -> Bool {
+  package func isNamed(_ name: String) -> Bool {
     self.name.equalsIgnoringCase(name)
   }
 
@@ -51,7 +51,7 @@ public struct FieldLine: Sendable, Hashable {
   /// percent-encoded. `a b,c.db` becomes `a%20b%2Cc.db`.
   ///
   /// RFC 3986 §2.1.
-  public static func percentEncoded(_ text: String) -> String {
+  package static func percentEncoded(_ text: String) -> String {
     PercentEncoding.encode(text, keeping: .unreserved)
   }
 }

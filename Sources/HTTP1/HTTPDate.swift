@@ -3,21 +3,21 @@
 /// Making the text costs an allocation; a busy server keeps it for the second it is good for.
 ///
 /// RFC 9110 §5.6.7, IMF-fixdate.
-public struct HTTPDate: Sendable, Hashable, CustomStringConvertible {
+package struct HTTPDate: Sendable, Hashable, CustomStringConvertible {
   /// The first second of a year of five digits, which the format cannot write.
   private static let end: Int64 = 253_402_300_800
   private static let secondsPerDay: Int64 = 86_400
 
   /// Seconds since 1970-01-01T00:00:00Z.
-  public let unixSeconds: Int64
+  package let unixSeconds: Int64
 
   /// Takes a moment from 1970 to the end of 9999; one outside (a clock gone wrong) becomes the nearest inside.
-  public init(unixSeconds: Int64) {
+  package init(unixSeconds: Int64) {
     self.unixSeconds = max(0, min(unixSeconds, Self.end - 1))
   }
 
   /// `day-name "," SP date1 SP time-of-day SP GMT`.
-  public var description: String {
+  package var description: String {
     let days = unixSeconds / Self.secondsPerDay
     let second = unixSeconds % Self.secondsPerDay
     let (year, month, day) = Self.civil(daysSinceEpoch: days)

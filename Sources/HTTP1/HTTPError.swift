@@ -1,16 +1,16 @@
 /// Why a request is not answered as it asked, in the terms of the answer it gets instead.
 ///
 /// RFC 9110 §15.
-public struct HTTPError: Error, Sendable, Hashable {
+package struct HTTPError: Error, Sendable, Hashable {
   /// The status to answer with.
-  public var status: Status
+  package var status: Status
   /// For people: what was asked, what is wrong with it, what to do. It quotes nothing of the request.
-  public var detail: String
+  package var detail: String
   /// Fields that belong to the answer, such as `Allow` or `Retry-After`.
-  public var fields: [FieldLine]
+  package var fields: [FieldLine]
 
   /// Says what went wrong.
-  public init(_ status: Status, _ detail: String, fields: [FieldLine] = []) {
+  package init(_ status: Status, _ detail: String, fields: [FieldLine] = []) {
     self.status = status
     self.detail = detail
     self.fields = fields
@@ -20,7 +20,7 @@ public struct HTTPError: Error, Sendable, Hashable {
   /// HEAD leaves out.
   ///
   /// RFC 9457 §3.
-  public func response() -> (head: ResponseHead, content: [UInt8]) {
+  package func response() -> (head: ResponseHead, content: [UInt8]) {
     let content = Problem(status: status, detail: detail).encoded()
     var head = ResponseHead(status)
     head.add("Content-Type", Problem.mediaType)

@@ -1,7 +1,7 @@
 /// A protocol version that this server speaks.
 ///
 /// RFC 9112 §2.3.
-public enum HTTPVersion: String, Sendable, Hashable {
+package enum HTTPVersion: String, Sendable, Hashable {
   /// No `Host` needed, and the connection ends with the response unless both sides say otherwise.
   case http10 = "HTTP/1.0"
   /// Persistent connections, chunked coding, a `Host` in every request.

@@ -1,7 +1,7 @@
 /// A JSON text to be: what the answers of this server are made of.
 ///
 /// RFC 8259.
-public indirect enum JSONValue: Sendable {
+package indirect enum JSONValue: Sendable {
   /// `null`.
   case null
   /// `true` or `false`.
@@ -16,7 +16,7 @@ public indirect enum JSONValue: Sendable {
   case object([(name: String, value: JSONValue)])
 
   /// The text in UTF-8, without whitespace.
-  public func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var bytes: [UInt8] = []
     encode(into: &bytes)
     return bytes

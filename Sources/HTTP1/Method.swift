@@ -2,7 +2,7 @@
 ///
 /// RFC 9110 §9: "All general-purpose servers MUST support the methods GET and HEAD. All other methods are
 /// OPTIONAL."
-public enum Method: String, Sendable, Hashable {
+package enum Method: String, Sendable, Hashable {
   /// Transfer the representation. RFC 9110 §9.3.1.
   case get = "GET"
   /// The same without its content. RFC 9110 §9.3.2.

@@ -1,14 +1,14 @@
 /// One `name=value` of a query, decoded.
 ///
 /// URL Standard, application/x-www-form-urlencoded: https://url.spec.whatwg.org/#urlencoded-parsing
-public struct QueryItem: Sendable, Hashable {
+package struct QueryItem: Sendable, Hashable {
   /// What stands before the first "=".
-  public var name: String
+  package var name: String
   /// What stands after it; empty when there is none.
-  public var value: String
+  package var value: String
 
   /// Takes both parts decoded.
-  public init(name: String, value: String) {
+  package init(name: String, value: String) {
     self.name = name
     self.value = value
   }

@@ -1,14 +1,14 @@
 /// The digest of what an answer stands for, whole, whatever part of it and in whatever framing it is sent.
 ///
 /// RFC 9530 §3.
-public enum ReprDigest {
+package enum ReprDigest {
   /// The field's name, for `Trailer` too.
-  public static let name = "Repr-Digest"
+  package static let name = "Repr-Digest"
 
   /// `Repr-Digest: sha-256=:…:`
   ///
   /// - Parameter sha256: the 32 bytes of a SHA-256.
-  public static func field(sha256: [UInt8]) -> FieldLine {
+  package static func field(sha256: [UInt8]) -> FieldLine {
     FieldLine(name: name, value: "sha-256=:\(base64(sha256)):")
   }
 

@@ -1,18 +1,18 @@
 /// A request line and the header section after it, valid as a whole.
 ///
 /// RFC 9112 §2.1. No request here has content: a head is the whole message.
-public struct RequestHead: Sendable, Hashable {
+package struct RequestHead: Sendable, Hashable {
   /// What to do.
-  public var method: Method
+  package var method: Method
   /// With what.
-  public var target: RequestTarget
+  package var target: RequestTarget
   /// The version the client speaks.
-  public var version: HTTPVersion
+  package var version: HTTPVersion
   /// The field lines in their order, each as it came.
-  public var fields: [FieldLine]
+  package var fields: [FieldLine]
 
   /// The values of every field line called `name`, in their order; lists are not taken apart.
-  public func values(_ name: String) -> [String] {
+  package func values(_ name: String) -> [String] {
     var values: [String] = []
     for field in fields where field.isNamed(name) { values.append(field.value) }
     return values
@@ -22,26 +22,26 @@ public struct RequestHead: Sendable, Hashable {
   /// client of HTTP/1.0 names none.
   ///
   /// RFC 9112 §3.3.
-  public var host: String? {
+  package var host: String? {
     (target.authority ?? values("Host").first).map { Authority.host(of: $0) }
   }
 
   /// Whether the client wants to send another request on this connection.
   ///
   /// RFC 9112 §9.3: `close` ends it; otherwise HTTP/1.1 persists, and HTTP/1.0 only with `keep-alive`.
-  public var keepsAlive: Bool {
+  package var keepsAlive: Bool {
     if lists("close", in: "Connection") { return false }
     return version == .http11 || lists("keep-alive", in: "Connection")
   }
 
   /// Whether the client takes fields after chunked content: RFC 9110 §10.1.4, `TE: trailers`.
-  public var takesTrailers: Bool { version == .http11 && lists("trailers", in: "TE") }
+  package var takesTrailers: Bool { version == .http11 && lists("trailers", in: "TE") }
 
   /// Whether the client, or a proxy on the way to it that names itself in `Via`, speaks HTTP/1.0. It knows no chunks:
   /// content without a length ends for it where the connection does, and so looks whole wherever that breaks.
   ///
   /// RFC 9110 §7.6.3.
-  public var needsLength: Bool {
+  package var needsLength: Bool {
     if version == .http10 { return true }
     for via in values("Via") {
       for member in via.utf8.split(separator: UInt8(ascii: ",")) {

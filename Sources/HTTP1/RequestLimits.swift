@@ -1,23 +1,23 @@
 /// How much of a request head is read before it is refused.
 ///
 /// RFC 9112 §2.3 and §3, RFC 9110 §5.4: a server sets such limits itself.
-public struct RequestLimits: Sendable {
+package struct RequestLimits: Sendable {
   /// Octets of a method; more is 501, as RFC 9112 §3 asks. The longest one registered
   /// with IANA, UPDATEREDIRECTREF, has 17.
-  public var methodLength: Int
+  package var methodLength: Int
   /// Octets of a request target; more is 414. "At a minimum, 8000 octets" of a request line (RFC 9112 §3)
   /// with room to spare.
-  public var targetLength: Int
+  package var targetLength: Int
   /// Field lines; one more is 431. A browser behind two proxies sends about thirty.
-  public var fieldCount: Int
+  package var fieldCount: Int
   /// Octets of one field line without its CRLF; more is 431. As much as nginx takes: cookies are the longest.
-  public var fieldLineLength: Int
+  package var fieldLineLength: Int
   /// Octets of a whole head, its last CRLF included; more is 431. One long target and one long cookie,
   /// and the bound on what a silent client makes us keep.
-  public var headLength: Int
+  package var headLength: Int
 
   /// Sets every limit; those not named are the standard ones.
-  public init(
+  package init(
     methodLength: Int = 32, targetLength: Int = 8 << 10, fieldCount: Int = 64, fieldLineLength: Int = 8 << 10,
     headLength: Int = 16 << 10
   ) {
@@ -29,5 +29,5 @@ public struct RequestLimits: Sendable {
   }
 
   /// The limits of a server that expects no more than a browser sends.
-  public static let standard = RequestLimits()
+  package static let standard = RequestLimits()
 }

@@ -7,7 +7,7 @@
 /// have one ignored, for clients that send a stray CRLF after the content of a POST; here no request has content.)
 ///
 /// RFC 9112 §2.2.
-public struct RequestParser: Sendable {
+package struct RequestParser: Sendable {
   private enum State {
     case method, target, version, requestLineFeed
     case fieldLineStart, fieldName, fieldValue, fieldLineFeed
@@ -28,7 +28,7 @@ public struct RequestParser: Sendable {
   private var failure: HTTPError?
 
   /// Begins before the first octet of a head.
-  public init(limits: RequestLimits = .standard) {
+  package init(limits: RequestLimits = .standard) {
     self.limits = limits
   }
 
@@ -42,7 +42,7 @@ public struct RequestParser: Sendable {
   ///   nothing behind an error is read as a request. 400, 405, 413, 414, 417, 421, 431, 501 or 505.
   ///
   /// RFC 9112 §2.2.
-  public mutating func parse(_ bytes: Span<UInt8>) throws(HTTPError) -> (head: RequestHead, byteCount: Int)? {
+  package mutating func parse(_ bytes: Span<UInt8>) throws(HTTPError) -> (head: RequestHead, byteCount: Int)? {
     precondition(bytes.count >= position, "a head's octets must stay until it is answered")
     if let failure { throw failure }
     do throws(HTTPError) {

@@ -1,21 +1,21 @@
 /// What a request asks for.
 ///
 /// RFC 9112 §3.2.
-public struct RequestTarget: Sendable, Hashable {
+package struct RequestTarget: Sendable, Hashable {
   /// The target as it was received, for logs. Printable ASCII without spaces.
-  public let text: String
+  package let text: String
   /// The path in one form, to be compared whole: it begins with "/", escapes of unreserved octets are undone
   /// (`/%61pi` is `/api`), all others stay (`%2F` never becomes a separator). Dot segments are not resolved:
   /// nothing here is a file system.
   ///
   /// RFC 3986 §6.2.2.
-  public let path: String
+  package let path: String
   /// The query, decoded as forms are: "+" is a space.
-  public let query: [QueryItem]
+  package let query: [QueryItem]
   /// The authority of an absolute-form target, as it was received; nil for origin-form.
   ///
   /// RFC 9112 §3.2.2.
-  public let authority: String?
+  package let authority: String?
 
   /// Reads origin-form and, with the scheme `http`, absolute-form.
   ///

@@ -1,8 +1,8 @@
-public import EventLoop
+package import EventLoop
 internal import Glibc
 
 /// The answer to one request, to be sent whole or piece by piece.
-@Loop public struct Response {
+@Loop package struct Response {
   private let connection: Connection
   private let request: RequestHead
 
@@ -12,18 +12,18 @@ internal import Glibc
   }
 
   /// Where the client is.
-  public var peer: SocketAddress { connection.peer }
+  package var peer: SocketAddress { connection.peer }
 
   /// How many bytes of the answer the other end has not confirmed.
-  public var unacknowledged: Int { connection.unacknowledged }
+  package var unacknowledged: Int { connection.unacknowledged }
 
   /// Ends every operation on the connection: the client sees it reset.
-  public func breakOff() { connection.cancel() }
+  package func breakOff() { connection.cancel() }
 
   /// Sends a whole answer; its content is left out if the request was for the head alone.
   ///
   /// - Throws: `SystemError` when the client takes it no further.
-  public func send(_ status: Status, _ mediaType: String, _ content: [UInt8]) async throws(SystemError) {
+  package func send(_ status: Status, _ mediaType: String, _ content: [UInt8]) async throws(SystemError) {
     var head = ResponseHead(status)
     head.add("Content-Type", mediaType)
     head.add("Content-Length", "\(content.count)")
@@ -34,7 +34,7 @@ internal import Glibc
   /// Sends an answer whose status leaves no place for content: 304.
   ///
   /// - Throws: `SystemError` when the client takes it no further.
-  public func send(_ head: ResponseHead) async throws(SystemError) {
+  package func send(_ head: ResponseHead) async throws(SystemError) {
     try await connection.send(head, [], isHeadRequest: true)
   }
 
@@ -44,7 +44,7 @@ internal import Glibc
   ///   with the connection for a client of HTTP/1.0.
   /// - Returns: what takes the content; nil if the request was for the head alone.
   /// - Throws: `SystemError` when the client takes it no further.
-  public func begin(_ head: ResponseHead, contentLength: UInt64?) async throws(SystemError) -> BodyWriter? {
+  package func begin(_ head: ResponseHead, contentLength: UInt64?) async throws(SystemError) -> BodyWriter? {
     try await connection.begin(head, contentLength: contentLength)
     return request.method == .head ? nil : BodyWriter(connection)
   }
@@ -52,7 +52,7 @@ internal import Glibc
 
 /// Takes an answer's content as fast as the client does. One that is dropped before `finish` breaks the
 /// connection off.
-@Loop public struct BodyWriter: ~Copyable {
+@Loop package struct BodyWriter: ~Copyable {
   private let connection: Connection
 
   init(_ connection: Connection) { self.connection = connection }
@@ -60,7 +60,7 @@ internal import Glibc
   /// Sends the bytes of all the pieces; returns when the socket has taken the last.
   ///
   /// - Throws: `SystemError` when the client takes it no further: `ETIMEDOUT` after the stall timeout.
-  public mutating func write(_ pieces: [[UInt8]]) async throws(SystemError) {
+  package mutating func write(_ pieces: [[UInt8]]) async throws(SystemError) {
     try await connection.write(pieces)
   }
 
@@ -70,12 +70,12 @@ internal import Glibc
   ///   client that takes them (`RequestHead.takesTrailers`). RFC 9110 §6.5.
   /// - Throws: `SystemError` when the client takes it no further; `contentTooShort` when less was written than was announced:
   ///   then the connection is broken off.
-  public consuming func finish(trailers: [FieldLine] = []) async throws(SystemError) {
+  package consuming func finish(trailers: [FieldLine] = []) async throws(SystemError) {
     try await connection.finish(trailers)
   }
 }
 
 extension SystemError {
   /// The content was shorter than its head has announced.
-  public static let contentTooShort = SystemError(call: "less content than announced", errno: EPROTO)
+  package static let contentTooShort = SystemError(call: "less content than announced", errno: EPROTO)
 }

@@ -3,31 +3,31 @@
 /// Whatever this encodes is one head: names and values were checked when each `FieldLine` was made.
 ///
 /// RFC 9112 §4.
-public struct ResponseHead: Sendable, Hashable {
+package struct ResponseHead: Sendable, Hashable {
   /// The answer in three digits.
-  public var status: Status
+  package var status: Status
   /// The field lines in the order in which they are sent.
-  public var fields: [FieldLine]
+  package var fields: [FieldLine]
 
   /// Begins a head.
-  public init(_ status: Status, fields: [FieldLine] = []) {
+  package init(_ status: Status, fields: [FieldLine] = []) {
     self.status = status
     self.fields = fields
   }
 
   /// Adds a line after the others; traps as `FieldLine` does.
-  public mutating func add(_ name: String, _ value: String) {
+  package mutating func add(_ name: String, _ value: String) {
     fields.append(FieldLine(name: name, value: value))
   }
 
   /// Puts one line in the place of all that have this name; traps as `FieldLine` does.
-  public mutating func set(_ name: String, _ value: String) {
+  package mutating func set(_ name: String, _ value: String) {
     fields.removeAll { $0.isNamed(name) }
     add(name, value)
   }
 
   /// The values of every field line called `name`, in their order.
-  public func values(_ name: String) -> [String] {
+  package func values(_ name: String) -> [String] {
     fields.filter { $0.isNamed(name) }.map(\.value)
   }
 
@@ -37,7 +37,7 @@ public struct ResponseHead: Sendable, Hashable {
   /// version to which the server is conformant", to a client of HTTP/1.0 too.
   ///
   /// RFC 9112 §4 and §5.
-  public func encode(into bytes: inout [UInt8]) {
+  package func encode(into bytes: inout [UInt8]) {
     // HTTP-version SP status-code SP [ reason-phrase ] CRLF
     bytes.append(contentsOf: "HTTP/1.1 ".utf8)
     bytes.append(UInt8(ascii: "0") + UInt8(status.code / 100))

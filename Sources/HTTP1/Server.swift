@@ -1,7 +1,7 @@
-public import EventLoop
+package import EventLoop
 
 /// What answers requests.
-public protocol RequestHandler: Sendable {
+package protocol RequestHandler: Sendable {
   /// Answers one request: with `response.send`, or with `response.begin` and what it returns.
   ///
   /// - Throws: an `HTTPError` to have it sent as the answer. Anything else, and any error after the head has
@@ -10,18 +10,18 @@ public protocol RequestHandler: Sendable {
 }
 
 /// How many connections there are and were: what a server tells of itself.
-@Loop public final class ConnectionCount {
+@Loop package final class ConnectionCount {
   /// Open now.
-  public internal(set) var open = 0
+  package internal(set) var open = 0
   /// Accepted so far.
-  public internal(set) var accepted = 0
+  package internal(set) var accepted = 0
 
   /// Begins at 0.
-  public nonisolated init() {}
+  package nonisolated init() {}
 }
 
 /// Accepts connections and lets a handler answer what is asked on them.
-@Loop public final class Server<Handler: RequestHandler> {
+@Loop package final class Server<Handler: RequestHandler> {
   /// How long what was broken off may take to let go of what it holds.
   private static var cancelledTimeout: Duration { .seconds(2) }
   /// After so many connections at once, what the allocator has kept of them is given back when most are gone.
@@ -39,14 +39,14 @@ public protocol RequestHandler: Sendable {
   private var quietSince = ContinuousClock.now
 
   /// Makes a server that listens to nothing yet.
-  public init(_ handler: Handler, _ limits: ConnectionLimits, _ count: ConnectionCount = ConnectionCount()) {
+  package init(_ handler: Handler, _ limits: ConnectionLimits, _ count: ConnectionCount = ConnectionCount()) {
     self.handler = handler
     self.limits = limits
     self.count = count
   }
 
   /// Accepts from a listening socket from now on.
-  public func serve(_ listener: Listener) {
+  package func serve(_ listener: Listener) {
     listeners.append(listener)
     Loop.start { [self] in
       while true {
@@ -103,7 +103,7 @@ public protocol RequestHandler: Sendable {
   ///
   /// Nobody is turned away: whoever comes later waits in the listening sockets' queues for the next process that
   /// has them.
-  public func stopWhenQuiet(
+  package func stopWhenQuiet(
     for duration: Duration, atLeastUntil: () -> ContinuousClock.Instant? = { nil }
   ) async {
     while true {
@@ -127,7 +127,7 @@ public protocol RequestHandler: Sendable {
   ///
   /// The listening sockets stay open, whoever else has them.
   /// - Parameter timeout: how long running answers may take.
-  public func drain(timeout: Duration) async {
+  package func drain(timeout: Duration) async {
     let deadline = ContinuousClock.now + timeout
     stopAccepting()
     for (connection, _) in connections.values { connection.closeWhenIdle() }

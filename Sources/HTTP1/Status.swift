@@ -1,11 +1,11 @@
 /// A status code and its reason phrase.
 ///
 /// RFC 9110 §15.
-public struct Status: Sendable, Hashable {
+package struct Status: Sendable, Hashable {
   /// Three digits.
-  public let code: Int
+  package let code: Int
   /// For people; clients ignore it. RFC 9112 §4.
-  public let reasonPhrase: String
+  package let reasonPhrase: String
 
   private init(_ code: Int, _ reasonPhrase: String) {
     self.code = code
@@ -13,43 +13,43 @@ public struct Status: Sendable, Hashable {
   }
 
   /// RFC 9110 §15.3.1.
-  public static let ok = Status(200, "OK")
+  package static let ok = Status(200, "OK")
   /// RFC 9110 §15.3.7. Needs a `Content-Range` field.
-  public static let partialContent = Status(206, "Partial Content")
+  package static let partialContent = Status(206, "Partial Content")
   /// RFC 9110 §15.4.5. Has no content.
-  public static let notModified = Status(304, "Not Modified")
+  package static let notModified = Status(304, "Not Modified")
   /// RFC 9110 §15.5.1.
-  public static let badRequest = Status(400, "Bad Request")
+  package static let badRequest = Status(400, "Bad Request")
   /// RFC 9110 §15.5.2. Needs a `WWW-Authenticate` field.
-  public static let unauthorized = Status(401, "Unauthorized")
+  package static let unauthorized = Status(401, "Unauthorized")
   /// RFC 9110 §15.5.5.
-  public static let notFound = Status(404, "Not Found")
+  package static let notFound = Status(404, "Not Found")
   /// RFC 9110 §15.5.6. Needs an `Allow` field.
-  public static let methodNotAllowed = Status(405, "Method Not Allowed")
+  package static let methodNotAllowed = Status(405, "Method Not Allowed")
   /// RFC 9110 §15.5.9.
-  public static let requestTimeout = Status(408, "Request Timeout")
+  package static let requestTimeout = Status(408, "Request Timeout")
   /// RFC 9110 §15.5.13.
-  public static let preconditionFailed = Status(412, "Precondition Failed")
+  package static let preconditionFailed = Status(412, "Precondition Failed")
   /// RFC 9110 §15.5.14.
-  public static let contentTooLarge = Status(413, "Content Too Large")
+  package static let contentTooLarge = Status(413, "Content Too Large")
   /// RFC 9110 §15.5.15.
-  public static let uriTooLong = Status(414, "URI Too Long")
+  package static let uriTooLong = Status(414, "URI Too Long")
   /// RFC 9110 §15.5.17. Tells the length in a `Content-Range` field.
-  public static let rangeNotSatisfiable = Status(416, "Range Not Satisfiable")
+  package static let rangeNotSatisfiable = Status(416, "Range Not Satisfiable")
   /// RFC 9110 §15.5.18.
-  public static let expectationFailed = Status(417, "Expectation Failed")
+  package static let expectationFailed = Status(417, "Expectation Failed")
   /// RFC 9110 §15.5.20.
-  public static let misdirectedRequest = Status(421, "Misdirected Request")
+  package static let misdirectedRequest = Status(421, "Misdirected Request")
   /// RFC 6585 §3.
-  public static let preconditionRequired = Status(428, "Precondition Required")
+  package static let preconditionRequired = Status(428, "Precondition Required")
   /// RFC 6585 §5.
-  public static let requestHeaderFieldsTooLarge = Status(431, "Request Header Fields Too Large")
+  package static let requestHeaderFieldsTooLarge = Status(431, "Request Header Fields Too Large")
   /// RFC 9110 §15.6.1.
-  public static let internalServerError = Status(500, "Internal Server Error")
+  package static let internalServerError = Status(500, "Internal Server Error")
   /// RFC 9110 §15.6.2.
-  public static let notImplemented = Status(501, "Not Implemented")
+  package static let notImplemented = Status(501, "Not Implemented")
   /// RFC 9110 §15.6.4. May carry `Retry-After`.
-  public static let serviceUnavailable = Status(503, "Service Unavailable")
+  package static let serviceUnavailable = Status(503, "Service Unavailable")
   /// RFC 9110 §15.6.6.
-  public static let httpVersionNotSupported = Status(505, "HTTP Version Not Supported")
+  package static let httpVersionNotSupported = Status(505, "HTTP Version Not Supported")
 }

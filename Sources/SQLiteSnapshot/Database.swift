@@ -4,9 +4,9 @@ internal import CSQLite
 ///
 /// It is opened before its snapshot is taken so that whoever takes many can look at the journal modes first:
 /// copies take their time, pins take none, and all are to be of the same instant.
-public final class Database {
+package final class Database {
   /// SQLite's name of the journal mode: `wal`, or `delete` for every mode with a rollback journal.
-  public let journalMode: String
+  package let journalMode: String
   /// Whether it is on a read-only file system, where it needs no locks.
   private let isImmutable: Bool
   private var connection: Connection?
@@ -19,7 +19,7 @@ public final class Database {
   /// A lock is not waited for here, so that whoever opens many can wait for all that are locked at once; the
   /// snapshot's own locks are.
   /// - Throws: what SQLite says; `SQLiteError.reason` tells the cases apart.
-  public init(path: String, _ options: Snapshot.Options) throws(SQLiteError) {
+  package init(path: String, _ options: Snapshot.Options) throws(SQLiteError) {
     var isImmutable = false
     let connection: Connection
     do throws(SQLiteError) { connection = try Self.begin(try .reading(path, busyTimeout: .zero), path) } catch
@@ -87,7 +87,7 @@ public final class Database {
   ///
   /// - Parameter needsContent: whether it will be read; what would be copied is only described else.
   /// - Throws: what SQLite says.
-  public func snapshot(needsContent: Bool = true) throws(SQLiteError) -> Snapshot {
+  package func snapshot(needsContent: Bool = true) throws(SQLiteError) -> Snapshot {
     guard let connection = connection.take() else {
       throw SQLiteError(code: SQLITE_MISUSE, message: "the snapshot was taken already")
     }

@@ -1,19 +1,19 @@
 /// What is found of a database.
-public struct DatabaseFindings: Sendable {
+package struct DatabaseFindings: Sendable {
   /// The first damage; nil if there is none.
-  public var fault: String?
+  package var fault: String?
   /// What could not be judged here, a part each; what else can be judged was.
-  public var unchecked: [String] = []
+  package var unchecked: [String] = []
   /// What is no damage and may still be of interest.
-  public var remarks: [String] = []
+  package var remarks: [String] = []
   /// Why the check did not come to its end: then it says neither that there is damage nor that there is none.
-  public var unfinished: String?
+  package var unfinished: String?
 
   /// Of each list, so many are told.
   static let maximumParts = 20
 
   /// Makes what there is to say of a sound database.
-  public init() {}
+  package init() {}
 
   mutating func addUnchecked(_ part: String) { Self.add(part, to: &unchecked) }
   mutating func addRemark(_ remark: String) { Self.add(remark, to: &remarks) }

@@ -3,7 +3,7 @@ internal import Glibc
 internal import Synchronization
 
 /// A database that is to be looked at, and that no other process knows of.
-public enum DatabaseContent: Sendable {
+package enum DatabaseContent: Sendable {
   /// A file at an absolute path, which stays there.
   case path(String)
   /// What a `DatabaseSpool` has taken.
@@ -12,7 +12,7 @@ public enum DatabaseContent: Sendable {
   /// Looks at it with `PRAGMA quick_check`; thoroughly with `integrity_check`, which compares indexes with their tables,
   /// too, and with `foreign_key_check`. Whatever SQLite does is done on the calling thread, which may have to wait for an
   /// expression in a hostile schema long after the limit.
-  public func findings(isThorough: Bool, _ limit: CheckLimit) -> DatabaseFindings {
+  package func findings(isThorough: Bool, _ limit: CheckLimit) -> DatabaseFindings {
     do throws(SQLiteError) {
       switch self {
       case .path(let path):
@@ -32,9 +32,9 @@ public enum DatabaseContent: Sendable {
 }
 
 /// A database that comes piece by piece and is to be looked at: in memory while it is small, then in a file.
-public struct DatabaseSpool: ~Copyable {
+package struct DatabaseSpool: ~Copyable {
   /// The most that is held in memory, in bytes.
-  public static let memorySize = 4 << 20
+  package static let memorySize = 4 << 20
 
   private let directory: String
   private var bytes: [UInt8] = []
@@ -43,12 +43,12 @@ public struct DatabaseSpool: ~Copyable {
   /// Makes an empty one.
   ///
   /// - Parameter directory: where the file will be, if there is one.
-  public init(in directory: String) { self.directory = directory }
+  package init(in directory: String) { self.directory = directory }
 
   /// Adds bytes.
   ///
   /// - Throws: `SQLITE_FULL`, most often, for a disk that is; `SQLITE_CANTOPEN` when the file cannot be made.
-  public mutating func append(_ piece: [UInt8]) throws(SQLiteError) {
+  package mutating func append(_ piece: [UInt8]) throws(SQLiteError) {
     if file == nil, bytes.count + piece.count > Self.memorySize {
       let file = try SpoolFile(in: directory)
       try file.append(bytes)
@@ -59,13 +59,13 @@ public struct DatabaseSpool: ~Copyable {
   }
 
   /// All that came.
-  public consuming func finished() -> DatabaseContent {
+  package consuming func finished() -> DatabaseContent {
     .spooled(file.map { SpooledDatabase(.file($0)) } ?? SpooledDatabase(.memory(bytes)))
   }
 }
 
 /// What a `DatabaseSpool` has taken; its file goes when it is opened to be looked at, or with this value.
-public struct SpooledDatabase: Sendable {
+package struct SpooledDatabase: Sendable {
   fileprivate enum Place: Sendable {
     case memory([UInt8])
     case file(SpoolFile)

@@ -3,13 +3,13 @@ internal import Glibc
 /// How much room the file system of a file has.
 ///
 /// The corresponding C function is `statvfs`.
-public struct FileSystemSpace: Sendable {
+package struct FileSystemSpace: Sendable {
   /// Tells one file system from another.
-  public let id: UInt
+  package let id: UInt
   /// What a process without privileges may still write, in bytes.
-  public let available: UInt64
+  package let available: UInt64
   /// In bytes.
-  public let total: UInt64
+  package let total: UInt64
 }
 
 extension FileSystemSpace {

@@ -1,11 +1,11 @@
 import Synchronization
 
 /// The memory that copies of databases may take together, in bytes.
-public final class MemoryBudget: Sendable {
+package final class MemoryBudget: Sendable {
   private let available: Atomic<UInt64>
 
   /// Makes a budget of so many bytes.
-  public init(byteCount: UInt64) { available = Atomic(byteCount) }
+  package init(byteCount: UInt64) { available = Atomic(byteCount) }
 
   /// Takes a part of the budget, or answers nil when there is not so much left.
   func reserve(_ byteCount: UInt64) -> Reservation? {

@@ -1,7 +1,7 @@
 internal import CSQLite
 
 /// The content of a plain file as it was copied: in memory as far as the budget goes, else in a file without a name.
-public final class PlainCopy {
+package final class PlainCopy {
   /// Read at once: large enough for few calls, small enough that a write to the file is soon noticed.
   private static let blockSize: UInt64 = 1 << 20
 
@@ -19,7 +19,7 @@ public final class PlainCopy {
   /// - Returns: nil if it is not.
   /// - Throws: `SQLITE_READONLY_DBMOVED` if the file became shorter, `SQLITE_FULL` if the spool is full, `SQLITE_INTERRUPT`,
   ///   and what reading says.
-  public init?(
+  package init?(
     of file: PlainFile, byteCount: UInt64, _ options: Snapshot.Options, isSame: () -> Bool
   ) throws(SQLiteError) {
     var reservation = options.memory.reserve(byteCount)
@@ -41,7 +41,7 @@ public final class PlainCopy {
   /// The `count` bytes from `offset` on.
   ///
   /// - Throws: `SQLITE_IOERR`.
-  public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
+  package func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
     switch storage {
     case .memory(let bytes): Array(bytes[Int(offset)..<Int(offset) + count])
     case .spool(let file): try file.read(count, at: offset)

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// A plain file, opened to be read through SQLite's VFS, in case it is a database that somebody has pinned
 /// under another name; closed when its owner goes.
-@safe public final class PlainFile {
+@safe package final class PlainFile {
   private let memory: UnsafeMutableRawPointer
   private let name: sqlite3_filename
   private let file: OpenFile
@@ -12,10 +12,10 @@ internal import Glibc
   ///
   /// The corresponding C function is `xOpen` of `sqlite3_vfs`.
   /// - Throws: `SQLITE_CANTOPEN` when it cannot be opened.
-  public convenience init(path: String) throws(SQLiteError) { try self.init(path: Array(path.utf8)) }
+  package convenience init(path: String) throws(SQLiteError) { try self.init(path: Array(path.utf8)) }
 
   /// The same for a path that may not be UTF-8.
-  public init(path: [UInt8]) throws(SQLiteError) {
+  package init(path: [UInt8]) throws(SQLiteError) {
     let path = path.map { CChar(bitPattern: $0) } + [0]
     _ = Connection.isConfigured
     sqlite3_initialize()
@@ -45,7 +45,7 @@ internal import Glibc
   ///
   /// https://www.sqlite.org/fileformat2.html §1.3.
   /// - Throws: `SQLITE_CANTOPEN`, `SQLITE_IOERR`: then it may be one.
-  public static func isDatabase(_ path: String) throws(SQLiteError) -> Bool {
+  package static func isDatabase(_ path: String) throws(SQLiteError) -> Bool {
     try PlainFile(path: path).isDatabase()
   }
 
@@ -57,7 +57,7 @@ internal import Glibc
   /// Whether it begins so now.
   ///
   /// - Throws: `SQLITE_IOERR`: then it may.
-  public func isDatabase() throws(SQLiteError) -> Bool {
+  package func isDatabase() throws(SQLiteError) -> Bool {
     try file.read(DatabaseHeader.magic.count, at: 0).bytes == DatabaseHeader.magic
   }
 
@@ -74,12 +74,12 @@ internal import Glibc
   }
 
   /// Whether there is anything in it.
-  public func isEmpty() throws(SQLiteError) -> Bool { try !file.read(1, at: 0).isWhole }
+  package func isEmpty() throws(SQLiteError) -> Bool { try !file.read(1, at: 0).isWhole }
 
   /// The `count` bytes from `offset` on.
   ///
   /// - Throws: `SQLITE_READONLY_DBMOVED` when the file has become shorter than that.
-  public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
+  package func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
     let (bytes, isWhole) = try file.read(count, at: offset)
     guard isWhole else { throw SQLiteError.becameShorter }
     return bytes

@@ -2,20 +2,20 @@ internal import CSQLite
 internal import Glibc
 
 /// What SQLite answered instead of `SQLITE_OK`.
-public struct SQLiteError: Error, Equatable, Sendable {
+package struct SQLiteError: Error, Equatable, Sendable {
   /// The extended result code; see https://www.sqlite.org/rescode.html.
-  public let code: Int32
+  package let code: Int32
   /// SQLite's own words.
-  public let message: String
+  package let message: String
 
   /// Makes an error of a result code and words for it.
-  public init(code: Int32, message: String) {
+  package init(code: Int32, message: String) {
     self.code = code
     self.message = message
   }
 
   /// Why a database could not be taken, in one stable word for programs.
-  public var reason: Reason {
+  package var reason: Reason {
     switch code {
     case Self.readonlyRollback: return .hotJournal
     case Self.cannotOpenSymlink: return .symbolicLink
@@ -39,7 +39,7 @@ public struct SQLiteError: Error, Equatable, Sendable {
   }
 
   /// The reasons that a manifest names.
-  public enum Reason: String, Sendable {
+  package enum Reason: String, Sendable {
     /// Another connection held its lock for longer than the busy timeout.
     case locked
     /// A writer crashed and left a journal, which only a read-write connection may roll back.
@@ -106,15 +106,15 @@ public struct SQLiteError: Error, Equatable, Sendable {
     "the folder beside it whose name ends in .lock is a lock of SQLite's VFS unix-dotfile")
 
   /// Another file took a plain file's name while it was opened.
-  public static let replaced = SQLiteError(
+  package static let replaced = SQLiteError(
     code: databaseMoved, message: "it was replaced while it was opened, time and again")
 
   /// A plain file never held still for as long as it takes to copy it.
-  public static let keepsChanging = SQLiteError(
+  package static let keepsChanging = SQLiteError(
     code: databaseMoved, message: "it is no SQLite database, and was written to each time that it was copied")
 
   /// What a plain file holds is not what its status says, so nothing tells whether all of it was read.
-  public static let hasNoSize = SQLiteError(
+  package static let hasNoSize = SQLiteError(
     code: SQLITE_IOERR, message: "its file system gives it a size of 0 bytes, and yet it has content")
 
   /// A plain file lost bytes.
@@ -126,13 +126,13 @@ public struct SQLiteError: Error, Equatable, Sendable {
     "its journal is that of a transaction under way, whose lock is not seen")
 
   /// What was no database began to be one while it was read as a plain file.
-  public static let becameDatabase = SQLiteError(
+  package static let becameDatabase = SQLiteError(
     code: databaseMoved, message: "it became a database while it was taken for a plain file")
 }
 
 extension SQLiteError: CustomStringConvertible {
   /// The words, and SQLite's code if it is SQLite's.
-  public var description: String { isOurs ? message : "\(message) (SQLite code \(code))" }
+  package var description: String { isOurs ? message : "\(message) (SQLite code \(code))" }
 
   /// Whether SQLite knows nothing of the code.
   private var isOurs: Bool {

@@ -8,9 +8,9 @@ internal import Glibc
 /// must never set their pace.
 ///
 /// Used by one thread at a time.
-public final class Snapshot {
+package final class Snapshot {
   /// How a snapshot is held.
-  public enum Method: String, Sendable {
+  package enum Method: String, Sendable {
     /// By a read transaction on a database in WAL mode.
     case pinned
     /// By a copy, made with SQLite's Online Backup API.
@@ -18,16 +18,16 @@ public final class Snapshot {
   }
 
   /// The settings of a snapshot.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// How long somebody else's lock is waited for.
-    public var busyTimeout: Duration
+    package var busyTimeout: Duration
     /// What copies may take in memory; one that does not fit goes to the spool directory.
-    public var memory: MemoryBudget
+    package var memory: MemoryBudget
     /// Where the larger copies go, in files without a name.
-    public var spoolDirectory: String
+    package var spoolDirectory: String
 
     /// Makes settings of all three.
-    public init(busyTimeout: Duration, memory: MemoryBudget, spoolDirectory: String) {
+    package init(busyTimeout: Duration, memory: MemoryBudget, spoolDirectory: String) {
       self.busyTimeout = busyTimeout
       self.memory = memory
       self.spoolDirectory = spoolDirectory
@@ -38,18 +38,18 @@ public final class Snapshot {
   private static let settlingAttempts = 3
 
   /// How it is held.
-  public let method: Method
+  package let method: Method
   /// SQLite's name of the journal mode: `wal`, or `delete` for every mode with a rollback journal.
-  public let journalMode: String
+  package let journalMode: String
   /// In bytes: a power of two from 512 to 65536.
-  public let pageSize: Int
+  package let pageSize: Int
   /// The number of pages; 0 for an empty file, which is a database too.
-  public private(set) var pageCount: UInt32
+  package private(set) var pageCount: UInt32
   /// When its state was last known to be the database's: nanoseconds since 1970.
-  public private(set) var takenAt: Int64
+  package private(set) var takenAt: Int64
 
   /// The size in bytes.
-  public var size: UInt64 { UInt64(pageCount) * UInt64(pageSize) }
+  package var size: UInt64 { UInt64(pageCount) * UInt64(pageSize) }
 
   private let connection: Connection
   private let names: FileNames
@@ -140,7 +140,7 @@ public final class Snapshot {
   ///
   /// - Throws: `SQLITE_READONLY_DBMOVED` if a name leads elsewhere; `unseen-writer` if something was written that the pin
   ///   forbids.
-  public func checkHold() throws(SQLiteError) {
+  package func checkHold() throws(SQLiteError) {
     guard method == .pinned else { return }
     try names.check()
     if let pinnedState, let logFile {
@@ -151,21 +151,21 @@ public final class Snapshot {
   }
 
   /// By how many bytes the log has grown since it was pinned; 0 for a copy, which holds nobody up.
-  public func logGrowth() throws(SQLiteError) -> UInt64 {
+  package func logGrowth() throws(SQLiteError) -> UInt64 {
     guard let logFile else { return 0 }
     let size = try logFile.size()
     return size > logSizeWhenPinned ? size - logSizeWhenPinned : 0
   }
 
   /// How much room the log's file system has; nil for a copy, and where the file system does not say.
-  public func logSpace() -> FileSystemSpace? { logFile == nil ? nil : FileSystemSpace(of: names.path) }
+  package func logSpace() -> FileSystemSpace? { logFile == nil ? nil : FileSystemSpace(of: names.path) }
 
   /// Whether the log holds rows that the database file lacks, and no other process has the database open: then nothing moves
   /// them there once the snapshot is released. So it is when its application has closed the database meanwhile: SQLite's last
   /// connection does that, and the snapshot's was open still.
   ///
   /// - Returns: nil if it cannot be found out.
-  public func leavesLog() -> Bool? {
+  package func leavesLog() -> Bool? {
     guard pinnedState != nil else { return false }
     guard let index = try? WALIndexHeader(of: file), let size = try? names.logContent()?.size else {
       return nil
@@ -176,7 +176,7 @@ public final class Snapshot {
 
   /// Whether a checkpoint is under way. One that has been for long waits for a reader, this one for instance; nobody's
   /// checkpoint waits for a copy.
-  public func isBeingCheckpointed() throws(SQLiteError) -> Bool {
+  package func isBeingCheckpointed() throws(SQLiteError) -> Bool {
     guard pinnedState != nil else { return false }
     return try file.isLocked(PinnedState.checkpointLock)
   }
@@ -261,7 +261,7 @@ public final class Snapshot {
   /// so. The database that was copied is closed. A pinned database whose file was written to just when it was pinned: the
   /// state is found out again, once a write would be noticed; it may be one of later commits then.
   /// - Throws: what pinning throws.
-  public func confirm() throws(SQLiteError) {
+  package func confirm() throws(SQLiteError) {
     try settle()
     guard let source = source.take() else { return }
     source.setBusyTimeout(.zero)
@@ -300,7 +300,7 @@ public final class Snapshot {
   ///
   /// - Throws: what reading the files says; `SQLITE_CORRUPT` if the database file was cut short, `unseen-writer` if the log
   ///   was.
-  public func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
+  package func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
     // The end of the file may lie before the end of the database: the rest is in the log.
     let count = UInt64(count)
     let inFile = min(count, fileSizeNeeded > offset ? fileSizeNeeded - offset : 0)
@@ -326,7 +326,7 @@ public final class Snapshot {
   ///
   /// fileformat2.html §1.3.7 and §4.1.
   /// - Throws: what `read` throws.
-  public func state() throws(SQLiteError) -> [UInt8] {
+  package func state() throws(SQLiteError) -> [UInt8] {
     var state = sourceHeader
     if method == .pinned, pageCount > 0 { state += try read(pageSize, at: 0).prefix(DatabaseHeader.size) }
     for number in [UInt32(pageSize), pageCount] + (pinnedState?.log.state ?? []) {
@@ -338,7 +338,7 @@ public final class Snapshot {
   /// How many bytes at the end of each page SQLite leaves to an extension: fileformat2.html §1.3.4.
   ///
   /// - Throws: what `read` throws.
-  public func reservedByteCount() throws(SQLiteError) -> Int {
+  package func reservedByteCount() throws(SQLiteError) -> Int {
     pageCount > 0 ? Int(try read(pageSize, at: 0)[20]) : 0
   }
 

@@ -2,11 +2,11 @@ internal import CSystemd
 internal import Glibc
 
 /// The system's journal.
-public enum Journal {
+package enum Journal {
   /// Whether what is written to standard error goes to the journal.
   ///
   /// `JOURNAL_STREAM` holds the device and inode of the stream that the journal reads: systemd.exec(5).
-  public static func isStandardError() -> Bool {
+  package static func isStandardError() -> Bool {
     guard let stream = unsafe getenv("JOURNAL_STREAM") else { return false }
     var status = stat()
     guard unsafe fstat(STDERR_FILENO, &status) == 0 else { return false }
@@ -18,7 +18,7 @@ public enum Journal {
   /// The corresponding C function is `sd_journal_sendv`; the names are those of systemd.journal-fields(7).
   /// - Parameter fields: names in capitals, each with a value that may hold anything.
   /// - Returns: whether the journal took it.
-  public static func send(_ fields: [(name: String, value: String)]) -> Bool {
+  package static func send(_ fields: [(name: String, value: String)]) -> Bool {
     let lines = fields.map { Array("\($0.name)=\($0.value)".utf8) }
     // All lines in one piece of memory that stays where it is for the call.
     var bytes = lines.flatMap { $0 }

@@ -2,17 +2,17 @@ internal import CSystemd
 internal import Glibc
 
 /// A socket that the service manager opened for us.
-public struct PassedSocket: Sendable {
+package struct PassedSocket: Sendable {
   /// Its descriptor, ours to own.
-  public let descriptor: Int32
+  package let descriptor: Int32
   /// `FileDescriptorName=` of the socket unit, or that unit's own name.
-  public let name: String
+  package let name: String
 }
 
 /// Why passed sockets cannot be taken.
-public struct ListenFDsError: Error, Sendable, CustomStringConvertible {
+package struct ListenFDsError: Error, Sendable, CustomStringConvertible {
   /// What is wrong and what to do.
-  public let description: String
+  package let description: String
 }
 
 /// The sockets passed by socket activation: none if we were started in another way.
@@ -20,7 +20,7 @@ public struct ListenFDsError: Error, Sendable, CustomStringConvertible {
 /// The corresponding C function is `sd_listen_fds_with_names`; see sd_listen_fds(3). It is to be called once:
 /// the variables of the environment are removed, so that no child takes them for its own.
 /// - Throws: when the variables are there and say nonsense.
-public func listenFDs() throws(ListenFDsError) -> [PassedSocket] {
+package func listenFDs() throws(ListenFDsError) -> [PassedSocket] {
   let isPassed = unsafe getenv("LISTEN_PID") != nil || getenv("LISTEN_FDS") != nil
   var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
   let count = unsafe sd_listen_fds_with_names(1, &names)

@@ -17,7 +17,7 @@
 /// | 1           |  461 | 1.963 | fast    |
 /// | 2           |  399 | 1.974 | default |
 /// | 3           |  203 | 1.994 |         |
-public enum Compression: String, Sendable, CaseIterable {
+package enum Compression: String, Sendable, CaseIterable {
   /// Not compressed, so that the archive's length is known beforehand; see ``ZipWriter/storedLength(of:limits:)``.
   case store
   /// As fast as the engine goes.

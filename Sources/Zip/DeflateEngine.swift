@@ -1,12 +1,12 @@
 /// Compresses blocks, each without regard to any other, so that all cores can work at one member.
-public struct DeflateEngine: Sendable {
+package struct DeflateEngine: Sendable {
   /// The data of one block in bytes. A member is cut into blocks of this size, the last of which may be shorter.
   ///
   /// Large enough that starting afresh costs little (0.5 % of size), and small enough that a window of them does.
-  public static let blockSize = 256 * 1024
+  package static let blockSize = 256 * 1024
 
   /// Who makes the blocks of most levels: a program is built with one of two.
-  public static var name: String {
+  package static var name: String {
     #if ISAL
       "isal"
     #else
@@ -17,7 +17,7 @@ public struct DeflateEngine: Sendable {
   private let method: DeflateMethod
 
   /// Makes an engine. It holds no state, so any number of tasks may use one at once.
-  public init(_ compression: Compression) {
+  package init(_ compression: Compression) {
     self.init(compression.method)
   }
 
@@ -35,7 +35,7 @@ public struct DeflateEngine: Sendable {
   ///   ``ZipError/isal(code:)``.
   ///
   /// RFC 1951.
-  public func deflate(_ input: [UInt8], isLast: Bool) throws(ZipError) -> DeflatedBlock {
+  package func deflate(_ input: [UInt8], isLast: Bool) throws(ZipError) -> DeflatedBlock {
     guard input.count <= Self.blockSize else { throw .blockTooLarge(byteCount: input.count) }
     var bytes = try compress(input, isLast: isLast) ?? StoredBlocks.encode(input, isLast: isLast)
     // Made with room for the worst. Who holds blocks counts what is in them, not the room.
@@ -63,7 +63,7 @@ public struct DeflateEngine: Sendable {
   }
 
   /// The CRC-32 of some bytes, by the engine that is the fastest here.
-  public static func crc32(_ input: [UInt8]) -> UInt32 {
+  package static func crc32(_ input: [UInt8]) -> UInt32 {
     #if ISAL
       ISAL.crc32(input)
     #else

@@ -1,13 +1,13 @@
 /// A block compressed by itself. The blocks of one member, joined in order, are one deflate stream.
-public struct DeflatedBlock: Sendable {
+package struct DeflatedBlock: Sendable {
   /// The compressed bytes, which begin and end on a byte boundary.
-  public var bytes: [UInt8]
+  package var bytes: [UInt8]
   /// The CRC-32 of the data before it was compressed.
-  public var crc32: UInt32
+  package var crc32: UInt32
   /// How many bytes of data were compressed.
-  public var uncompressedCount: Int
+  package var uncompressedCount: Int
   /// Whether the stream ends with this block.
-  public var isLast: Bool
+  package var isLast: Bool
 }
 
 /// What the offsets of an archive need to know of a block: everything but its bytes.

@@ -2,11 +2,11 @@
 ///
 /// The input is taken for hostile. Nothing may stand in the archive twice, or belong to nothing: members, directory and
 /// end follow one another without a gap, so that no two readers can find two different archives in it.
-public final class ZipArchive: Sendable {
+package final class ZipArchive: Sendable {
   /// The members in the order in which their data stands in the archive.
-  public let members: [ZipMember]
+  package let members: [ZipMember]
   /// In bytes.
-  public let byteCount: UInt64
+  package let byteCount: UInt64
 
   private let descriptor: CInt
 
@@ -15,7 +15,7 @@ public final class ZipArchive: Sendable {
   /// - Parameter descriptor: a file open for reading, which its owner keeps open for as long as this object is used. Its
   ///   position does not matter and is not changed.
   /// - Throws: ``ZipReadError``, of every fault but those of data.
-  public init(_ descriptor: CInt, limits: ZipReadLimits = .standard) throws(ZipReadError) {
+  package init(_ descriptor: CInt, limits: ZipReadLimits = .standard) throws(ZipReadError) {
     self.descriptor = descriptor
     byteCount = try SystemInput.size(descriptor)
     var start = ArchiveInput(file: descriptor, range: 0..<byteCount, bufferSize: 4)
@@ -24,7 +24,7 @@ public final class ZipArchive: Sendable {
   }
 
   /// Whether it is a file that can be read from its end, and not a pipe.
-  public static func isFile(_ descriptor: CInt) -> Bool { (try? SystemInput.size(descriptor)) != nil }
+  package static func isFile(_ descriptor: CInt) -> Bool { (try? SystemInput.size(descriptor)) != nil }
 
   /// Most records fit, and what is read in vain is little: a member's data comes between two of its records.
   private static let recordBufferSize = 4096
@@ -33,7 +33,7 @@ public final class ZipArchive: Sendable {
   ///
   /// - Throws: ``ZipReadError`` when the data is not what the records say, at the latest after the last piece; what
   ///   `body` throws.
-  public func read(_ member: ZipMember, _ body: ([UInt8]) throws -> Void) throws {
+  package func read(_ member: ZipMember, _ body: ([UInt8]) throws -> Void) throws {
     let range = member.dataOffset..<member.dataOffset + member.compressedSize
     var input = ArchiveInput(file: descriptor, range: range, bufferSize: MemberData.pieceSize)
     var data = try MemberData(

@@ -1,16 +1,16 @@
 /// One member as it is known before its bytes are.
-public struct ZipEntry: Sendable {
+package struct ZipEntry: Sendable {
   /// The member's path in the archive: relative, its components parted by `/`.
-  public var name: String
+  package var name: String
   /// When the data was last changed, in seconds since 1970, UTC.
-  public var modified: Int64
+  package var modified: Int64
   /// The Unix permission bits, such as `0o644`. The member is always a regular file.
-  public var permissions: UInt16
+  package var permissions: UInt16
   /// How many bytes of data there are. Exactly so many must be added to the ``ZipWriter``.
-  public var size: UInt64
+  package var size: UInt64
 
   /// Describes a member. Its name is checked by ``checkName()``, which ``ZipWriter`` calls.
-  public init(name: String, modified: Int64, permissions: UInt16, size: UInt64) {
+  package init(name: String, modified: Int64, permissions: UInt16, size: UInt64) {
     self.name = name
     self.modified = modified
     self.permissions = permissions
@@ -30,7 +30,7 @@ public struct ZipEntry: Sendable {
   ///
   /// APPNOTE 4.4.17.1: "The path stored MUST NOT contain a drive or device letter, or a leading slash. All slashes
   /// MUST be forward slashes".
-  public func checkName() throws(ZipError) {
+  package func checkName() throws(ZipError) {
     if let fault = nameFault { throw .unsafeName(name, fault) }
   }
 

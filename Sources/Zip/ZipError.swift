@@ -1,7 +1,7 @@
 /// Why an archive could not be written. After one, the archive is not whole and must not pass for it.
-public enum ZipError: Error, Equatable, Sendable {
+package enum ZipError: Error, Equatable, Sendable {
   /// What makes a name unsafe to unpack.
-  public enum NameFault: Equatable, Sendable {
+  package enum NameFault: Equatable, Sendable {
     case empty, absolute, emptyComponent, dotComponent, backslash, controlCharacter, driveLetter, tooLong
   }
 
@@ -31,7 +31,7 @@ public enum ZipError: Error, Equatable, Sendable {
 
 extension ZipError: CustomStringConvertible {
   /// What was asked, what happened and what to do, for people.
-  public var description: String {
+  package var description: String {
     switch self {
     case .unsafeName(let name, let fault):
       "cannot put \(Self.quoted(name)) into the archive: \(fault); rename the file"
@@ -67,7 +67,7 @@ extension ZipError: CustomStringConvertible {
 
 extension ZipError.NameFault: CustomStringConvertible {
   /// The fault in words that follow "cannot, because of this".
-  public var description: String {
+  package var description: String {
     switch self {
     case .empty: "the name is empty"
     case .absolute: "the name is absolute"

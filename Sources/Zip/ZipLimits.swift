@@ -2,18 +2,18 @@
 /// that small archives have large archives' records.
 ///
 /// APPNOTE 4.4.1.4.
-public struct ZipLimits: Sendable {
+package struct ZipLimits: Sendable {
   /// The first size or offset that does not fit a four-byte field: its greatest value is the mark for
   /// "see zip64".
-  public var size: UInt64
+  package var size: UInt64
   /// The first number of members that does not fit a two-byte field.
-  public var count: UInt64
+  package var count: UInt64
 
   /// The limits of the format itself.
-  public static let standard = ZipLimits(size: 0xffff_ffff, count: 0xffff)
+  package static let standard = ZipLimits(size: 0xffff_ffff, count: 0xffff)
 
   /// Sets other limits; above the standard ones they are capped to them.
-  public init(size: UInt64, count: UInt64) {
+  package init(size: UInt64, count: UInt64) {
     self.size = min(size, 0xffff_ffff)
     self.count = min(count, 0xffff)
   }

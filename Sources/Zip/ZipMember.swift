@@ -1,19 +1,19 @@
 /// What the records of an archive say of one member.
-public struct ZipMember: Sendable {
+package struct ZipMember: Sendable {
   /// The path in the archive, which passes ``ZipEntry/checkName()``; without the slash that a directory's ends with.
-  public let name: String
+  package let name: String
   /// Whether it is a directory, which has no data. Archives of ours have none.
-  public let isDirectory: Bool
+  package let isDirectory: Bool
   /// In bytes, uncompressed.
-  public let size: UInt64
+  package let size: UInt64
   /// The length of its data in the archive, in bytes.
-  public let compressedSize: UInt64
+  package let compressedSize: UInt64
   /// The CRC-32 of its data.
-  public let crc32: UInt32
+  package let crc32: UInt32
   /// When it was last changed: seconds since 1970.
-  public let modified: Int64
+  package let modified: Int64
   /// Unix permission bits; `0o644` when the archive says nothing of them.
-  public let permissions: UInt16
+  package let permissions: UInt16
 
   let method: UInt16
   /// Where its compressed data begins.

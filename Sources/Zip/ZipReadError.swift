@@ -1,11 +1,11 @@
 /// Why an archive is not read on: what is wrong, in which member and where.
-public struct ZipReadError: Error, Equatable, Sendable {
+package struct ZipReadError: Error, Equatable, Sendable {
   /// What is wrong.
-  public let fault: Fault
+  package let fault: Fault
   /// The member's name as the archive has it; `nil` when it concerns none.
-  public let member: String?
+  package let member: String?
   /// Where in the archive, in bytes from its start.
-  public let offset: UInt64
+  package let offset: UInt64
 
   init(_ fault: Fault, member: String? = nil, at offset: UInt64) {
     self.fault = fault
@@ -14,7 +14,7 @@ public struct ZipReadError: Error, Equatable, Sendable {
   }
 
   /// What can be wrong with an archive.
-  public enum Fault: Equatable, Sendable {
+  package enum Fault: Equatable, Sendable {
     /// The system could not read it; the number is `errno`.
     case unreadable(Int32)
     /// Neither a member nor the end of an empty archive stands at the beginning.
@@ -60,14 +60,14 @@ public struct ZipReadError: Error, Equatable, Sendable {
 
 extension ZipReadError: CustomStringConvertible {
   /// What is wrong, in which member and where, for people.
-  public var description: String {
+  package var description: String {
     (member.map { ZipError.quoted($0) + ": " } ?? "") + "\(fault) (at byte \(offset))"
   }
 }
 
 extension ZipReadError.Fault: CustomStringConvertible {
   /// The fault in words.
-  public var description: String {
+  package var description: String {
     switch self {
     case .unreadable(let number): "the archive cannot be read: \(SystemInput.describe(number))"
     case .noArchive: "it does not begin as an archive does"

@@ -2,9 +2,9 @@
 /// has been seen.
 ///
 /// Call ``next()`` and ``read(_:)`` in turn.
-public struct ZipStream: ~Copyable {
+package struct ZipStream: ~Copyable {
   /// How many bytes of the archive have been read.
-  public var byteCount: UInt64 { input.offset }
+  package var byteCount: UInt64 { input.offset }
 
   private var input: ArchiveInput
   private let limits: ZipReadLimits
@@ -24,7 +24,7 @@ public struct ZipStream: ~Copyable {
   ///   - descriptor: a pipe or a file, which is read from where it stands; its owner keeps it open for as long as this value
   ///     is used.
   ///   - isGivenUp: is asked about every 100 ms while nothing comes; once it says so, reading fails with `EINTR`.
-  public init(
+  package init(
     _ descriptor: CInt, limits: ZipReadLimits = .standard, isGivenUp: @escaping () -> Bool = { false }
   ) {
     input = ArchiveInput(pipe: descriptor, bufferSize: MemberData.pieceSize, isGivenUp: isGivenUp)
@@ -35,7 +35,7 @@ public struct ZipStream: ~Copyable {
   /// has been read to the archive's end and confirms everything.
   ///
   /// - Throws: ``ZipReadError``, of every fault but those of data.
-  public mutating func next() throws(ZipReadError) -> String? {
+  package mutating func next() throws(ZipReadError) -> String? {
     precondition(current == nil, "a member's data must be read before the next member")
     if input.offset == 0 { try input.expectBeginning() }
     guard try input.peekSignature() == LocalRecord.signature else {
@@ -59,7 +59,7 @@ public struct ZipStream: ~Copyable {
   /// - Returns: what its own records say of it; its permissions come with the central directory.
   /// - Throws: ``ZipReadError`` when the data is not what the records say, at the latest after the last piece; what
   ///   `body` throws.
-  public mutating func read(_ body: ([UInt8]) throws -> Void) throws -> ZipMember {
+  package mutating func read(_ body: ([UInt8]) throws -> Void) throws -> ZipMember {
     guard let record = current else { preconditionFailure("there is no member to read") }
     let begin = input.offset
     let promised = try record.promisedSizes()

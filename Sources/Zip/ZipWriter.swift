@@ -9,9 +9,9 @@
 ///     [end of central directory record]
 ///
 /// APPNOTE 4.3.6.
-public struct ZipWriter: ~Copyable {
+package struct ZipWriter: ~Copyable {
   /// How many bytes of the archive have been produced, records and blocks together.
-  public private(set) var offset: UInt64 = 0
+  package private(set) var offset: UInt64 = 0
 
   private let limits: ZipLimits
   private var directory: [CentralDirectoryHeader] = []
@@ -35,7 +35,7 @@ public struct ZipWriter: ~Copyable {
   }
 
   /// Begins an empty archive.
-  public init(limits: ZipLimits = .standard) {
+  package init(limits: ZipLimits = .standard) {
     self.limits = limits
   }
 
@@ -48,7 +48,7 @@ public struct ZipWriter: ~Copyable {
   ///   ``ZipError/memberTooLarge(_:size:)``.
   ///
   /// APPNOTE 4.3.7.
-  public mutating func begin(_ entry: ZipEntry, into output: inout [UInt8]) throws(ZipError) {
+  package mutating func begin(_ entry: ZipEntry, into output: inout [UInt8]) throws(ZipError) {
     if let member { throw .memberNotEnded(member.entry.name) }
     try entry.checkName()
     guard entry.size <= ZipEntry.maximumSize else { throw .memberTooLarge(entry.name, size: entry.size) }
@@ -67,7 +67,7 @@ public struct ZipWriter: ~Copyable {
   /// - Throws: ``ZipError/noMember``; ``ZipError/wrongSize(_:expected:given:)`` when it is more than the entry's size;
   ///   ``ZipError/brokenStream(_:)`` after the last block; ``ZipError/outgrownSizes(_:)``, only for blocks much smaller
   ///   than ``DeflateEngine/blockSize``.
-  public mutating func add(_ block: borrowing DeflatedBlock) throws(ZipError) {
+  package mutating func add(_ block: borrowing DeflatedBlock) throws(ZipError) {
     try account(
       for: BlockLengths(
         compressedCount: UInt64(block.bytes.count), uncompressedCount: UInt64(block.uncompressedCount),
@@ -99,7 +99,7 @@ public struct ZipWriter: ~Copyable {
   ///   size; ``ZipError/brokenStream(_:)`` without a last block.
   ///
   /// APPNOTE 4.3.9.
-  public mutating func end(into output: inout [UInt8]) throws(ZipError) -> MemberSummary {
+  package mutating func end(into output: inout [UInt8]) throws(ZipError) -> MemberSummary {
     guard let member else { throw .noMember }
     guard member.uncompressedSize == member.entry.size else {
       throw .wrongSize(member.entry.name, expected: member.entry.size, given: member.uncompressedSize)
@@ -123,7 +123,7 @@ public struct ZipWriter: ~Copyable {
   /// - Throws: ``ZipError/memberNotEnded(_:)``.
   ///
   /// APPNOTE 4.3.12 to 4.3.16.
-  public consuming func finish(into output: inout [UInt8]) throws(ZipError) {
+  package consuming func finish(into output: inout [UInt8]) throws(ZipError) {
     try appendDirectory(to: &output)
   }
 
@@ -157,7 +157,7 @@ public struct ZipWriter: ~Copyable {
   /// It is found by writing the archive's records around no data.
   ///
   /// - Throws: What ``begin(_:into:)`` throws.
-  public static func storedLength(
+  package static func storedLength(
     of entries: [ZipEntry], limits: ZipLimits = .standard
   ) throws(ZipError) -> UInt64 {
     var writer = ZipWriter(limits: limits)

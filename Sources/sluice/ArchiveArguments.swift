@@ -1,9 +1,9 @@
-public import ArgumentParser
+import ArgumentParser
 import Backup
 import EventLoop
 import Glibc
 import SQLiteSnapshot
-public import Zip
+package import Zip
 
 /// The options that say which files a backup takes: the same for every command that looks at a data directory.
 struct ContentArguments: ParsableArguments {
