@@ -35,45 +35,68 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // The rooms, each depending only on those above it. Sources/README.md draws them.
-    .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: settings),
-    .target(name: "HTTP1", dependencies: ["EventLoop"], swiftSettings: settings),
+    .target(name: "System", dependencies: ["CLinux"], swiftSettings: settings),
+    .target(name: "EventLoop", dependencies: ["CLinux", "System"], swiftSettings: settings),
     .target(
       name: "Zip",
-      dependencies: ["CZlib", .target(name: "CISAL", condition: .when(traits: ["ISAL"]))],
+      dependencies: ["CZlib", "System", .target(name: "CISAL", condition: .when(traits: ["ISAL"]))],
       swiftSettings: settings),
-    .target(name: "SQLiteSnapshot", dependencies: ["CSQLite"], swiftSettings: settings),
+    .target(name: "SQLiteSnapshot", dependencies: ["CSQLite", "System"], swiftSettings: settings),
+    .target(name: "Systemd", dependencies: ["CSystemd", "System"], swiftSettings: settings),
+    .target(name: "HTTP1", dependencies: ["EventLoop", "System"], swiftSettings: settings),
     .target(
-      name: "Backup",
+      name: "Archive",
       dependencies: [
-        "EventLoop", "SQLiteSnapshot", "Zip",
+        "EventLoop", "SQLiteSnapshot", "System", "Zip",
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
-    .target(name: "Systemd", dependencies: ["CSystemd"], swiftSettings: settings),
+    .target(
+      name: "Restore",
+      dependencies: [
+        "Archive", "SQLiteSnapshot", "System", "Zip",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "Service",
+      dependencies: [
+        "Archive", "EventLoop", "HTTP1", "System", "Systemd", "Zip",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Backup", "CLinux", "EventLoop", "HTTP1", "SQLiteSnapshot", "Systemd", "Zip",
+        "Archive", "CLinux", "EventLoop", "HTTP1", "Restore", "SQLiteSnapshot", "Service", "System",
+        "Systemd", "Zip",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
 
     .target(
-      name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport", swiftSettings: testSettings
-    ),
+      name: "TestSupport", dependencies: ["EventLoop", "System"], path: "Tests/TestSupport",
+      swiftSettings: testSettings),
+    .testTarget(name: "SystemTests", dependencies: ["System", "TestSupport"], swiftSettings: testSettings),
     .testTarget(
-      name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: testSettings),
-    .testTarget(
-      name: "HTTP1Tests", dependencies: ["EventLoop", "HTTP1", "TestSupport"], swiftSettings: testSettings),
+      name: "EventLoopTests", dependencies: ["EventLoop", "System", "TestSupport"],
+      swiftSettings: testSettings),
     .testTarget(name: "ZipTests", dependencies: ["Zip"], swiftSettings: testSettings),
     .testTarget(
-      name: "SQLiteSnapshotTests", dependencies: ["CSQLite", "SQLiteSnapshot"],
+      name: "SQLiteSnapshotTests", dependencies: ["CSQLite", "SQLiteSnapshot", "System", "TestSupport"],
       swiftSettings: testSettings),
     .testTarget(
-      name: "BackupTests",
-      dependencies: ["Backup", "CSQLite", "EventLoop", "SQLiteSnapshot", "TestSupport", "Zip"],
+      name: "HTTP1Tests", dependencies: ["EventLoop", "HTTP1", "System", "TestSupport"],
+      swiftSettings: testSettings),
+    .testTarget(
+      name: "ArchiveTests",
+      dependencies: ["Archive", "CSQLite", "EventLoop", "SQLiteSnapshot", "System", "TestSupport", "Zip"],
+      swiftSettings: testSettings),
+    .testTarget(
+      name: "RestoreTests",
+      dependencies: ["Archive", "Restore", "System", "TestSupport", "Zip"],
       swiftSettings: testSettings),
   ]
 )

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+package import System
 
 /// A listening stream socket on the loop: bound by us, or passed by whoever started us.
 @Loop package final class Listener {

@@ -1,4 +1,5 @@
-internal import CLinux
+import CLinux
+import System
 
 /// The event loop as a global actor: what is marked `@Loop` runs on the loop's one thread and on no other.
 @globalActor package actor Loop {

@@ -1,5 +1,6 @@
 import CLinux
 import Synchronization
+import System
 
 /// Runs the loop's jobs one at a time on one thread, and waits for the kernel when there are none.
 ///

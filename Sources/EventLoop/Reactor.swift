@@ -1,4 +1,5 @@
 import CLinux
+import System
 
 /// What the loop waits for: descriptors in epoll, edge-triggered, and deadlines in a heap.
 ///

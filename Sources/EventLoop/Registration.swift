@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// A descriptor's place in the loop: who waits to read from it and who to write.
 @Loop final class Registration {

@@ -1,4 +1,5 @@
 import Glibc
+package import System
 
 /// Signals as events of the loop. The model is signalfd(2).
 @Loop package final class Signals {

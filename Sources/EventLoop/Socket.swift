@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+package import System
 
 /// A connected stream socket on the loop.
 ///

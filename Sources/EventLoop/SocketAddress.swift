@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import System
 
 /// The address of a stream socket: an Internet address and port, or the path of a Unix socket.
 package enum SocketAddress: Equatable, Hashable, Sendable {

@@ -1,4 +1,5 @@
-internal import EventLoop
+import EventLoop
+import System
 
 /// One client's connection: its requests one after the other, each answered before the next is read.
 ///

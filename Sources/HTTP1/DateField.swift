@@ -1,5 +1,5 @@
-internal import EventLoop
-internal import Glibc
+import EventLoop
+import Glibc
 
 /// The value of `Date`, made once a second. RFC 9110 §6.6.1.
 @Loop enum DateField {

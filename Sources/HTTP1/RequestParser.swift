@@ -42,7 +42,8 @@ package struct RequestParser: Sendable {
   ///   nothing behind an error is read as a request. 400, 405, 413, 414, 417, 421, 431, 501 or 505.
   ///
   /// RFC 9112 §2.2.
-  package mutating func parse(_ bytes: Span<UInt8>) throws(HTTPError) -> (head: RequestHead, byteCount: Int)? {
+  package mutating func parse(_ bytes: Span<UInt8>) throws(HTTPError) -> (head: RequestHead, byteCount: Int)?
+  {
     precondition(bytes.count >= position, "a head's octets must stay until it is answered")
     if let failure { throw failure }
     do throws(HTTPError) {

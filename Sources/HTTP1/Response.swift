@@ -1,5 +1,6 @@
 package import EventLoop
-internal import Glibc
+import Glibc
+package import System
 
 /// The answer to one request, to be sent whole or piece by piece.
 @Loop package struct Response {

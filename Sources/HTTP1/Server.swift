@@ -1,4 +1,5 @@
 package import EventLoop
+import System
 
 /// What answers requests.
 package protocol RequestHandler: Sendable {

@@ -1,4 +1,4 @@
-internal import EventLoop
+import EventLoop
 
 /// The connections that wait for their client's next request, the longest first: where there is room for no more
 /// connections, they give way.

@@ -1,3 +1,5 @@
+import System
+
 /// Big-endian numbers out of a page. https://www.sqlite.org/fileformat2.html §1.2
 struct ByteReader {
   private let bytes: [UInt8]

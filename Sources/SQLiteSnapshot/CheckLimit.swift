@@ -1,5 +1,5 @@
-internal import CSQLite
-internal import Synchronization
+import CSQLite
+import Synchronization
 
 /// Where a check of a database ends that is not done by then: at a time, or when another thread says so.
 package final class CheckLimit: Sendable {

@@ -1,4 +1,5 @@
-internal import CSQLite
+import CSQLite
+import System
 
 /// A database that is open and of which nothing is locked yet.
 ///

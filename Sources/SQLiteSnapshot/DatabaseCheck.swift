@@ -1,4 +1,4 @@
-internal import CSQLite
+import CSQLite
 
 /// Looks whether a database that no other process uses is whole. It may be hostile: it is read read-only, without locks,
 /// WAL and journal, and nothing in its schema is trusted.

@@ -1,5 +1,6 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
+import System
 
 /// A copy of a database of one moment, in memory or in a file without a name.
 ///

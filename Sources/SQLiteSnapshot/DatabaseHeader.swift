@@ -1,4 +1,5 @@
-internal import CSQLite
+import CSQLite
+import System
 
 /// The first 100 bytes of a database file, as far as they tell whether SQLite wrote them.
 ///

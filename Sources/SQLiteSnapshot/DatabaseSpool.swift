@@ -1,6 +1,6 @@
-internal import CSQLite
-internal import Glibc
-internal import Synchronization
+import CSQLite
+import Glibc
+import Synchronization
 
 /// A database that is to be looked at, and that no other process knows of.
 package enum DatabaseContent: Sendable {

@@ -1,4 +1,5 @@
-internal import CSQLite
+import CSQLite
+import System
 
 /// The structure of a whole database file, found sound or not by its bytes alone: what its schema means does not matter.
 ///

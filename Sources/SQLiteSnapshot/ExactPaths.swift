@@ -1,5 +1,5 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
 
 /// SQLite's own VFS, but that a path is opened as it was given, and that nothing is deleted.
 ///

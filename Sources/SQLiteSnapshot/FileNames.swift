@@ -1,5 +1,5 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
 
 /// The names by which a database, its log and its index are found, and the files that they led to when it was opened.
 ///

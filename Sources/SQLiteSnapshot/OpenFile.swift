@@ -1,5 +1,5 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
 
 /// A file as SQLite's VFS has it open: the only way in which a database's bytes may be read.
 ///

@@ -1,5 +1,6 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
+import System
 
 /// What no process that shares SQLite's locks can change while a database is pinned, as it was at the pin.
 ///

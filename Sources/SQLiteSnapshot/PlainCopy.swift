@@ -1,4 +1,5 @@
-internal import CSQLite
+import System
+import CSQLite
 
 /// The content of a plain file as it was copied: in memory as far as the budget goes, else in a file without a name.
 package final class PlainCopy {

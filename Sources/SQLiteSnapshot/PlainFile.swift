@@ -1,5 +1,6 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
+import System
 
 /// A plain file, opened to be read through SQLite's VFS, in case it is a database that somebody has pinned
 /// under another name; closed when its owner goes.
@@ -50,7 +51,7 @@ internal import Glibc
   }
 
   /// The same for a path that may not be UTF-8.
-  public static func isDatabase(_ path: [UInt8]) throws(SQLiteError) -> Bool {
+  package static func isDatabase(_ path: [UInt8]) throws(SQLiteError) -> Bool {
     try PlainFile(path: path).isDatabase()
   }
 

@@ -1,5 +1,5 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
 
 /// What a read-only mount tells of the files on it.
 enum ReadOnlyFileSystem {

@@ -1,5 +1,5 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
 
 /// What SQLite answered instead of `SQLITE_OK`.
 package struct SQLiteError: Error, Equatable, Sendable {

@@ -1,5 +1,6 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
+package import System
 
 /// A database as it was at one instant, readable for as long as this object lives.
 ///

@@ -1,5 +1,5 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
 
 /// Collations and functions in place of those that only a database's own application has, so that SQLite can look at what
 /// does not depend on them. What does depend on them is not judged.

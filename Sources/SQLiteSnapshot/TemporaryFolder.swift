@@ -1,5 +1,6 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
+import System
 
 /// Makes a folder that only we can enter. The corresponding C function is `mkdtemp`.
 func temporaryFolder(in directory: String) throws(SQLiteError) -> String {

@@ -1,5 +1,5 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
 
 /// A file of the spool directory that has lost its name already, lest it should outlive this process.
 final class UnlinkedFile {

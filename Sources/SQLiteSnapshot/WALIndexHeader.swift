@@ -1,5 +1,5 @@
-internal import CSQLite
-internal import Glibc
+import CSQLite
+import Glibc
 
 /// What a log's index, the shared memory behind the `-shm` file, says of the last commit.
 ///

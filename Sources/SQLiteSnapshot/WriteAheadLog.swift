@@ -1,4 +1,4 @@
-internal import CSQLite
+import CSQLite
 
 /// Which frame of a write-ahead log holds the last committed version of each page, as one scan found it.
 ///

@@ -1,5 +1,5 @@
-internal import CSystemd
-internal import Glibc
+import CSystemd
+import Glibc
 
 /// A socket that the service manager opened for us.
 package struct PassedSocket: Sendable {

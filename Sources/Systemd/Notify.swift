@@ -1,5 +1,5 @@
-internal import CSystemd
-internal import Glibc
+import CSystemd
+import Glibc
 
 /// What the service manager is told of us; nothing happens where there is none (`NOTIFY_SOCKET`).
 ///

@@ -1,4 +1,4 @@
-internal import CZlib
+import CZlib
 
 /// One raw deflate stream, inflated piece by piece.
 ///

@@ -1,4 +1,4 @@
-internal import Glibc
+import Glibc
 
 /// The system calls by which an archive is read.
 enum SystemInput {

@@ -1,4 +1,4 @@
-internal import CZlib
+import CZlib
 
 /// The calls to zlib, and all that is unsafe in this target.
 enum Zlib {

@@ -1,4 +1,6 @@
+import System
 import Glibc
+import Service
 
 /// How far something is, on a terminal's last line; nothing anywhere else.
 final class Progress {

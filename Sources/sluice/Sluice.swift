@@ -1,7 +1,10 @@
+import System
+import Archive
 import ArgumentParser
-import Backup
 import CLinux
 import Glibc
+import Restore
+import Service
 import Systemd
 
 /// The command line.
@@ -79,26 +82,10 @@ struct Sluice: ParsableCommand {
   }
 }
 
-/// A failure that its message tells all about; the exit status is 1.
-struct Failure: Error, CustomStringConvertible {
-  let description: String
-}
-
 /// One line on standard error; an error, when it is the journal that reads it.
 ///
 /// It is not sent to the journal as an entry: that looks up whose an entry is when it comes to read it, and this line may
 /// well be our last. Of a stream it knows from the beginning. `<3>` is `LOG_ERR`: sd-daemon(3).
 func printError(_ line: String) {
   put("\(Journal.isStandardError() ? "<\(LOG_ERR)>" : "")\(line)\n", STDERR_FILENO)
-}
-
-/// Text on a descriptor, at once and without a buffer.
-func put(_ text: String, _ descriptor: CInt) {
-  var bytes = Array(text.utf8)[...]
-  while !bytes.isEmpty {
-    let count = unsafe bytes.withUnsafeBufferPointer { unsafe write(descriptor, $0.baseAddress, $0.count) }
-    // There is nobody to tell if this fails.
-    guard count > 0 || errno == EINTR else { return }
-    bytes = bytes.dropFirst(max(count, 0))
-  }
 }

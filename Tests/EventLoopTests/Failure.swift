@@ -1,4 +1,5 @@
 @testable import EventLoop
+@testable import System
 
 /// What an operation throws, if it does.
 func immediateFailure(of operation: () throws(SystemError) -> Void) -> SystemError? {

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import EventLoop
+@testable import System
 
 /// Seen from outside: these tests run on Swift's own threads.
 @Suite(.timeLimit(.minutes(5)))

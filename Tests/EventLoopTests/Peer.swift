@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 
 @testable import EventLoop
+@testable import System
 
 /// The other end of a connection: a blocking descriptor, which threads of its own use as a client would.
 final class Peer: Sendable {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import EventLoop
+@testable import System
 
 @Suite(.onTheLoop, .timeLimit(.minutes(5)))
 struct RegistrationTests {

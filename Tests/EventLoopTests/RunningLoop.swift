@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import EventLoop
+@testable import System
 
 extension RunningLoop {
   /// The deadlines of the waits that end within so many days, and not a day sooner.

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import EventLoop
+@testable import System
 
 /// Serial, since a signal that is pending is of no test in particular. Raised on the loop's thread: the others of
 /// the test process were started before they could be blocked there.

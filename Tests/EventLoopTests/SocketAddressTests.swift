@@ -1,6 +1,7 @@
 import Testing
 
 @testable import EventLoop
+@testable import System
 
 struct SocketAddressTests {
   static let loopback6 = [UInt8](repeating: 0, count: 15) + [1]

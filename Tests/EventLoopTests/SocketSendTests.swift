@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import EventLoop
+@testable import System
 
 @Suite(.onTheLoop, .timeLimit(.minutes(5)))
 struct SocketSendTests {

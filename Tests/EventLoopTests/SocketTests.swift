@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import EventLoop
+@testable import System
 
 /// Receiving, and how operations end. `SocketSendTests` has the sending.
 @Suite(.onTheLoop, .timeLimit(.minutes(5)))

@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 
 @testable import EventLoop
+@testable import System
 
 /// `Waiter` and what waits with it: `Condition` and `Loop.sleep`.
 @Suite(.onTheLoop, .timeLimit(.minutes(5)))

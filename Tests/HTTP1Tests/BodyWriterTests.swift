@@ -1,3 +1,4 @@
+import System
 @testable import EventLoop
 import Foundation
 import Glibc

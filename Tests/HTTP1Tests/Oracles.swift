@@ -1,3 +1,4 @@
+import System
 import Foundation
 
 /// Two parsers by other people, asked about many requests in one run of Python.

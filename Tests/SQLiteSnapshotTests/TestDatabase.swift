@@ -1,3 +1,4 @@
+import System
 import CSQLite
 import Foundation
 

@@ -1,0 +1,255 @@
+import Crypto
+import SQLiteSnapshot
+import System
+import Zip
+
+/// Makes the bytes of one archive out of its items, each chunk when it is asked for.
+///
+/// Items are read where `next` is called. Blocks are compressed by threads that all sessions share, a few ahead of the one
+/// that is asked for and never more.
+final class ArchiveMaker {
+  /// Blocks being compressed beyond one for each processor: enough that none of them waits for the reading.
+  private static let blocksAhead = 2
+  /// A chunk is whole when this many bytes have gone in or come out: to pass one from thread to thread takes time, which
+  /// ought to be little beside that of making it.
+  private static let chunkSize = 512 << 10
+
+  /// In the archive's order; the manifest joins them when all others have been written.
+  private(set) var items: [Item]
+  /// Uncompressed bytes that have gone in.
+  private(set) var bytesRead: UInt64 = 0
+  /// Whether what has been read is held until the end, so that it can be read again.
+  private(set) var holdsWhatWasRead: Bool
+
+  /// The databases whose logs were left with rows in them that no process has open, when they were released.
+  private(set) var leftLogs: [String] = []
+
+  private let options: ArchiveOptions
+  private let engine: DeflateEngine
+  /// Grows by an entry whenever an item has been read, and is complete when the last has been written.
+  private var manifest: Manifest
+  /// In seconds since 1970.
+  private let modified: Int64
+  private var holdsManifest = false
+  private var isAbandoned = false
+
+  // The reading end of the window.
+  private var readingItem = 0
+  private var readingOffset: UInt64 = 0
+  /// Of what has been read of the item; nil at its beginning.
+  private var hash: Task<SHA256, Never>?
+
+  /// Blocks read and handed to the compressors, in the archive's order.
+  private var window: [Block] = []
+  private let windowSize: Int
+
+  // The writing end.
+  private var hasBegun = false
+  private var writtenItem = 0
+  private var writer: ZipWriter? = ZipWriter()
+
+  /// The CRC-32 of every block as it stands in the archive, as far as that was ever made, if what was read is held: 16 MiB for
+  /// each TiB. A strong tag names bytes, and a plain file may have others when it is read again.
+  private var made: [UInt32] = []
+  private var writtenBlock = 0
+
+  /// - Parameters:
+  ///   - items: without the manifest.
+  ///   - manifest: without entries.
+  ///   - modified: when the archive's own entries were made, in seconds since 1970.
+  init(
+    _ options: ArchiveOptions, _ items: [Item], _ manifest: Manifest, modified: Int64, holdsWhatWasRead: Bool
+  ) {
+    self.options = options
+    self.items = items
+    self.manifest = manifest
+    self.modified = modified
+    self.holdsWhatWasRead = holdsWhatWasRead
+    engine = DeflateEngine(options.compression)
+    windowSize = options.compressors.threadCount + Self.blocksAhead
+  }
+
+  /// Begins an archive anew that has been begun, out of all that it holds: byte for byte the same.
+  ///
+  /// - Parameter begun: holds what was read, and has not been abandoned.
+  init(anew begun: ArchiveMaker) {
+    options = begun.options
+    items = begun.holdsManifest ? begun.items.dropLast() : begun.items
+    manifest = begun.manifest
+    manifest.entries = []
+    modified = begun.modified
+    holdsWhatWasRead = true
+    engine = begun.engine
+    windowSize = begun.windowSize
+    made = begun.made
+    leftLogs = begun.leftLogs
+    begun.stop()
+  }
+
+  /// The archive's size in bytes if it is stored; nil if it is compressed. To be asked before the first chunk is.
+  func archiveSize() throws(BackupError) -> UInt64? {
+    guard options.compression == .store else { return nil }
+    var placeholder = manifest
+    placeholder.entries = items.map {
+      $0.manifestEntry(sha256: SHA256().finalize().hexadecimal, crc32: 0)
+    }
+    do {
+      return try ZipWriter.storedLength(
+        of: (items + [Item(manifest: placeholder, modified: modified)]).map(\.entry))
+    } catch {
+      throw .zip(error)
+    }
+  }
+
+  /// Releases everything at once; `next` throws `cancelled` from now on.
+  func abandon() {
+    for index in items.indices { release(index) }
+    stop()
+  }
+
+  /// Stops without releasing what another maker goes on with.
+  private func stop() {
+    isAbandoned = true
+    items.removeAll()
+    for block in window { block.cancel() }
+    window.removeAll()
+  }
+
+  private func release(_ index: Int) {
+    if items[index].leavesLog { leftLogs.append(items[index].entry.name) }
+    items[index].release()
+  }
+
+  /// Releases what has been read, if that is held.
+  func releaseWhatWasRead() {
+    guard holdsWhatWasRead else { return }
+    holdsWhatWasRead = false
+    for index in 0..<min(readingItem, items.count) { release(index) }
+  }
+
+  /// The next bytes of the archive, in pieces; nil after the last. They are made now, and no further ones until the next
+  /// call, but for the blocks of the window.
+  ///
+  /// - Throws: `reading`, `zip`, `cancelled`: the archive is no archive then.
+  func next() async throws(BackupError) -> [[UInt8]]? {
+    guard writer != nil else { return nil }
+    var chunk = Chunk()
+    if !hasBegun {
+      hasBegun = true
+      try fillWindow()
+      // The first bytes are known before anything has been compressed: a client need not wait for them.
+      chunk.append(try begin(items[0]))
+      return chunk.pieces
+    }
+    var read = 0
+    while read < Self.chunkSize, chunk.count < Self.chunkSize {
+      try fillWindow()
+      guard !window.isEmpty else {
+        chunk.append(try finish())
+        break
+      }
+      let block = window.removeFirst()
+      if block.isFirst, writtenItem > 0 { chunk.append(try begin(items[writtenItem])) }
+      let (deflated, hash) = try await block.finished()
+      // While this waited for the compressors, a limit may have been passed.
+      guard !isAbandoned else { throw .cancelled }
+      try checkMadeBefore(deflated)
+      try zip { (writer) throws(ZipError) in try writer?.add(deflated) }
+      chunk.append(deflated.bytes)
+      read += deflated.uncompressedCount
+      if block.isLast { chunk.append(try end(sha256: hash.finalize())) }
+    }
+    return chunk.pieces
+  }
+
+  // MARK: the writing end
+
+  private func begin(_ item: Item) throws(BackupError) -> [UInt8] {
+    var records: [UInt8] = []
+    try zip { (writer) throws(ZipError) in try writer?.begin(item.entry, into: &records) }
+    return records
+  }
+
+  private func end(sha256: SHA256.Digest) throws(BackupError) -> [UInt8] {
+    var records: [UInt8] = []
+    let summary = try zip { (writer) throws(ZipError) in try writer?.end(into: &records) }
+    if writtenItem < manifest.entries.count, let summary {
+      manifest.entries[writtenItem].crc32 = summary.crc32.hexadecimal
+      manifest.entries[writtenItem].sha256 = sha256.hexadecimal
+    }
+    writtenItem += 1
+    return records
+  }
+
+  private func finish() throws(BackupError) -> [UInt8] {
+    var records: [UInt8] = []
+    try zip { (writer) throws(ZipError) in try writer.take()?.finish(into: &records) }
+    return records
+  }
+
+  /// A snapshot is the same whenever it is read. A plain file may not be, and then what a client gets now and what it got
+  /// earlier are of no one archive.
+  private func checkMadeBefore(_ block: DeflatedBlock) throws(BackupError) {
+    defer { writtenBlock += 1 }
+    guard writtenBlock < made.count || holdsWhatWasRead else { return }
+    let crc32 = DeflateEngine.crc32(block.bytes)
+    if writtenBlock == made.count { made.append(crc32) }
+    guard made[writtenBlock] == crc32 else { throw .changed(path: items[writtenItem].entry.name) }
+  }
+
+  /// Whether a plain file of which something has been read was written to since, as far as its times tell.
+  var hasReadWhatChanged: Bool { items.prefix(readingItem + 1).contains { $0.wasWrittenTo } }
+
+  /// By how many bytes the log of a database has grown that was read to its end, the largest of them.
+  func logGrowthOfWhatWasRead() throws(BackupError) -> UInt64 {
+    var largest: UInt64 = 0
+    for item in items.prefix(readingItem) { largest = max(largest, try item.logGrowth(limit: .max)) }
+    return largest
+  }
+
+  /// Whether an application is at a checkpoint of a database that was read to its end.
+  var isReadBeingCheckpointed: Bool { items.prefix(readingItem).contains { $0.isBeingCheckpointed } }
+
+  // MARK: the reading end
+
+  /// Reads blocks and hands them to the compressors until the window is full.
+  private func fillWindow() throws(BackupError) {
+    while window.count < windowSize {
+      if readingItem == items.count {
+        // The manifest tells the CRC of every entry: it is made when the last of them has been written.
+        guard writtenItem == items.count, !holdsManifest else { return }
+        items.append(Item(manifest: manifest, modified: modified))
+        holdsManifest = true
+      }
+      let item = items[readingItem]
+      let count = Int(min(UInt64(DeflateEngine.blockSize), item.entry.size - readingOffset))
+      let bytes = try item.read(count, at: readingOffset)
+      let isFirst = readingOffset == 0
+      readingOffset += UInt64(count)
+      bytesRead += UInt64(count)
+      let isLast = readingOffset == item.entry.size
+      let block = Block(
+        bytes, isFirst: isFirst, isLast: isLast, after: hash, engine, on: options.compressors)
+      hash = block.hash
+      window.append(block)
+      if isLast { try finishReading() }
+    }
+  }
+
+  /// Lets go of what has been read: a pin is held no longer than it must be.
+  private func finishReading() throws(BackupError) {
+    if !holdsManifest {
+      try items[readingItem].checkRead()
+      // Its checksums are known when it has been written.
+      manifest.entries.append(items[readingItem].manifestEntry(sha256: "", crc32: 0))
+    }
+    if !holdsWhatWasRead { release(readingItem) }
+    hash = nil
+    readingOffset = 0
+    readingItem += 1
+  }
+
+  private func zip<T>(_ body: (inout ZipWriter?) throws(ZipError) -> T) throws(BackupError) -> T {
+    do { return try body(&writer) } catch { throw .zip(error) }
+  }
+}

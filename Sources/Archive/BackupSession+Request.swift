@@ -1,0 +1,52 @@
+import System
+package import Zip
+
+extension BackupSession {
+  /// What one caller asks for beyond the options of the service.
+  package struct Request: Sendable {
+    /// The databases to take, by their paths in the archive; nil for everything.
+    package var databases: [String]?
+    /// Overrides the option of the same name.
+    package var compression: Compression?
+    /// Overrides the option of the same name.
+    package var strict: Bool?
+    /// Whether the digest of the whole archive is wanted, which nobody else is to pay for.
+    package var digest = false
+    /// Whether any of its bytes will be asked for. Nothing is copied else: `next` must not be called then.
+    package var needsContent = true
+    /// Whether what has been read is held until the end, so that `beginAnew` can be asked for.
+    package var mayBeginAnew = false
+    /// By how many bytes a log may grow while its database is held only for that, and no checkpoint is kept waiting then; nil
+    /// to hold it as any other.
+    package var heldLogGrowth: UInt64?
+
+    /// Makes a request for everything, with the service's own options.
+    package init(databases: [String]? = nil, compression: Compression? = nil, strict: Bool? = nil) {
+      self.databases = databases
+      self.compression = compression
+      self.strict = strict
+    }
+  }
+
+  /// What is known of an archive before its first byte.
+  package struct Preamble: Sendable {
+    /// `<name>-backup-<UTC date>.zip`.
+    package let fileName: String
+    /// `<name>-backup-<UTC date>T<time>Z.zip`, which a second archive of the same day does not have.
+    package let timedFileName: String
+    /// In bytes; nil when only compressing will tell.
+    package let archiveSize: UInt64?
+    /// The bytes that go in, uncompressed, without the manifest.
+    package let contentSize: UInt64
+    /// How many databases go in.
+    package let databaseCount: Int
+    /// The time between the first snapshot and the last, in milliseconds.
+    package let snapshotSkewMilliseconds: Double
+    /// What could not be taken.
+    package let skipped: [Skipped]
+    /// 128 bits in hexadecimal that tell the state of all that goes in from every other: see `StateTag`.
+    package let state: String
+    /// 128 bits in hexadecimal that no other archive has, nor can anyone guess them.
+    package let id: String
+  }
+}

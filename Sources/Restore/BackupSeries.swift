@@ -1,0 +1,121 @@
+import Archive
+import System
+import Zip
+
+/// The backups in a directory that were made one after the other: `NAME-2026-11-28T031502Z.zip`;
+/// `NAME-2026-11-28T031502Z-incomplete.zip` for those from which something is missing, and `…-unverified.zip` for those
+/// that could not be checked to their end.
+///
+/// Nothing else in the directory is looked at, and nothing else is ever removed.
+package struct BackupSeries {
+  /// What is to be done.
+  package struct Plan {
+    /// The newest first, each with the rules that keep it; none for one that all clocks place in the future.
+    package let kept: [(name: String, rules: [Retention.Rule])]
+    /// To be removed, the newest first.
+    package let removed: [String]
+    /// What keeps anything from being removed.
+    package let loss: Retention.Loss?
+  }
+
+  /// Those that say nothing of themselves, sorted, each with the reason: they are left alone and count for nothing.
+  package private(set) var unjudged: [(name: String, detail: String)] = []
+
+  private let directory: Directory
+  private var backups: [Retention.Backup] = []
+
+  /// More names are not read: a directory of that many is no series of backups.
+  private static let maximumNames = 100_000
+
+  /// Reads the manifest of every backup of the series. The data of the other entries is not read.
+  ///
+  /// - Parameters:
+  ///   - path: the directory.
+  ///   - name: what their names begin with.
+  /// - Throws: `SystemError` when the directory cannot be read.
+  package init(in path: String, name: String) throws {
+    directory = try Directory(path: path)
+    let names = try FileSystem.names(in: directory.path, limit: Self.maximumNames)
+      .compactMap { String(validating: $0, as: UTF8.self) }
+      .filter { Self.isName($0, of: name) }
+      .sorted()
+    for name in names {
+      // Gone meanwhile, or a link or a directory: none of ours.
+      guard let status = try directory.status(name), status.kind == .regular else { continue }
+      do { backups.append(try read(name)) } catch {
+        unjudged.append((name, "\(error)"))
+      }
+    }
+  }
+
+  /// What a retention keeps and removes of the series. Nothing is changed.
+  package func plan(_ retention: Retention) -> Plan {
+    let now = Timestamp.now()
+    let choice = retention.choose(backups, now: now)
+    return Plan(
+      kept: choice.kept, removed: choice.removed, loss: retention.loss(in: backups, now: now))
+  }
+
+  /// Removes the archives that the plan removes, the oldest first, unless there is a loss.
+  ///
+  /// - Parameter done: is told each name, once it is gone.
+  /// - Throws: `SystemError`, when one cannot be removed; the rest stays.
+  package func carryOut(_ plan: Plan, done: (String) -> Void) throws {
+    guard plan.loss == nil else { return }
+    for name in plan.removed.reversed() {
+      try directory.remove(name)
+      done(name)
+    }
+    if !plan.removed.isEmpty { try directory.sync() }
+  }
+
+  /// Whether a name is one of the series: byte by byte, so that `other-backup-…` is none of `backup`'s.
+  static func isName(_ text: String, of name: String) -> Bool {
+    let text = Array(text.utf8)
+    let prefix = Array("\(name)-".utf8)
+    guard text.starts(with: prefix) else { return false }
+    let rest = text.dropFirst(prefix.count)
+    let digit = UInt8(ascii: "0")...UInt8(ascii: "9")
+    let isDated = rest.prefix(datePattern.utf8.count).elementsEqual(datePattern.utf8) { byte, pattern in
+      pattern == UInt8(ascii: "0") ? digit.contains(byte) : byte == pattern
+    }
+    let end = String(decoding: rest.dropFirst(datePattern.utf8.count), as: UTF8.self)
+    return isDated && [".zip", "-incomplete.zip", unverifiedEnd].contains(end)
+  }
+
+  private static let datePattern = "0000-00-00T000000Z"
+  /// Of an archive that may be whole, and is not known to be.
+  private static let unverifiedEnd = "-unverified.zip"
+
+  /// Why an archive says nothing of itself.
+  private struct Unjudged: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  private func read(_ name: String) throws -> Retention.Backup {
+    let file = try directory.openFile(name, writing: false)
+    let status = try Directory.status(of: file)
+    let archive = try ZipArchive(file.rawValue)
+    guard let member = archive.members.first(where: { $0.name == "MANIFEST.json" }),
+      member.size <= Manifest.maximumSize
+    else { throw Unjudged(description: "it has no MANIFEST.json") }
+    var text: [UInt8] = []
+    try archive.read(member) { text += $0 }
+    guard let manifest = Manifest(text), let created = Timestamp(manifest.created) else {
+      throw Unjudged(description: "its MANIFEST.json is none that this version can read")
+    }
+    let sizes = Dictionary(archive.members.map { ($0.name.bytes, $0.size) }) { first, _ in first }
+    for entry in manifest.entries where sizes[entry.path.bytes] != entry.size {
+      throw Unjudged(description: "\(printable(entry.path)) is not in it as its manifest says")
+    }
+    return Retention.Backup(
+      name: name, created: created, modified: Timestamp(status.modifiedAt),
+      isComplete: manifest.complete && !name.hasSuffix(Self.unverifiedEnd),
+      databases: Dictionary(
+        manifest.entries.compactMap { entry in
+          entry.database.map { (entry.path.bytes, $0.pageCount) }
+        }
+      ) { first, _ in first },
+      leftOut: Set((manifest.skipped.map(\.path) + (manifest.excluded ?? [])).map(\.bytes)))
+  }
+}

@@ -1,0 +1,71 @@
+import Archive
+import System
+
+/// The files that are to be replaced, locked so that nobody begins to use them, and a look at who uses them already.
+///
+/// A write lock on the bytes that SQLite's own locks are on is what its EXCLUSIVE lock is: it cannot be had while
+/// anybody reads or writes, nor while a connection in WAL mode is merely open, which keeps a SHARED lock. And while we
+/// have it, whoever opens the database is told SQLITE_BUSY. It is an open file description's lock, so that it does not
+/// go when another descriptor of the file is closed; and taking it through SQLite would change the directory: that
+/// rolls a journal back, or makes a log.
+///
+/// An idle connection to a database with a rollback journal has no lock: only `/proc` tells of it.
+///
+/// The corresponding C file is SQLite's `os_unix.c`: `PENDING_BYTE`, `RESERVED_BYTE`, `SHARED_FIRST`, `SHARED_SIZE`.
+final class DatabaseUse {
+  private let files: [FileSystem.Identity: String]
+  private let locks: [OpenFile]
+
+  private final class OpenFile {
+    let descriptor: Descriptor
+    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+  }
+
+  private static let lockBytes = Directory.LockRange(start: 0x4000_0000, count: 2 + 510)
+
+  /// Locks every file that would be replaced.
+  ///
+  /// - Throws: `inUse`; `obstacle` for one whose locks cannot be looked at.
+  init(of journal: RestoreJournal, in target: RestoreTarget) throws(RestoreError) {
+    var files: [FileSystem.Identity: String] = [:]
+    var locks: [OpenFile] = []
+    var users: [FileUser] = []
+    for item in journal.items {
+      do {
+        guard let folder = try target.folder(item.folder) else { continue }
+        for suffix in item.companions {
+          guard let status = try folder.status(item.name + suffix) else { continue }
+          files[status.identity] = item.path + suffix
+        }
+        // The kept name, too: a restore that was killed may have left the old file under that alone.
+        for name in [item.name, item.name + journal.suffix] {
+          guard let status = try folder.status(name), status.kind == .regular else { continue }
+          files[status.identity] = item.path
+          guard name == item.name else { continue }
+          let file = OpenFile(try folder.openFile(name, writing: true))
+          if try !Directory.lock(file.descriptor, Self.lockBytes) {
+            users.append(
+              FileUser(path: item.path, pid: Directory.lockHolder(file.descriptor, Self.lockBytes)))
+          }
+          locks.append(file)
+        }
+      } catch {
+        throw .obstacle(path: item.path, detail: "its locks cannot be looked at: \(error)")
+      }
+    }
+    self.files = files
+    self.locks = locks
+    let others = FileUser.all(of: files)
+    users.removeAll { user in user.pid == nil && others.contains { $0.path.bytes == user.path.bytes } }
+    let all = Set(users).union(others)
+    guard all.isEmpty else { throw .inUse(all.sorted { $0.description < $1.description }) }
+  }
+
+  /// Looks again, once nobody can open the files any more: who came between the first look and then is seen now.
+  ///
+  /// - Throws: `inUse`.
+  func checkNobody() throws(RestoreError) {
+    let users = FileUser.all(of: files)
+    guard users.isEmpty else { throw .inUse(users) }
+  }
+}

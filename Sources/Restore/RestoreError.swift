@@ -1,0 +1,77 @@
+import Archive
+
+/// Why nothing was restored.
+package enum RestoreError: Error, Sendable {
+  /// The file is no zip, or none that we have made.
+  case notAnArchive(String)
+  /// The archive is not whole, or not what its manifest says.
+  case damaged(String)
+  /// The check of a database did not come to its end: nothing is known of it.
+  case checkUnfinished(path: String, detail: String)
+  /// An entry that must not be put anywhere, or not beside the others.
+  case unsafeEntry(path: String, detail: String)
+  /// There is nothing in the archive by that path.
+  case unknownPath(String)
+  /// The directory cannot be restored into.
+  case directory(path: String, detail: String)
+  /// Something in the directory stands in the way.
+  case obstacle(path: String, detail: String)
+  /// What would be replaced, without leave to do so.
+  case wouldReplace([String])
+  /// What would be replaced, and has too long a name to be kept under another.
+  case cannotKeep([String])
+  /// What is to be replaced is in use.
+  case inUse([FileUser])
+  /// A database that would be replaced is in the middle of a transaction that was cut off, over several databases.
+  case unsettled(path: String, superJournal: String)
+  /// A file could not be staged: a full disk, most often.
+  case staging(path: String, detail: String)
+  /// A step failed; everything is as it was.
+  case rolledBack(detail: String)
+  /// A step failed, and so did the way back; the next run goes on.
+  case unfinished(detail: String)
+  /// It was told to stop.
+  case interrupted
+}
+
+extension RestoreError: CustomStringConvertible {
+  /// What happened and what to do, for people.
+  package var description: String {
+    switch self {
+    case .notAnArchive(let detail): detail
+    case .damaged(let detail): "the archive is damaged, and nothing was restored: \(detail)"
+    case .checkUnfinished(let path, let detail):
+      "\(printable(path)) is not known to be whole, and nothing was restored: its check: \(detail)"
+    case .unsafeEntry(let path, let detail): "\(printable(path)) cannot be restored: \(detail)"
+    case .unknownPath(let path):
+      "--only \(printable(path)): the archive has no such file or folder; unzip -l lists what it has"
+    case .directory(let path, let detail): "--into \(printable(path)): \(detail)"
+    case .obstacle(let path, let detail): "\(printable(path)) is in the way: \(detail)"
+    case .wouldReplace(let paths):
+      "\(Self.list(paths)) would be replaced; --force does so and keeps what is there under another name"
+    case .cannotKeep(let paths):
+      "\(Self.list(paths)) would be replaced and cannot be kept: with .before-restore-TIME the name is too long for this "
+        + "file system; rename what is there first, or choose the others with --only"
+    case .inUse(let users):
+      "\(Self.list(users.map(\.description))); stop the application first"
+    case .unsettled(let path, let superJournal):
+      "\(printable(path)) is part of a transaction over several databases that was cut off (\(printable(superJournal))), "
+        + "and nothing was changed: let the application open all of them once, which settles it, or move all of them away "
+        + "together with their journals"
+    case .staging(let path, let detail):
+      "\(printable(path)) could not be staged, and nothing was changed: \(detail)"
+    case .rolledBack(let detail): "\(detail); everything is as it was"
+    case .unfinished(let detail):
+      "\(detail); the restore is unfinished, and what is neither as it was nor restored cannot be opened: put that right "
+        + "and run sluice restore again, which goes on"
+    case .interrupted: "interrupted: nothing was changed"
+    }
+  }
+
+  /// Names as a line can bear them.
+  private static func list(_ names: [String]) -> String {
+    let shown = 5
+    let more = names.count > shown ? " and \(names.count - shown) more" : ""
+    return names.prefix(shown).map(printable).joined(separator: ", ") + more
+  }
+}

@@ -1,0 +1,87 @@
+package import Archive
+package import EventLoop
+package import System
+
+/// Whether the data directory can be read now and has a database: one look for all who ask at once, since one that hangs holds a thread.
+@Loop package final class DirectoryCheck {
+  /// Less than `sluice health`, and most who watch a service, wait for an answer.
+  private static let timeout = Duration.seconds(3)
+
+  private let options: ArchiveOptions
+  private let files: FileAccess
+  private var current: Look?
+
+  /// What hinders a backup.
+  package enum Problem: Equatable {
+    /// None can be made.
+    case unreadable(String)
+    /// Every one is incomplete.
+    case noDatabase
+
+    package var status: String { self == .noDatabase ? "degraded" : "failing" }
+
+    package var detail: String {
+      switch self {
+      case .unreadable(let detail): detail
+      case .noDatabase: DirectoryCheck.noDatabase
+      }
+    }
+  }
+
+  package nonisolated static let noDatabase =
+    "there is no SQLite database, so every backup is incomplete: is it the right directory, and mounted? "
+    + "--allow-empty accepts it"
+
+  private final class Look {
+    var isDone = false
+    var problem: Problem?
+    let done = Condition()
+  }
+
+  package init(_ options: ArchiveOptions, _ files: FileAccess) {
+    self.options = options
+    self.files = files
+  }
+
+  /// What is wrong with it; nil if nothing is.
+  package func problem() async -> Problem? {
+    let look = current ?? begin()
+    if !look.isDone { _ = await look.done.wait(until: .now + Self.timeout) }
+    guard look.isDone else {
+      return .unreadable(
+        "\(options.dataDirectory) has not answered within \(Self.timeout): its file system hangs")
+    }
+    return look.problem
+  }
+
+  private func begin() -> Look {
+    let look = Look()
+    current = look
+    Loop.start { [self] in
+      do { look.problem = try await files.findsDatabase(options) ? nil : .noDatabase } catch {
+        look.problem = .unreadable("\(error)")
+      }
+      look.isDone = true
+      current = nil
+      look.done.notify()
+    }
+    return look
+  }
+}
+
+/// Looks at files for the loop, on a thread of its own: a file system that hangs must not hang the service.
+package actor FileAccess {
+  private nonisolated let worker: WorkerThread
+
+  package init(named name: String) throws(SystemError) { worker = try WorkerThread(named: name) }
+
+  deinit { worker.stop() }
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.asUnownedSerialExecutor() }
+
+  package func findsDatabase(_ options: ArchiveOptions) throws(BackupError) -> Bool {
+    try options.findsDatabase()
+  }
+
+  package func tokens(_ source: TokenSource) throws -> Tokens? { try source.read() }
+}

@@ -1,0 +1,137 @@
+import Archive
+package import EventLoop
+import Glibc
+package import Logging
+import System
+
+/// The file that keeps a `ServiceState`: replaced whole, on a thread of its own.
+@Loop package final class StateFile {
+  /// A state takes a few KiB.
+  private nonisolated static let maximumSize = 256 << 10
+  private static let name = "state.json"
+
+  private let path: String
+  private let files: FileAccess
+  private let logger: Logger
+  /// What was read or written last.
+  private var known: ServiceState?
+  /// What is to be written next, while something is being written.
+  private var next: ServiceState?
+  private var isWriting = false
+  private var isFailing = false
+  private let written = Condition()
+
+  /// - Throws: `SystemError` when there is no thread for it.
+  package init(in directory: String, _ logger: Logger) throws {
+    path = "\(directory)/\(Self.name)"
+    files = try FileAccess(named: "state")
+    self.logger = logger
+  }
+
+  /// What an earlier process knew of a data directory; nothing if there was none, or if what it left cannot be read, which
+  /// the log says.
+  package func read(of dataDirectory: String) async -> ServiceState {
+    let directory = await files.canonical(dataDirectory)
+    var state = ServiceState(dataDirectory: directory)
+    do {
+      if let text = try await files.text(path, atMost: Self.maximumSize) {
+        state = try ServiceState(text, of: directory)
+      }
+    } catch {
+      logger.warning(
+        "state not read: counters and the last complete backup begin again",
+        metadata: ["file": "\(printable(path))", "detail": "\(error)"])
+    }
+    known = state
+    return state
+  }
+
+  /// Writes it as soon as what is being written has been; of several that wait, only the last is written.
+  package func write(_ state: ServiceState) {
+    // What cannot be read is not replaced before there is something to say.
+    guard state != known else { return }
+    known = state
+    next = state
+    guard !isWriting else { return }
+    isWriting = true
+    Loop.start { [self] in
+      while let state = next {
+        next = nil
+        do {
+          try await files.replace(path, with: state)
+          isFailing = false
+        } catch {
+          known = nil
+          // Once is enough until it goes again.
+          if !isFailing {
+            logger.warning(
+              "state not written", metadata: ["file": "\(printable(path))", "detail": "\(error)"])
+          }
+          isFailing = true
+        }
+      }
+      isWriting = false
+      written.notify()
+    }
+  }
+
+  /// Waits until everything has been written, for a while: a file system that hangs must not keep the process.
+  package func flush(within timeout: Duration) async {
+    let deadline = ContinuousClock.now + timeout
+    while isWriting, await written.wait(until: deadline) {}
+  }
+}
+
+extension FileAccess {
+  /// The absolute path without links, as far as it can be told.
+  fileprivate func canonical(_ path: String) -> String {
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// All of a file; nil if there is none.
+  fileprivate func text(_ path: String, atMost limit: Int) throws -> [UInt8]? {
+    // A pipe that nothing writes to must not be waited for.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw SystemError(call: "open", errno: errno)
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit
+    else { throw Failure(description: "it is no regular file of at most \(limit) bytes") }
+    var bytes = [UInt8](repeating: 0, count: limit)
+    var size = 0
+    while size < limit {
+      let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+        unsafe Glibc.read(descriptor, buffer.baseAddress.map { unsafe $0 + size }, limit - size)
+      }
+      if count == 0 { break }
+      guard count > 0 || errno == EINTR else { throw SystemError(call: "read", errno: errno) }
+      size += max(0, count)
+    }
+    return Array(bytes[..<size])
+  }
+
+  /// Replaces a file, which is the old or the new one whatever happens.
+  fileprivate func replace(_ path: String, with state: ServiceState) throws {
+    let bytes = state.encoded()
+    let partial = path + ".partial"
+    let descriptor = unsafe open(
+      partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+    guard descriptor >= 0 else { throw SystemError(call: "open", errno: errno) }
+    defer { close(descriptor) }
+    var written = 0
+    while written < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes { buffer in
+        unsafe Glibc.write(descriptor, buffer.baseAddress.map { unsafe $0 + written }, bytes.count - written)
+      }
+      guard count >= 0 || errno == EINTR else { throw SystemError(call: "write", errno: errno) }
+      written += max(0, count)
+    }
+    guard fsync(descriptor) == 0 else { throw SystemError(call: "fsync", errno: errno) }
+    guard unsafe rename(partial, path) == 0 else { throw SystemError(call: "rename", errno: errno) }
+  }
+}

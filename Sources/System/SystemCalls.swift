@@ -1,0 +1,143 @@
+import CLinux
+import Glibc
+
+/// The system calls that every target shares, and with `FileSystem` and `Directory` the only place in this one that touches
+/// pointers. A target with calls of its own extends it.
+///
+/// Every function repeats on `EINTR` and answers `nil` for `EAGAIN`; every other failure is a `SystemError`.
+/// `EBADF` and `EFAULT` are our own bugs and trap.
+package enum SystemCalls {
+  /// Runs one call until it is not interrupted.
+  package static func attempt(_ call: StaticString, _ body: () -> Int) throws(SystemError) -> Int? {
+    while true {
+      let result = body()
+      if result >= 0 { return result }
+      let reason = Glibc.errno
+      switch reason {
+      case EINTR: continue
+      case EAGAIN: return nil
+      case EBADF, EFAULT: fatalError("\(call): \(describe(reason))")
+      default: throw SystemError(call: "\(call)", errno: reason)
+      }
+    }
+  }
+
+  /// Runs one call that cannot answer `EAGAIN`.
+  @discardableResult
+  package static func require(_ call: StaticString, _ body: () -> Int) throws(SystemError) -> Int {
+    guard let result = try attempt(call, body) else { throw SystemError(call: "\(call)", errno: EAGAIN) }
+    return result
+  }
+
+  /// The corresponding C function is `strerror_r`.
+  package static func describe(_ reason: CInt) -> String {
+    var text = [CChar](repeating: 0, count: 128)
+    // The Glibc module offers the XSI form, which fills the buffer.
+    guard unsafe strerror_r(reason, &text, text.count) == 0 else { return "errno \(reason)" }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// The corresponding C function is `close`. On Linux the descriptor is gone whatever it answers.
+  package static func close(_ descriptor: CInt) {
+    guard Glibc.close(descriptor) == 0 || Glibc.errno != EBADF else { fatalError("close: bad descriptor") }
+  }
+
+  // MARK: eventfd(2)
+
+  package static func eventDescriptor(nonblocking: Bool) throws(SystemError) -> Descriptor {
+    let flags = CInt(EFD_CLOEXEC) | (nonblocking ? CInt(EFD_NONBLOCK) : 0)
+    return Descriptor(owning: CInt(try require("eventfd") { Int(eventfd(0, flags)) }))
+  }
+
+  /// An event that as many are to consume as have signalled it.
+  package static func semaphore() throws(SystemError) -> Descriptor {
+    let flags = CInt(EFD_CLOEXEC | EFD_SEMAPHORE)
+    return Descriptor(owning: CInt(try require("eventfd") { Int(eventfd(0, flags)) }))
+  }
+
+  package static func signalEvent(_ descriptor: borrowing Descriptor) {
+    var one: UInt64 = 1
+    let raw = descriptor.rawValue
+    // It can fail only when the counter is full: then the wake-up it asks for is pending already.
+    _ = try? attempt("write") { unsafe Glibc.write(raw, &one, 8) }
+  }
+
+  package static func consumeEvent(_ descriptor: borrowing Descriptor) {
+    var count: UInt64 = 0
+    let raw = descriptor.rawValue
+    _ = try? attempt("read") { unsafe Glibc.read(raw, &count, 8) }
+  }
+
+  /// Waits until there is something to read, or its end. The corresponding C function is `poll`.
+  ///
+  /// - Returns: false if there is nothing in that time.
+  package static func isReadable(_ descriptor: CInt, within milliseconds: CInt) -> Bool {
+    var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&polled, 1, milliseconds) > 0
+  }
+
+  // MARK: pthreads(7)
+
+  private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  /// Starts a thread. The corresponding C function is `pthread_create`.
+  ///
+  /// - Parameter isJoinable: whether it is to be joined or detached; else it is detached from the beginning.
+  @discardableResult
+  static func startThread(
+    named name: String, stackSize: Int, isJoinable: Bool = false, _ run: @escaping @Sendable () -> Void
+  ) throws(SystemError) -> pthread_t {
+    var attributes = pthread_attr_t()
+    unsafe pthread_attr_init(&attributes)
+    defer { unsafe pthread_attr_destroy(&attributes) }
+    if !isJoinable { unsafe pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED)) }
+    unsafe pthread_attr_setstacksize(&attributes, stackSize)
+    let body = unsafe Unmanaged.passRetained(ThreadBody(run))
+    var thread = pthread_t()
+    let failure = unsafe pthread_create(
+      &thread, &attributes,
+      { argument in
+        guard let argument = unsafe argument else { return nil }
+        unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
+        return nil
+      }, body.toOpaque())
+    guard failure == 0 else {
+      unsafe body.release()
+      throw SystemError(call: "pthread_create", errno: failure)
+    }
+    unsafe pthread_setname_np(thread, String(name.prefix(15)))
+    return thread
+  }
+
+  /// Waits until a thread has ended and left nothing. The corresponding C function is `pthread_join`.
+  static func join(_ thread: pthread_t) { pthread_join(thread, nil) }
+
+  /// Lets a thread leave nothing when it ends. The corresponding C function is `pthread_detach`.
+  static func detach(_ thread: pthread_t) { pthread_detach(thread) }
+
+  /// The number of processors that this process may use. The corresponding C function is `sched_getaffinity`.
+  package static func processorCount() -> Int {
+    var set = cpu_set_t()
+    let size = MemoryLayout<cpu_set_t>.size
+    // It is refused where there are more than fit into the set.
+    guard unsafe sched_getaffinity(0, size, &set) == 0 else {
+      return max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))))
+    }
+    return unsafe Int(__sched_cpucount(size, &set))
+  }
+
+  /// Lets threads of a lower niceness go before the calling one: each step up is a fifth less of weight, sched(7).
+  ///
+  /// The corresponding C function is `setpriority`, which on Linux speaks of a thread.
+  package static func beNice(_ niceness: CInt) {
+    guard getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) < niceness else { return }
+    // It can only be refused by a policy that knows better.
+    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
+  }
+
+  /// A number that names the calling thread. The corresponding C function is `pthread_self`.
+  package static func currentThread() -> UInt { UInt(pthread_self()) }
+}

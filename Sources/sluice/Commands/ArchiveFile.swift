@@ -1,0 +1,114 @@
+import EventLoop
+import Glibc
+import Service
+import System
+
+/// The file that an archive is written to, on a thread of its own: it appears whole, or not at all.
+actor ArchiveFile {
+  private nonisolated let worker: WorkerThread
+  private let descriptor: CInt
+  /// Where it is to be, and where it is until then; nil for standard output.
+  private let paths: (final: String, partial: String)?
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.asUnownedSerialExecutor() }
+
+  /// Opens a new file beside the one that is to be.
+  ///
+  /// - Parameters:
+  ///   - path: `-` for standard output; nil for `defaultName` here, which must not exist yet.
+  init(_ path: String?, defaultName: String) async throws {
+    worker = try WorkerThread(named: "file")
+    guard path != "-" else {
+      descriptor = STDOUT_FILENO
+      paths = nil
+      return
+    }
+    let final = try Self.target(path ?? defaultName, mustBeNew: path == nil)
+    let folder = Self.folder(of: final)
+    let partial = "\(folder).sluice-\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
+    paths = (final, partial)
+    // What a backup holds is nobody else's business.
+    let opened = unsafe open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    let reason = errno
+    // With its last property set, an actor goes on to its own thread, which has an errno of its own.
+    descriptor = opened
+    guard opened >= 0 else { throw Self.failure(final, "cannot be written to", "open", reason) }
+  }
+
+  /// Looks at what is by that name already, before a long backup is made for nothing.
+  private static func target(_ path: String, mustBeNew: Bool) throws -> String {
+    guard !path.isEmpty else { throw Failure(description: "-o: give a file, or - for standard output") }
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return path }
+    guard !mustBeNew else {
+      throw Failure(
+        description: "\(path) is there already: give another name with -o, or - for standard output")
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw Failure(
+        description: "-o \(path): no regular file; for a pipe or a device use -o - and redirect it there")
+    }
+    // A link stays one: what it leads to is replaced.
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  deinit {
+    if paths != nil, descriptor >= 0 { close(descriptor) }
+    worker.stop()
+  }
+
+  /// Writes the bytes of all the pieces at the end.
+  func append(_ pieces: [[UInt8]]) throws {
+    for piece in pieces { try append(piece) }
+  }
+
+  private func append(_ bytes: [UInt8]) throws {
+    var written = 0
+    while written < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes { buffer in
+        unsafe write(descriptor, buffer.baseAddress.map { unsafe $0 + written }, bytes.count - written)
+      }
+      let reason = errno
+      guard count >= 0 || reason == EINTR else {
+        throw Self.failure(paths?.final ?? "standard output", "cannot be written", "write", reason)
+      }
+      written += max(0, count)
+    }
+  }
+
+  /// Makes it appear under its name, once its bytes are safe.
+  func commit() throws {
+    guard let paths else { return }
+    let isSynced = fsync(descriptor) == 0
+    var reason = errno
+    guard isSynced else { throw Self.failure(paths.final, "cannot be synced", "fsync", reason) }
+    let isThere = unsafe rename(paths.partial, paths.final) == 0
+    reason = errno
+    guard isThere else { throw Self.failure(paths.final, "cannot be put in place", "rename", reason) }
+    syncFolder(of: paths.final)
+  }
+
+  /// Leaves nothing behind.
+  func discard() {
+    if let paths { unsafe unlink(paths.partial) }
+  }
+
+  /// With a slash at its end.
+  private static func folder(of path: String) -> String {
+    path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? "./"
+  }
+
+  /// Makes the new name last. Some file systems cannot; the file itself is safe by then.
+  private func syncFolder(of path: String) {
+    let descriptor = unsafe open(Self.folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
+  }
+
+  private static func failure(_ path: String, _ what: String, _ call: String, _ reason: CInt) -> Failure {
+    Failure(description: "\(path) \(what): \(SystemError(call: call, errno: reason))")
+  }
+}

@@ -1,0 +1,121 @@
+import System
+import Archive
+import ArgumentParser
+import EventLoop
+import Glibc
+import Restore
+import Service
+
+/// `sluice restore`: an archive's files back into a directory, all of them or none.
+struct RestoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "restore",
+    abstract: "Put the files of a backup into a directory: all of them, or none.",
+    discussion: """
+      Every file is verified while it is staged inside DIR; then all are put in place. DIR must exist. What
+      replaces a file gets that one's owner, group and mode; what is new gets DIR's owner and group, and no more
+      permissions than DIR gives. Stop the application first. VERSION and
+      MANIFEST.json are restored only if --only names them. If it was killed, run it again: any run into DIR first
+      finishes what another began.
+
+      EXAMPLES
+        sluice restore app.zip --into /var/lib/app --dry-run
+        sluice restore app.zip --into /var/lib/app --force
+        sluice restore app.zip --into /tmp/look --only events.db --only floor_plan
+
+      EXIT STATUS
+        0 restored; 1 failed, and nothing was changed unless the line says so; 2 not an archive of ours; 3 restored, but
+        something was skipped when the archive was made; 64 the command line is wrong.
+      """)
+
+  @Argument(help: ArgumentHelp("The archive, a file.", valueName: "archive"), completion: .file())
+  var archive: String
+
+  @Option(help: ArgumentHelp("The directory to restore into.", valueName: "dir"), completion: .directory)
+  var into: String
+
+  @Option(help: ArgumentHelp("Only this file or folder of the archive; may be repeated.", valueName: "path"))
+  var only: [String] = []
+
+  @Flag(help: "Show what would be done, verify the archive, and change nothing.")
+  var dryRun = false
+
+  @Flag(help: "Replace what is there; it is kept as NAME.before-restore-TIME.")
+  var force = false
+
+  @Option(help: ArgumentHelp("How long SQLite may look at one database.", valueName: "time"))
+  var checkTimeout = TimeSpan.hours(1)
+
+  func validate() throws {
+    guard archive != "-" else {
+      throw ValidationError(
+        "-: a pipe cannot be restored from, since it is read twice; save it to a file first")
+    }
+    guard !into.isEmpty else { throw ValidationError("--into: give a directory") }
+  }
+
+  /// What was done, and how to delete what was kept.
+  private func told(of restore: Restore) -> [String] {
+    let (placed, kept) = restore.counts
+    let summary = "restored \(placed) files into \(printable(into))"
+    guard kept > 0 else { return restore.lines + [summary] }
+    let directory = "'" + restore.directory.replacing("'", with: "'\\''") + "'"
+    return restore.lines + [
+      "\(summary); \(kept) files are kept. When nothing needs them any more:",
+      "find \(printable(directory)) -type f -name '*\(restore.keptSuffix)*' -delete",
+    ]
+  }
+
+  func run() throws {
+    // A shell without job control lets its background jobs ignore SIGINT: a script that sends it wants it to count.
+    let ends = Signals.notIgnored([SIGTERM, SIGHUP]) + [SIGINT]
+    // Looked for between two pieces, so that no step of the commit is ever broken off.
+    Signals.block(ends)
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    raiseDescriptorLimit()
+    let isInterrupted: @Sendable () -> Bool = { Signals.isPending(ends) }
+    do {
+      let left = try Restore.recover(into, looksOnly: dryRun)
+      for line in left { printError("sluice: \(line)") }
+      if dryRun, !left.isEmpty {
+        throw Failure(description: "a run without --dry-run does that first; there is no plan before")
+      }
+      var restore = try Restore(
+        Restore.Options(
+          archive: archive, directory: into, only: only, force: force,
+          checkTimeout: checkTimeout.value))
+      if dryRun {
+        put(restore.lines.map { $0 + "\n" }.joined(), STDOUT_FILENO)
+        try restore.checkUse()
+        try restore.verify(isInterrupted)
+        if !force, restore.counts.kept > 0 {
+          put("needs --force: \(restore.counts.kept) files would be replaced or moved\n", STDOUT_FILENO)
+        }
+      } else {
+        let progress = Progress()
+        do {
+          defer { progress.clear() }
+          try restore.run(progress: { [size = restore.size] in progress.show($0, of: size) }, isInterrupted)
+        }
+        put(told(of: restore).map { $0 + "\n" }.joined(), STDOUT_FILENO)
+      }
+      for (path, parts) in restore.notChecked {
+        printError(
+          "sluice: \(printable(path)) is sound, and was not fully checked: \(printable(parts.joined(separator: "; ")))"
+        )
+      }
+      for skipped in restore.skipped {
+        printError(
+          "sluice: not in the archive: \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
+      }
+      if !restore.skipped.isEmpty { throw ExitCode(3) }
+    } catch RestoreError.notAnArchive(let detail) {
+      printError("sluice: \(printable(detail))")
+      throw ExitCode(2)
+    } catch let error as RestoreError {
+      if case .checkUnfinished = error { throw Failure(description: "\(error); see --check-timeout") }
+      throw Failure(description: "\(error)")
+    }
+  }
+}

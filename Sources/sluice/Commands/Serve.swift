@@ -1,0 +1,234 @@
+import Archive
+import ArgumentParser
+import EventLoop
+import Glibc
+import HTTP1
+import Logging
+import Restore
+import Service
+import System
+import Systemd
+
+/// `sluice serve`: backups over HTTP.
+struct Serve: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Serve backups over HTTP.",
+    discussion: """
+      GET /api/backup   the zip; ?db=NAME (repeatable), ?compression=store|fast|default|best, ?strict=1
+      GET /healthz      200 or 503, with JSON
+      GET /metrics      what is counted, for Prometheus
+
+      EXAMPLES
+        sluice serve --data /var/lib/app
+        sluice serve --data /var/lib/app --listen 127.0.0.1:9000 --listen unix:/run/app-backup.sock
+        curl -fo events.new 'http://127.0.0.1:8080/api/backup?db=events.db&compression=best'
+
+      SIGTERM and SIGINT let running backups finish for the drain timeout; a second one leaves at once. SIGHUP reads
+      the tokens again.
+      """)
+
+  @OptionGroup var archive: ArchiveArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "An address to listen on: HOST:PORT, [IPV6]:PORT, http://HOST:PORT or unix:PATH; may be repeated. "
+        + "(default: 127.0.0.1:8080, or the sockets that systemd passes)",
+      valueName: "address"))
+  var listen: [String] = []
+
+  @Option(help: ArgumentHelp("How many backups may run at once; further ones get 503.", valueName: "count"))
+  var maxBackups = 4
+
+  @Option(
+    help: ArgumentHelp(
+      "How long the client's kernel may confirm no byte before the connection is broken off.",
+      valueName: "time"))
+  var stallTimeout = TimeSpan.seconds(60)
+
+  @Option(
+    help: ArgumentHelp(
+      "How long the backup of a client that was lost is kept, snapshots and all, for it to go on with a Range "
+        + "request; 0s lets go at once.", valueName: "time"))
+  var resumeGrace = TimeSpan.seconds(120)
+
+  @Option(
+    help: ArgumentHelp(
+      "How far a WAL may grow while the backup of a client that was lost is kept; past it, the backup is discarded.",
+      valueName: "size"))
+  var resumeWalGrowth = ByteCount.mebibytes(16)
+
+  @Option(help: ArgumentHelp("How long running backups may go on after SIGTERM.", valueName: "time"))
+  var drainTimeout = TimeSpan.seconds(30)
+
+  @Option(
+    help: ArgumentHelp(
+      "Leave once no connection has been open for so long; systemd's sockets start the service again. "
+        + "(default: stay)", valueName: "time"))
+  var idleExit: TimeSpan?
+
+  @Option(
+    help: ArgumentHelp(
+      "File with tokens, one per line. A backup request must present one of them, as Authorization: Bearer TOKEN or "
+        + "as the password of Authorization: Basic. "
+        + "(default: the credential 'token' that systemd passes, if any)",
+      valueName: "file"), completion: .file())
+  var tokenFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where a small file keeps the counters and the time of the last complete backup beyond the end of the process. "
+        + "(default: the StateDirectory= that systemd passes, else none)", valueName: "dir"),
+    completion: .directory)
+  var stateDirectory: String?
+
+  @Flag(help: "Listen beyond this machine without any token; see --allow-host.")
+  var allowUnauthenticated = false
+
+  @Option(
+    help: ArgumentHelp(
+      "A Host that is answered over TCP without a token, beside localhost, 127.0.0.0/8 and [::1]; may be repeated. Web "
+        + "pages could otherwise reach the service under a name of their own.", valueName: "name"))
+  var allowHost: [String] = []
+
+  func validate() throws {
+    guard (1...1000).contains(maxBackups) else {
+      throw ValidationError("--max-backups \(maxBackups): give a number from 1 to 1000")
+    }
+    guard stallTimeout.value > .zero else {
+      throw ValidationError("--stall-timeout: give a time above 0, such as 60s")
+    }
+    if let idleExit, idleExit.value <= .zero {
+      throw ValidationError("--idle-exit: give a time above 0, such as 30s")
+    }
+    for host in allowHost where !AllowedHosts.isHost(host) {
+      throw ValidationError(
+        "--allow-host \(host): give a name or an address without a port, such as backup.example.org or [::1]")
+    }
+    for text in listen {
+      guard SocketAddress(service: text) != nil else {
+        throw ValidationError(
+          "--listen \(text): give ADDRESS:PORT, [IPV6]:PORT or unix:PATH, such as 127.0.0.1:8080")
+      }
+    }
+  }
+
+  /// A dozen are taken before the first connection, and half of the others are for the files of backups.
+  private static let fewestDescriptors = 64
+
+  func run() throws {
+    Signals.block([SIGTERM, SIGINT, SIGHUP])
+    signal(SIGPIPE, SIG_IGN)
+    let descriptorLimit = raiseDescriptorLimit()
+    let sockets = try ServiceSockets(listen: listen)
+    guard idleExit == nil || !sockets.passed.isEmpty else {
+      throw Failure(
+        description: "--idle-exit: nobody would start the service again; it needs systemd's sockets")
+    }
+    let tokenSource = TokenSource(file: tokenFile)
+    let options: ArchiveOptions
+    let tokens: Tokens?
+    let hasDatabase: Bool
+    do {
+      guard descriptorLimit >= Self.fewestDescriptors else {
+        throw Failure(
+          description: "this process may have \(descriptorLimit) files open, and serving takes "
+            + "\(Self.fewestDescriptors): raise the limit (LimitNOFILE= in a unit, ulimit -n in a shell)")
+      }
+      options = try archive.options()
+      tokens = try tokenSource.read()
+      // What cannot be looked at is the backup's to report.
+      hasDatabase = (try? options.findsDatabase()) ?? true
+      if let stateDirectory, unsafe access(stateDirectory, W_OK | X_OK) != 0 {
+        throw Failure(
+          description: "--state-directory \(stateDirectory): \(SystemError(call: "access", errno: errno))")
+      }
+    } catch {
+      sockets.refuseAll()
+      throw error
+    }
+    try Loop.run {
+      let output = try LogOutput()
+      let logger = Logger(label: "sluice") { _ in LineLogHandler(output) }
+      let service = try BackupService(
+        options, maximumBackups: maxBackups, resumeGrace: resumeGrace.value,
+        resumeWALGrowth: resumeWalGrowth.value, tokens, logger)
+      if let directory = stateDirectory ?? Self.passedStateDirectory {
+        await service.keepState(in: try StateFile(in: directory, logger))
+      }
+      let limits = ConnectionLimits(
+        // The other half is for the files of backups.
+        connectionCount: min(ConnectionLimits().connectionCount, descriptorLimit / 2),
+        stallTimeout: stallTimeout.value)
+      let server = Server(
+        Routes(service: service, allowedHosts: AllowedHosts(allowHost)), limits, service.metrics.connections)
+      // Before anyone is told that it runs: what cannot be ended in order must not begin.
+      let (ends, reloads) = (try Signals([SIGTERM, SIGINT]), try Signals([SIGHUP]))
+      let listeners = try await sockets.listeners(isOpen: tokens == nil && !allowUnauthenticated)
+      for listener in listeners { server.serve(listener) }
+      let places = listeners.map { Self.url($0.address) }.joined(separator: ", ")
+      put("sluice \(version) serves backups of \(archive.content.data) on \(places)\n", STDOUT_FILENO)
+      if !hasDatabase {
+        logger.warning(
+          "no database to back up",
+          metadata: ["data": "\(options.dataDirectory)", "detail": "\(DirectoryCheck.noDatabase)"])
+      }
+      Notify.ready(status: "listening on \(places)")
+      let supervision = Supervision(service)
+      supervision.start()
+      supervision.reload(tokenSource, on: reloads)
+
+      let reason = try await ending(server, service, ends)
+      service.isStopping = true
+      logger.info(
+        "stopping", metadata: ["reason": "\(reason)", "running_backups": "\(service.runningBackups.count)"])
+      Notify.stopping(status: service.status, within: drainTimeout.value + Self.stopMargin)
+      async let forgotten: Void = service.forgetAll(within: Self.stopMargin)
+      await server.drain(timeout: drainTimeout.value)
+      await forgotten
+      await service.saveStateAtEnd(within: Self.stopMargin)
+      for listener in listeners { listener.removePath() }
+      await output.flush()
+    }
+  }
+
+  /// What the end takes beyond the drain timeout, at the most.
+  private static let stopMargin = Duration.seconds(5)
+
+  /// Waits until there is a reason to end, and answers it; the second signal ends the process there and then.
+  @Loop private func ending(
+    _ server: Server<Routes>, _ service: BackupService, _ signals: Signals
+  ) async throws -> String {
+    let ended = Condition()
+    var reason: String?
+    Loop.start {
+      let signal = try await signals.next()
+      reason = reason ?? "signal \(signal)"
+      ended.notify()
+      _ = try await signals.next()
+      _exit(1)
+    }
+    if let idleExit {
+      Loop.start {
+        await server.stopWhenQuiet(for: idleExit.value) { service.keptUntil }
+        reason = reason ?? "idle for \(idleExit.defaultValueDescription)"
+        ended.notify()
+      }
+    }
+    while true {
+      if let reason { return reason }
+      _ = await ended.wait()
+    }
+  }
+
+  /// systemd.exec(5), `StateDirectory=`: the first of those that the unit has.
+  private static var passedStateDirectory: String? {
+    guard let value = unsafe getenv("STATE_DIRECTORY") else { return nil }
+    let first = unsafe String(cString: value).utf8.split(separator: UInt8(ascii: ":")).first
+    return first.map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  private static func url(_ address: SocketAddress) -> String {
+    if case .unix = address { return "\(address)" }
+    return "http://\(address)"
+  }
+}

@@ -1,0 +1,128 @@
+import Archive
+import ArgumentParser
+import EventLoop
+import FoundationEssentials
+import Glibc
+import Restore
+import Service
+import System
+
+/// `sluice verify`: what an archive is worth.
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Read a whole backup, and say whether it is what it says of itself.",
+    discussion: """
+      Every record of the zip must agree with every other, every entry with MANIFEST.json, and SQLite must find every
+      database whole. For that a database lies in the spool directory for a moment. What needs the application's own
+      collations or functions is not checked, and the line says so; neither that nor a foreign key that leads nowhere is
+      damage.
+
+      EXAMPLES
+        sluice verify app.new && mv app.new app.zip
+        curl -fs http://127.0.0.1:8080/api/backup | sluice verify -
+        sluice verify --json app.zip | jq -r .verdict
+
+      EXIT STATUS
+        0 whole; 1 damaged; 2 not an archive of ours; 3 sound, but something was skipped when it was made; 4 no damage
+        found, but the check of a database did not end in time; 64 the command line is wrong.
+      """)
+
+  @Argument(
+    help: ArgumentHelp("The archive; - is standard input, which may be a pipe.", valueName: "archive"),
+    completion: .file())
+  var archive: String
+
+  @Flag(help: "Let SQLite look at databases less closely (quick_check), in half the time.")
+  var quick = false
+
+  @Flag(help: "Print one JSON object instead of lines.")
+  var json = false
+
+  @Option(
+    help: ArgumentHelp("Where a database lies while SQLite looks at it.", valueName: "dir"),
+    completion: .directory)
+  var spoolDirectory = ArchiveArguments.defaultSpoolDirectory
+
+  @Option(help: ArgumentHelp("How long SQLite may look at one database.", valueName: "time"))
+  var checkTimeout = TimeSpan.hours(1)
+
+  func run() throws {
+    // A shell without job control lets its background jobs ignore SIGINT: a script that sends it wants it to count.
+    let ends = Signals.notIgnored([SIGTERM, SIGHUP]) + [SIGINT]
+    // Looked for between two pieces, so that nothing is left in the spool.
+    Signals.block(ends)
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    let progress = Progress()
+    let found: Verification
+    do {
+      defer { progress.clear() }
+      found = try Verification(
+        Verification.Options(
+          archive: archive == "-" ? nil : archive, quick: quick,
+          spoolDirectory: spoolDirectory, checkTimeout: checkTimeout.value),
+        progress: progress.show, isInterrupted: { Signals.isPending(ends) })
+    } catch RestoreError.interrupted {
+      throw Failure(description: "interrupted: nothing is known of \(archive)")
+    } catch let error as SystemError where error.errno == EISDIR {
+      throw Failure(description: "\(archive) is a directory, and no archive")
+    } catch {
+      throw Failure(description: "\(archive) could not be read to its end: \(error)")
+    }
+    put(json ? text(of: found) : lines(of: found), STDOUT_FILENO)
+    switch found.verdict {
+    case .whole: break
+    case .damaged: throw ExitCode(1)
+    case .foreign: throw ExitCode(2)
+    case .incomplete: throw ExitCode(3)
+    case .unfinished: throw ExitCode(4)
+    }
+  }
+
+  /// A line for each entry, each fault and what was skipped; the verdict is the last.
+  private func lines(of found: Verification) -> String {
+    var lines = found.entries.map { entry in
+      let state =
+        entry.fault.map { "DAMAGED: \(printable($0))" }
+        ?? entry.notFinished.map { "NOT CHECKED: \(printable($0))" }
+        ?? (entry.isDatabase ? "ok, database" : "ok")
+      let unchecked = entry.notChecked.map { "not fully checked: " + $0.joined(separator: "; ") }
+      let notes = [entry.note, entry.fault == nil ? unchecked : nil].compactMap { $0 }.map(printable)
+      let note = notes.isEmpty ? "" : " (\(notes.joined(separator: "; ")))"
+      return "\(printable(entry.path)), \(entry.size) bytes: \(state)\(note)"
+    }
+    lines += found.faults.map { "archive: \(printable($0))" }
+    lines += found.skipped.map {
+      "not in the archive: \(printable($0.path)) (\($0.reason)): \(printable($0.detail))"
+    }
+    let verdict =
+      switch found.verdict {
+      case .whole: "whole: \(found.entries.count) entries, all as the manifest says"
+      case .incomplete: "sound, but incomplete: \(found.skipped.count) skipped when it was made"
+      case .damaged: "DAMAGED"
+      case .unfinished: "NOT FINISHED: not every database was checked to its end; see --check-timeout"
+      case .foreign: "not an archive of ours"
+      }
+    return (lines + ["\(printable(archive)): \(verdict)"]).map { $0 + "\n" }.joined()
+  }
+
+  private struct Answer: Encodable {
+    let archive: String
+    let verdict: Verification.Verdict
+    let entries: [Verification.Entry]
+    let faults: [String]
+    let skipped: [Skipped]
+  }
+
+  private func text(of found: Verification) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let answer = Answer(
+      archive: archive, verdict: found.verdict, entries: found.entries, faults: found.faults,
+      skipped: found.skipped)
+    do { return String(decoding: try encoder.encode(answer), as: UTF8.self) + "\n" } catch {
+      fatalError("strings and numbers are always JSON: \(error)")
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import System
+import Archive
+import ArgumentParser
+import Glibc
+import Restore
+import Service
+
+/// `sluice setup`: what the units must know of a data directory, in drop-ins beside them.
+struct SetupCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "setup",
+    abstract: "Set the systemd units up for a data directory.",
+    discussion: """
+      Looks who owns the directory and writes drop-ins for sluice.service and sluice.socket: the service runs as
+      the owner and may write there only; the directory's group may connect, if it may read there. It shows what it
+      writes, and what a backup with the default options would take: by names and first bytes, no database is opened
+      (sluice list opens them). It may be repeated.
+
+      EXAMPLES
+        sluice setup --data /var/lib/app --enable
+        sluice setup --data /var/lib/app --socket-group www-data --enable
+        sluice setup --data /srv/other --instance other --dry-run
+        sluice setup --instance other --remove
+
+      EXIT STATUS
+        0 done; 1 failed; 64 the command line is wrong.
+      """)
+
+  @Option(help: ArgumentHelp("The directory with the databases.", valueName: "dir"), completion: .directory)
+  var data: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Set up sluice@NAME instead: one for each application, with the socket /run/sluice/NAME.sock.",
+      valueName: "name"))
+  var instance: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Who may connect and so get everything, such as nginx's www-data. (default: the directory's group if it may read it, else root)",
+      valueName: "group"))
+  var socketGroup: String?
+
+  @Flag(help: "Reload systemd, enable the socket and start it.")
+  var enable = false
+
+  @Flag(help: "Only show what would be written and run.")
+  var dryRun = false
+
+  @Flag(help: "Stop and disable the units, and remove the drop-ins.")
+  var remove = false
+
+  func validate() throws {
+    guard data != nil || remove else { throw ValidationError("give --data DIR, or --remove") }
+    guard !(enable && remove) else { throw ValidationError("--enable and --remove: give one of them") }
+    guard let instance else { return }
+    // systemd.unit(5); the socket's path must fit into sun_path, unix(7).
+    let isName = instance.utf8.allSatisfy { isalnum(CInt($0)) != 0 || "-_.\\@".utf8.contains($0) }
+    guard isName, (1...90).contains(instance.utf8.count), !instance.hasPrefix("."), instance != "sluice"
+    else {
+      throw ValidationError(
+        "--instance \(instance): give a name of letters, digits and -_.\\@ that is not sluice, such as app; "
+          + "systemd-escape makes one")
+    }
+  }
+
+  private var unit: String { instance.map { "sluice@\($0)" } ?? "sluice" }
+  private var socketPath: String { "/run/sluice/\(instance ?? "sluice").sock" }
+
+  func run() throws {
+    guard geteuid() == 0 || dryRun else {
+      throw Failure(description: "setup writes below /etc/systemd and must run as root; --dry-run need not")
+    }
+    if remove { try removeAll() } else if let data { try writeAll(try DataOwner(of: data)) }
+  }
+
+  private func writeAll(_ owner: DataOwner) throws {
+    if let socketGroup, unsafe getgrnam(socketGroup) == nil {
+      throw Failure(description: "--socket-group \(socketGroup): there is no such group")
+    }
+    for warning in owner.warnings { printError("sluice: warning: \(printable(warning))") }
+    if enable, !dryRun, !Systemctl.isThere {
+      throw Failure(
+        description: "--enable: systemd does not run here; without --enable the files are written")
+    }
+    show(try ArchiveArguments.parse(["--data", owner.path]))
+    var isChanged = false
+    for dropIn in [
+      DropIn(service: unit, owner), DropIn(socket: unit, group: socketGroup ?? owner.socketGroup),
+    ] {
+      let isNew = !dropIn.isInstalled
+      put("# \(dropIn.path)\(isNew ? "" : " (unchanged)")\n\(dropIn.content)\n", STDOUT_FILENO)
+      if isNew, !dryRun { try dropIn.write() }
+      isChanged = isChanged || isNew
+    }
+    var commands = [["daemon-reload"], ["enable", "--now", "\(unit).socket"]]
+    // A socket keeps its group, and a service its user, until they are started again.
+    if isChanged { commands.insert(["try-restart", "\(unit).socket"], at: 1) }
+    if enable {
+      for command in commands { try systemctl(command) }
+    } else {
+      put("next:  sluice setup … --enable, or\n", STDOUT_FILENO)
+      for command in commands { put("  systemctl \(command.joined(separator: " "))\n", STDOUT_FILENO) }
+    }
+    put(
+      "then:  curl -fo app.new --unix-socket \(socketPath) http://localhost/api/backup && sluice verify app.new\n",
+      STDOUT_FILENO)
+  }
+
+  /// Longer lists are cut: `sluice list` has all.
+  private static let maximumLines = 40
+
+  /// What a backup would take. The databases are not opened: as root, that would be no test of what the service may do.
+  private func show(_ archive: ArchiveArguments) {
+    do {
+      let listing = try Listing(try archive.options(), takesSnapshots: false)
+      let data = printable(archive.content.data)
+      if listing.skipped.contains(where: { $0.path == "." }) {
+        printError(
+          "sluice: warning: there is no SQLite database in \(data): is it the right directory, and mounted?"
+        )
+      }
+      let lines = listing.lines
+      put("# A backup with the default options, by names and first bytes:\n", STDOUT_FILENO)
+      for line in lines.prefix(Self.maximumLines) { put("#   \(line)\n", STDOUT_FILENO) }
+      if lines.count > Self.maximumLines {
+        put(
+          "#   and \(lines.count - Self.maximumLines) more: sluice list --data \(data)\n",
+          STDOUT_FILENO)
+      }
+    } catch {
+      printError("sluice: warning: what a backup would take is not known: \(printable("\(error)"))")
+    }
+  }
+
+  private func removeAll() throws {
+    // Stopping the socket stops the service, which first finishes what is under way.
+    if Systemctl.isThere { try systemctl(["disable", "--now", "\(unit).socket"]) }
+    for kind in DropIn.Kind.allCases {
+      let path = DropIn.path(unit, kind)
+      put("remove \(path)\n", STDOUT_FILENO)
+      if !dryRun { try DropIn.remove(path) }
+    }
+    if Systemctl.isThere { try systemctl(["daemon-reload"]) }
+  }
+
+  private func systemctl(_ arguments: [String]) throws {
+    put("systemctl \(arguments.joined(separator: " "))\n", STDOUT_FILENO)
+    if !dryRun { try Systemctl.run(arguments) }
+  }
+}
