@@ -122,7 +122,7 @@ fuzz: .build/fuzz/request-parser ## Attack the request parser for FUZZ_SECONDS=6
 
 .build/fuzz/request-parser: Tests/Fuzz/RequestParserFuzz.swift $(wildcard Sources/HTTP1/*.swift)
 	mkdir -p $(@D)
-	swiftc -O -swift-version 6 -warnings-as-errors -parse-as-library -sanitize=fuzzer -o $@ $< \
+	swiftc -O -swift-version 6 -package-name sluice -warnings-as-errors -parse-as-library -sanitize=fuzzer -o $@ $< \
 	  $$(grep -L 'import EventLoop' Sources/HTTP1/*.swift)
 
 bench: build ## Measure beside other methods: Tests/Benchmarks/RESULTS.md. BENCH=full: 2 GB as well.
