@@ -163,6 +163,22 @@ def test_every_reason_is_explained():
     assert {reason for reason in reasons - {"cancelled"} if f"`{reason}`" not in page} == set()
 
 
+def test_every_metric_is_explained(house):
+    with serve(house) as server:
+        families = set(re.findall(r"^# TYPE (\w+) ", server.get("/metrics").body.decode(), re.MULTILINE))
+    page = (ROOT / "docs/monitoring.md").read_text()
+    assert len(families) > 15
+    assert {name for name in families if not re.search(rf"`{name}[`{{]", page)} == set()
+    assert {name for name in re.findall(r"\bsluice_\w+", page) if name not in families} == set()
+
+
+def test_the_alerts_are_rules_of_prometheus(tmp_path):
+    (rules,) = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "rules.yml").write_text(rules)
+    result = subprocess.run(["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def messages(page):
     """What stands as code in each column that is headed `message`."""
     column = None
@@ -214,8 +230,6 @@ def reader(tmp_path):
     (app / "floor_plan").mkdir()
     (app / "floor_plan/ground.svg").write_text("<svg/>\n")
     (here := tmp_path / "here").mkdir()
-    (here / ".build/release").mkdir(parents=True)
-    (here / ".build/release/sluice").symlink_to(SLUICE)
     (kept := tmp_path / "backups").mkdir()
     backup(app, here / "app.zip")
     backup(app, kept / "backup-2026-11-28T031502Z.zip")
