@@ -70,6 +70,8 @@ def test_files_that_are_named_exist():
     for page in PAGES:
         named = set(re.findall(r"\btest_\w+\.py\b", page.read_text()))
         assert named - known - {"test_X.py"} == set(), page
+        paths = re.findall(r"`((?:Sources|Tests|deploy|docs|findings)/[\w./-]+)`", page.read_text())
+        assert [path for path in paths if not (ROOT / path).exists()] == [], page
 
 
 def test_the_readme_is_short():
