@@ -1,4 +1,5 @@
 package import SQLiteSnapshot
+import System
 package import Zip
 
 /// Why there is no backup, or why one was broken off.
@@ -107,16 +108,4 @@ extension BackupError {
     let more = skipped.count - shown.count
     return (shown + (more > 0 ? ["and \(more) more"] : [])).joined(separator: ", ")
   }
-}
-
-/// Text from outside, fit for one line of a log or a message: what ends a line or changes how it is shown becomes `?`.
-package func printable(_ text: String) -> String {
-  String(
-    String.UnicodeScalarView(
-      text.unicodeScalars.map { scalar in
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator: "?"
-        default: scalar
-        }
-      }))
 }

@@ -1,4 +1,5 @@
 import Archive
+import System
 
 /// Why nothing was restored.
 package enum RestoreError: Error, Sendable {
