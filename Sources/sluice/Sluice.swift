@@ -15,24 +15,30 @@ struct Sluice: ParsableCommand {
     abstract: "Consistent hot backups of SQLite data directories, over HTTP or to a file.",
     discussion: """
       EXAMPLES
+        # Serve backups of the databases in /var/lib/app.
         sluice serve --data /var/lib/app
-            Serve backups of the databases in /var/lib/app at http://127.0.0.1:8080/api/backup.
-        sluice list --data /var/lib/app
-            Say what a backup takes, what it skips, and which databases lie where it does not look.
-        curl -fo app.new http://127.0.0.1:8080/api/backup
-            Fetch one: a zip with a consistent copy of every database.
-        sluice backup --data /var/lib/app -o app.new
-            The same zip without a server.
-        sluice verify app.new && mv app.new app.zip
-            Read it all, let SQLite look at every database in it, and only then replace the last one.
-        sluice keep /srv/backups --last 14 --monthly 12
-            Remove old backups that sluice-pull has fetched.
+
+        # Fetch one. app.zip stays until the new one is verified.
+        curl -fo app.new http://127.0.0.1:8080/api/backup &&
+          sluice verify app.new && mv app.new app.zip
+
+        # The same without a server.
+        sluice backup --data /var/lib/app -o app.new &&
+          sluice verify app.new && mv app.new app.zip
+
+        # Show what a restore would change.
+        sluice restore app.zip --into /var/lib/app --dry-run
+
+        # Let systemd start the server when a client connects.
         sudo sluice setup --data /var/lib/app --enable
-            Let systemd start the server whenever somebody asks for a backup.
 
       EXIT STATUS
-        0 done; 1 failed; 2 not an archive of ours (verify, restore); 3 something was skipped (backup, list, verify,
-        restore); 4 not finished (verify); 64 the command line is wrong.
+        0   done
+        1   failed; one line says why
+        2   not an archive of sluice (verify, restore)
+        3   something was skipped (backup, list, verify, restore)
+        4   a check did not end in time (verify)
+        64  the command line is wrong
       """,
     version: "sluice \(version)",
     subcommands: [

@@ -16,7 +16,7 @@ struct ContentArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A file or directory in DIR to take as well, beside floor_plan and floorplan; may be repeated.",
+      "A file or folder in DIR to take too, beside floor_plan and floorplan; may be repeated.",
       valueName: "path"))
   var include: [String] = []
 
@@ -28,13 +28,14 @@ struct ContentArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Leave out what matches a shell pattern: files, and folders with all in them. It is matched against the path in "
-        + "DIR and against the last name of it; the manifest lists what is excluded; may be repeated.",
+      "Leave out what matches a shell pattern: files, and folders with their content. It is matched against"
+        + " the path in DIR and against its last name. The manifest lists what is excluded; may be repeated.",
       valueName: "pattern"))
   var exclude: [String] = []
 
   @Flag(
-    help: "A backup without any database is complete. (otherwise: incomplete, with the reason no-database)")
+    help:
+      "A backup without any database is complete. (default: it is incomplete, with the reason no-database)")
   var allowEmpty = false
 
   func validate() throws {
@@ -87,7 +88,7 @@ struct ArchiveArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The application's name, the first part of the archive's file name. (default: the name of DIR)",
+      "The application's name, the beginning of the archive's file name. (default: the name of DIR)",
       valueName: "name"))
   var name: String?
 
@@ -97,7 +98,7 @@ struct ArchiveArguments: ParsableArguments {
   @Option(help: ArgumentHelp("How to compress the entries.", valueName: "level"))
   var compression: Compression = .default
 
-  @Flag(help: "Refuse to make an archive when something would be missing from it.")
+  @Flag(help: "Make no archive if something would be missing from it.")
   var strict = false
 
   @Option(
@@ -107,7 +108,7 @@ struct ArchiveArguments: ParsableArguments {
   var memoryBudget = ByteCount.mebibytes(64)
 
   @Option(
-    help: ArgumentHelp("Where copies go that memory has no room for.", valueName: "dir"),
+    help: ArgumentHelp("Directory for copies that memory has no room for.", valueName: "dir"),
     completion: .directory)
   var spoolDirectory = defaultSpoolDirectory
 
@@ -116,19 +117,19 @@ struct ArchiveArguments: ParsableArguments {
   var busyTimeout = TimeSpan.seconds(5)
 
   @Option(
-    help: ArgumentHelp("How long a snapshot may be held before the backup is broken off.", valueName: "time"))
+    help: ArgumentHelp("How long a backup may hold a snapshot before it is aborted.", valueName: "time"))
   var maxSnapshotAge = TimeSpan.seconds(3600)
 
   @Option(
     help: ArgumentHelp(
-      "How far the log of a database in WAL mode may grow before the backup is broken off.", valueName: "size"
+      "How far the WAL of a database may grow before the backup is aborted.", valueName: "size"
     ))
   var maxWalGrowth = ByteCount.mebibytes(1024)
 
   @Option(
     help: ArgumentHelp(
-      "Free space below which the file system of a growing log ends the backup: a size or a share such as 5%; at least as "
-        + "much as the log has grown by. 0 turns this off.", valueName: "size"))
+      "Abort the backup if a WAL grows and its file system has less free space than this, or less than the "
+        + "WAL has grown by: a size, or a share such as 5%. 0 turns this off.", valueName: "size"))
   var minFree = FreeSpace.standard
 
   func validate() throws {

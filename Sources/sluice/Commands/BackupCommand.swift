@@ -12,18 +12,29 @@ struct BackupCommand: ParsableCommand {
     commandName: "backup",
     abstract: "Write one backup to a file or to standard output.",
     discussion: """
-      A file appears whole or not at all. Then its SHA-256 is printed as sha256sum(1) does: on standard output, or on
-      standard error when the archive is there.
+      A file appears whole or not at all. Then its SHA-256 is printed as sha256sum(1) does: on standard output, or \
+      on standard error if the archive is standard output.
 
       EXAMPLES
-        sluice backup --data /var/lib/app
-        sluice backup --data /var/lib/app >>SHA256SUMS && sha256sum --check SHA256SUMS
-        sluice backup --data /var/lib/app -o app.new && sluice verify app.new && mv app.new app.zip
-        sluice backup --data /var/lib/app -o - | ssh vault 'cat >app.new && sluice verify app.new && mv app.new app.zip'
-            The old app.zip stays until the new one is verified, also when the connection breaks.
+        # app.zip stays until the new archive is verified.
+        sluice backup --data /var/lib/app -o app.new &&
+          sluice verify app.new && mv app.new app.zip
+
+        # A new name for each archive, and a list of digests.
+        sluice backup --data /var/lib/app >>SHA256SUMS &&
+          sha256sum --check SHA256SUMS
+
+        # To another machine. If the connection breaks, the old
+        # app.zip stays there.
+        sluice backup --data /var/lib/app -o - | ssh vault '
+          cat >app.new && sluice verify app.new &&
+          mv app.new app.zip'
 
       EXIT STATUS
-        0 complete; 1 failed; 3 whole, but something was skipped; 64 the command line is wrong.
+        0   complete
+        1   failed; one line says why
+        3   whole, but something was skipped
+        64  the command line is wrong
       """)
 
   @OptionGroup var archive: ArchiveArguments

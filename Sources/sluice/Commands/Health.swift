@@ -9,19 +9,24 @@ import System
 /// `sluice health`: asks a running service how it is.
 struct Health: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Ask a running service how it is.",
+    abstract: "Ask a running service for its health.",
+    usage: "sluice health [<address>] [<options>]",
     discussion: """
-      Prints one line: what /healthz answers, or why there is no answer. Without an address it asks at the unit's socket:
-      /run/sluice/sluice.sock, or the only other one in /run/sluice. Where there is none, it asks at 127.0.0.1:8080.
+      Prints one line: the answer of /healthz, or why there is none. Without an address it asks at the unit's \
+      socket: /run/sluice/sluice.sock, or the only other one in /run/sluice. If there is none, it asks at \
+      127.0.0.1:8080.
 
       EXAMPLES
         sluice health
+
         sluice health 127.0.0.1:9000
-        sluice health http://127.0.0.1:9000
-        sluice health unix:/run/sluice/app.sock
+
+        sluice health unix:/run/sluice/app.sock --timeout 1s
 
       EXIT STATUS
-        0 it can make backups; 1 it cannot, has no database to back up, or does not answer; 64 the command line is wrong.
+        0   a backup is possible
+        1   it is not, there is no database, or no answer came
+        64  the command line is wrong
       """)
 
   /// More than any answer of ours has.

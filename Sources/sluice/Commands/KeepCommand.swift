@@ -11,26 +11,35 @@ struct KeepCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keep",
     abstract: "Remove old backups from a directory, and keep the newest ones.",
+    usage: "sluice keep <dir> [<options>]",
     discussion: """
-      The backups are the files DIR/NAME-2026-11-28T031502Z.zip, and those that end in Z-incomplete.zip or
-      Z-unverified.zip, as sluice-pull names them. No other file is touched. A backup is kept if one of the rules keeps it. A day, a week (Monday to
-      Sunday) or a month without a backup does not count; all are UTC.
+      The backups are the files DIR/NAME-2026-11-28T031502Z.zip and those that end in Z-incomplete.zip or \
+      Z-unverified.zip, as sluice-pull names them. No other file is removed. A backup is kept if one of the rules \
+      keeps it. A day, a week (Monday to Sunday) or a month without a backup does not count. All times are UTC.
 
-      The age of a backup is the time in its manifest and the time of its file. A backup that either order keeps is kept:
-      a wrong clock removes nothing. Incomplete and unverified backups never take the place of others. A file that cannot be read
-      as a backup is left and named.
+      A backup has two times: the one in its manifest and the one of its file. It is kept if a rule keeps it by \
+      either of them, so that one wrong clock removes nothing. Incomplete and unverified backups never take the \
+      place of others. A file that cannot be read as a backup is kept and named.
 
-      If the newest backup lacks a database that the last good one has, or has it without a table, nothing is removed and
-      the exit status is 1, until a backup has the database again or --gone names it. Only manifests are read: let sluice
-      verify read a new backup first.
+      If the newest backup lacks a database that the last good one has, or has it without a table, nothing is \
+      removed and the exit status is 1, until a backup has the database again or --gone names it. Only manifests \
+      are read, so verify a new backup first.
 
       EXAMPLES
+        # Show what would be removed.
         sluice keep /srv/backups --last 14 --dry-run
-        sluice keep /srv/backups --last 14 --daily 7 --weekly 4 --monthly 12
-        sluice keep /srv/backups --name app-backup --last 3 --gone 'log-*.db'
+
+        sluice keep /srv/backups \\
+          --last 14 --daily 7 --weekly 4 --monthly 12
+
+        # Databases called log-* come and go.
+        sluice keep /srv/backups --name app-backup --last 3 \\
+          --gone 'log-*.db'
 
       EXIT STATUS
-        0 done; 1 failed, or a database is gone and nothing was removed; 64 the command line is wrong.
+        0   done
+        1   failed, or a database is gone and nothing was removed
+        64  the command line is wrong
       """)
 
   @Argument(
@@ -54,8 +63,8 @@ struct KeepCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Shell pattern of databases that the application removes on purpose: their absence stops nothing. It is matched "
-        + "against the path and the last name of it; may be repeated.",
+      "Shell pattern of databases that the application removes on purpose. If they are gone, old backups "
+        + "are removed all the same. It is matched against the path and against its last name; may be repeated.",
       valueName: "pattern"))
   var gone: [String] = []
 

@@ -11,23 +11,31 @@ import Service
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Say what a backup would take, what it would skip and why.",
+    abstract: "Show what a backup would take, what it would skip and why.",
     discussion: """
-      It begins as sluice backup does, with the same options, and writes no archive: it takes the snapshot of every database
-      and releases them. A database in WAL mode is pinned for that moment, any other is copied to memory or the spool
-      directory. Like a backup it may create an empty -wal and a -shm beside an idle database in WAL mode: run it as the
-      application's own user.
+      It begins as sluice backup does, with the same options, but writes no archive: it takes a snapshot of every \
+      database and releases it. A database in WAL mode is pinned for that moment; any other is copied to memory or \
+      to the spool directory. Like a backup, it can create an empty -wal and a -shm beside an idle database in WAL \
+      mode, so run it as the application's own user.
 
-      Then it names what looks like a database and lies where no backup looks, up to three folders deep: by SQLite's first
-      bytes, or by a name that ends in .db, .sqlite3 or the like.
+      Then it names files in places where no backup looks, up to three folders deep, that look like databases: by \
+      SQLite's first bytes, or by a name that ends in .db, .sqlite3 or the like.
 
       EXAMPLES
         sluice list --data /var/lib/app
-        sluice list --data /var/lib/app --include attachments --exclude '*.tmp'
-        sluice list --json --data /var/lib/app | jq -r '.elsewhere.found[]'
+
+        sluice list --data /var/lib/app \\
+          --include attachments --exclude '*.tmp'
+
+        # Databases that no backup takes.
+        sluice list --data /var/lib/app --json |
+          jq -r '.elsewhere.found[]'
 
       EXIT STATUS
-        0 a backup would be complete; 1 failed; 3 something would be skipped; 64 the command line is wrong.
+        0   a backup would be complete
+        1   failed; one line says why
+        3   something would be skipped
+        64  the command line is wrong
       """)
 
   @OptionGroup var archive: ArchiveArguments

@@ -10,22 +10,34 @@ import Service
 struct RestoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "restore",
-    abstract: "Put the files of a backup into a directory: all of them, or none.",
+    abstract: "Restore the files of a backup into a directory: all of them, or none.",
+    usage: "sluice restore <archive> --into <dir> [<options>]",
     discussion: """
-      Every file is verified while it is staged inside DIR; then all are put in place. DIR must exist. What
-      replaces a file gets that one's owner, group and mode; what is new gets DIR's owner and group, and no more
-      permissions than DIR gives. Stop the application first. VERSION and
-      MANIFEST.json are restored only if --only names them. If it was killed, run it again: any run into DIR first
-      finishes what another began.
+      Stop the application first. Every file is verified while it is staged inside DIR; then all are put in place. \
+      DIR must exist. A file that replaces another gets the owner, group and mode of that one. A new file gets the \
+      owner and group of DIR, and no more permissions than DIR gives. VERSION and MANIFEST.json are restored only \
+      if --only names them.
+
+      If a restore was killed, run it again: each restore into DIR first finishes or reverts what another one \
+      began.
 
       EXAMPLES
+        # Show what would change, and verify the archive.
         sluice restore app.zip --into /var/lib/app --dry-run
+
+        # Replace the files. The old ones are kept beside them.
         sluice restore app.zip --into /var/lib/app --force
-        sluice restore app.zip --into /tmp/look --only events.db --only floor_plan
+
+        # One database and one folder, into a new directory.
+        mkdir look && sluice restore app.zip --into look \\
+          --only events.db --only floor_plan
 
       EXIT STATUS
-        0 restored; 1 failed, and nothing was changed unless the line says so; 2 not an archive of ours; 3 restored, but
-        something was skipped when the archive was made; 64 the command line is wrong.
+        0   restored
+        1   failed; nothing changed, unless the line says so
+        2   not an archive of sluice
+        3   restored, but something was skipped when it was made
+        64  the command line is wrong
       """)
 
   @Argument(help: ArgumentHelp("The archive, a file.", valueName: "archive"), completion: .file())
@@ -40,10 +52,10 @@ struct RestoreCommand: ParsableCommand {
   @Flag(help: "Show what would be done, verify the archive, and change nothing.")
   var dryRun = false
 
-  @Flag(help: "Replace what is there; it is kept as NAME.before-restore-TIME.")
+  @Flag(help: "Replace existing files, and keep them as NAME.before-restore-TIME.")
   var force = false
 
-  @Option(help: ArgumentHelp("How long SQLite may look at one database.", valueName: "time"))
+  @Option(help: ArgumentHelp("How long SQLite may check one database.", valueName: "time"))
   var checkTimeout = TimeSpan.hours(1)
 
   func validate() throws {

@@ -14,17 +14,30 @@ struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Serve backups over HTTP.",
     discussion: """
-      GET /api/backup   the zip; ?db=NAME (repeatable), ?compression=store|fast|default|best, ?strict=1
-      GET /healthz      200 or 503, with JSON
-      GET /metrics      what is counted, for Prometheus
+      GET /api/backup sends the zip. Its query has db=PATH (repeatable), compression=store|fast|default|best, \
+      strict=1 and resume=NAME. GET /healthz answers 200 or 503, with JSON. GET /metrics has the counters for \
+      Prometheus. The manual page sluice(1) has every field and status.
+
+      SIGTERM and SIGINT let running backups finish within --drain-timeout; a second signal ends the process at \
+      once. SIGHUP reads the tokens again.
 
       EXAMPLES
+        # At http://127.0.0.1:8080/api/backup.
         sluice serve --data /var/lib/app
-        sluice serve --data /var/lib/app --listen 127.0.0.1:9000 --listen unix:/run/app-backup.sock
-        curl -fo events.new 'http://127.0.0.1:8080/api/backup?db=events.db&compression=best'
 
-      SIGTERM and SIGINT let running backups finish for the drain timeout; a second one leaves at once. SIGHUP reads
-      the tokens again.
+        # At another port and at a Unix socket, with a token.
+        sluice serve --data /var/lib/app --token-file token \\
+          --listen 127.0.0.1:9000 --listen unix:/run/app.sock
+
+        # Fetch one of its databases.
+        curl -fo events.new \\
+          'http://127.0.0.1:8080/api/backup?db=events.db' &&
+          sluice verify events.new && mv events.new events.zip
+
+      EXIT STATUS
+        0   ended by a signal, or idle (--idle-exit)
+        1   failed; one line says why
+        64  the command line is wrong
       """)
 
   @OptionGroup var archive: ArchiveArguments
@@ -36,34 +49,35 @@ struct Serve: ParsableCommand {
       valueName: "address"))
   var listen: [String] = []
 
-  @Option(help: ArgumentHelp("How many backups may run at once; further ones get 503.", valueName: "count"))
+  @Option(
+    help: ArgumentHelp("How many backups may run at once; further requests get 503.", valueName: "count"))
   var maxBackups = 4
 
   @Option(
     help: ArgumentHelp(
-      "How long the client's kernel may confirm no byte before the connection is broken off.",
+      "How long the client's kernel may confirm no byte before the connection is reset.",
       valueName: "time"))
   var stallTimeout = TimeSpan.seconds(60)
 
   @Option(
     help: ArgumentHelp(
-      "How long the backup of a client that was lost is kept, snapshots and all, for it to go on with a Range "
-        + "request; 0s lets go at once.", valueName: "time"))
+      "How long the backup of a lost client is kept with its snapshots, so that the client can resume it. "
+        + "0s releases them at once.", valueName: "time"))
   var resumeGrace = TimeSpan.seconds(120)
 
   @Option(
     help: ArgumentHelp(
-      "How far a WAL may grow while the backup of a client that was lost is kept; past it, the backup is discarded.",
+      "How far the WALs may grow together while the backup of a lost client is kept; then it is discarded.",
       valueName: "size"))
   var resumeWalGrowth = ByteCount.mebibytes(16)
 
-  @Option(help: ArgumentHelp("How long running backups may go on after SIGTERM.", valueName: "time"))
+  @Option(help: ArgumentHelp("How long running backups may continue after SIGTERM.", valueName: "time"))
   var drainTimeout = TimeSpan.seconds(30)
 
   @Option(
     help: ArgumentHelp(
-      "Leave once no connection has been open for so long; systemd's sockets start the service again. "
-        + "(default: stay)", valueName: "time"))
+      "Exit if no connection was open for so long; systemd's socket starts the service again. (default: "
+        + "never)", valueName: "time"))
   var idleExit: TimeSpan?
 
   @Option(
@@ -76,18 +90,19 @@ struct Serve: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where a small file keeps the counters and the time of the last complete backup beyond the end of the process. "
-        + "(default: the StateDirectory= that systemd passes, else none)", valueName: "dir"),
+      "Directory for a small file that keeps the counters and the time of the last complete backup across "
+        + "restarts. (default: the StateDirectory= that systemd passes, else none)", valueName: "dir"),
     completion: .directory)
   var stateDirectory: String?
 
-  @Flag(help: "Listen beyond this machine without any token; see --allow-host.")
+  @Flag(help: "Listen on addresses that other machines can reach, without a token; see --allow-host.")
   var allowUnauthenticated = false
 
   @Option(
     help: ArgumentHelp(
-      "A Host that is answered over TCP without a token, beside localhost, 127.0.0.0/8 and [::1]; may be repeated. Web "
-        + "pages could otherwise reach the service under a name of their own.", valueName: "name"))
+      "A Host that is answered over TCP without a token, beside localhost, 127.0.0.0/8 and [::1]; may be "
+        + "repeated. Otherwise a web page could reach the service under its own name (DNS rebinding).",
+      valueName: "name"))
   var allowHost: [String] = []
 
   func validate() throws {

@@ -11,21 +11,29 @@ import System
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Read a whole backup, and say whether it is what it says of itself.",
+    abstract: "Verify a backup: the zip, its manifest and every database.",
+    usage: "sluice verify <archive> [<options>]",
     discussion: """
-      Every record of the zip must agree with every other, every entry with MANIFEST.json, and SQLite must find every
-      database whole. For that a database lies in the spool directory for a moment. What needs the application's own
-      collations or functions is not checked, and the line says so; neither that nor a foreign key that leads nowhere is
-      damage.
+      All records of the zip must agree, every entry must be as MANIFEST.json says, and SQLite must find every \
+      database whole. During its check, a database larger than 4 MiB lies in the spool directory. What needs the \
+      application's own collations or functions is not checked, and the line says so. That is no damage, and \
+      neither is a foreign key that leads nowhere.
 
       EXAMPLES
+        # Only a whole archive replaces the last good one.
         sluice verify app.new && mv app.new app.zip
-        curl -fs http://127.0.0.1:8080/api/backup | sluice verify -
-        sluice verify --json app.zip | jq -r .verdict
+
+        # The verdict alone, of an archive from a pipe.
+        curl -fs http://127.0.0.1:8080/api/backup |
+          sluice verify --json - | jq -r .verdict
 
       EXIT STATUS
-        0 whole; 1 damaged; 2 not an archive of ours; 3 sound, but something was skipped when it was made; 4 no damage
-        found, but the check of a database did not end in time; 64 the command line is wrong.
+        0   whole
+        1   damaged
+        2   not an archive of sluice
+        3   sound, but something was skipped when it was made
+        4   no damage found, but a check did not end in time
+        64  the command line is wrong
       """)
 
   @Argument(
@@ -33,18 +41,18 @@ struct VerifyCommand: ParsableCommand {
     completion: .file())
   var archive: String
 
-  @Flag(help: "Let SQLite look at databases less closely (quick_check), in half the time.")
+  @Flag(help: "Check databases less closely (quick_check), in half the time.")
   var quick = false
 
   @Flag(help: "Print one JSON object instead of lines.")
   var json = false
 
   @Option(
-    help: ArgumentHelp("Where a database lies while SQLite looks at it.", valueName: "dir"),
+    help: ArgumentHelp("Directory for a database while SQLite checks it.", valueName: "dir"),
     completion: .directory)
   var spoolDirectory = ArchiveArguments.defaultSpoolDirectory
 
-  @Option(help: ArgumentHelp("How long SQLite may look at one database.", valueName: "time"))
+  @Option(help: ArgumentHelp("How long SQLite may check one database.", valueName: "time"))
   var checkTimeout = TimeSpan.hours(1)
 
   func run() throws {

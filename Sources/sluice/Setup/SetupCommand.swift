@@ -9,21 +9,33 @@ import Service
 struct SetupCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "setup",
-    abstract: "Set the systemd units up for a data directory.",
+    abstract: "Set up the systemd units for a data directory.",
+    usage: "sluice setup --data <dir> [<options>]",
     discussion: """
-      Looks who owns the directory and writes drop-ins for sluice.service and sluice.socket: the service runs as
-      the owner and may write there only; the directory's group may connect, if it may read there. It shows what it
-      writes, and what a backup with the default options would take: by names and first bytes, no database is opened
-      (sluice list opens them). It may be repeated.
+      It writes drop-ins for sluice.service and sluice.socket. The service runs as the owner of the directory and \
+      can write there only. The directory's group can connect, if it can read the directory. The command prints \
+      what it writes, and what a backup with the default options would take, by names and first bytes; it opens no \
+      database (sluice list does). A repetition is safe.
 
       EXAMPLES
-        sluice setup --data /var/lib/app --enable
-        sluice setup --data /var/lib/app --socket-group www-data --enable
-        sluice setup --data /srv/other --instance other --dry-run
-        sluice setup --instance other --remove
+        # Show what would be written and run.
+        sluice setup --data /var/lib/app --dry-run
+
+        sudo sluice setup --data /var/lib/app --enable
+
+        # nginx, in the group www-data, can connect.
+        sudo sluice setup --data /var/lib/app --enable \\
+          --socket-group www-data
+
+        # A second application, and its removal.
+        sudo sluice setup --data /srv/other --enable \\
+          --instance other
+        sudo sluice setup --instance other --remove
 
       EXIT STATUS
-        0 done; 1 failed; 64 the command line is wrong.
+        0   done
+        1   failed; one line says why
+        64  the command line is wrong
       """)
 
   @Option(help: ArgumentHelp("The directory with the databases.", valueName: "dir"), completion: .directory)
@@ -37,14 +49,15 @@ struct SetupCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Who may connect and so get everything, such as nginx's www-data. (default: the directory's group if it may read it, else root)",
+      "The group that can connect, and so fetch every database, such as nginx's www-data. (default: the "
+        + "directory's group if it can read the directory, else root)",
       valueName: "group"))
   var socketGroup: String?
 
   @Flag(help: "Reload systemd, enable the socket and start it.")
   var enable = false
 
-  @Flag(help: "Only show what would be written and run.")
+  @Flag(help: "Show what would be written and run, and change nothing.")
   var dryRun = false
 
   @Flag(help: "Stop and disable the units, and remove the drop-ins.")
