@@ -98,5 +98,12 @@ let package = Package(
       name: "RestoreTests",
       dependencies: ["Archive", "Restore", "System", "TestSupport", "Zip"],
       swiftSettings: testSettings),
+    .testTarget(
+      name: "ServiceTests",
+      dependencies: [
+        "Archive", "EventLoop", "HTTP1", "Service", "System", "TestSupport",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: testSettings),
   ]
 )

@@ -22,15 +22,21 @@ extension BackupService {
     wanted.digest = request.takesTrailers && !isStored
     wanted.mayBeginAnew = resumeGrace > .zero
     wanted.heldLogGrowth = isStored ? nil : resumeWALGrowth
-    let part: ByteRange?
-    switch try await plan(request, isStored: isStored) {
-    case .head(let transfer): return try await describe(transfer, to: response)
-    case .part(let range, let transfer): return try await resume(transfer, range, request, response)
-    case .new(let range): part = range
+    let (decision, held) = try await decide(request, isStored: isStored)
+    if let refusal = decision.refusal { throw refusal }
+    var part: ByteRange?
+    var readsParts = false
+    switch decision {
+    case .head(let index):
+      _ = try await response.begin(held[index].preamble.head, contentLength: held[index].length)
+      return
+    case .part(let range, let index): return try await resume(held[index], range, request, response)
+    case .unsatisfiable(let index):
+      try await takeOver(held[index])
+      throw Self.unsatisfiable(length: held[index].length ?? 0)
+    case .new(let range, let servesParts): (part, readsParts) = (range, servesParts)
+    case .tagNotHeld, .nameNotHeld, .ambiguousRange: break
     }
-    let readsParts =
-      wanted.mayBeginAnew && isStored && request.isNamed
-      && (request.method != .head || isNew(request.target.text))
     wanted.needsContent = request.method != .head || readsParts
     let backup = try begin(request, response)
     let transfer: Transfer
@@ -66,7 +72,7 @@ extension BackupService {
   ) async throws -> Transfer? {
     let (session, preamble) = try await backup.asking { try await BackupSession.open(options, wanted) }
     backup.preamble = preamble
-    if let tag = known.flatMap(preamble.tag(among:)) {
+    if let tag = known.flatMap({ unchangedTag(among: $0, state: preamble.state, tag: preamble.tag) }) {
       await session.close()
       backup.leftLogs = await session.leftLogs
       try await response.send(ResponseHead(.notModified, fields: [FieldLine(name: "ETag", value: tag.text)]))
@@ -102,7 +108,7 @@ extension BackupSession.Request {
         }
         strict = item.value == "1"
       case "resume" where !item.value.isEmpty:
-        // Compared with the rest of the target: see `BackupService.plan`.
+        // Compared with the rest of the target: see `ResumeRequest.match`.
         break
       default:
         throw HTTPError(
@@ -117,21 +123,6 @@ extension BackupSession.Preamble {
   /// The state, and which of the archives of that state this one is: they differ in when they were made, and a
   /// strong tag names bytes (RFC 9110 §8.8.1).
   package var tag: EntityTag { EntityTag(strong: "\(state)-\(id)") }
-
-  /// The tag of an archive that is still as good as a new one would be: any of this state. Which of them is the one
-  /// that this resource stands for is ours to say, and what the client has, we need not send.
-  ///
-  /// RFC 9110 §13.1.2: compared weakly, since a proxy may have made the tag weak.
-  fileprivate func tag(among known: EntityTags) -> EntityTag? {
-    switch known {
-    case .any: tag
-    case .list(let tags):
-      // In our own characters, and so fit to be sent back.
-      tags.first { tag in
-        tag.opaque.hasPrefix(state + "-") && tag.opaque.utf8.allSatisfy("0123456789abcdef-".utf8.contains)
-      }.map { EntityTag(strong: $0.opaque) }
-    }
-  }
 
   package var head: ResponseHead {
     var head = ResponseHead(.ok)

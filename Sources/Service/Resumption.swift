@@ -12,18 +12,59 @@ extension BackupService {
   /// They are if so many looks in a row find a checkpoint under way: one that waits for nobody is not seen so often.
   private static let checkpointsGivenWayTo = 3
 
-  /// Sends the rest of an archive.
-  package func resume(
-    _ transfer: Transfer, _ range: ByteRange, _ request: RequestHead, _ response: Response
-  ) async throws {
-    // Nobody else knows its tag: the connection that it is still being sent over is one that the client has lost.
+  /// How many names are remembered of archives that are gone: 8 bytes each.
+  private static let usedNameCount = 4096
+
+  /// Decides between a new archive and a held one.
+  ///
+  /// - Returns: the decision, and the transfers that it names by their index.
+  /// - Throws: 400 for an `If-Match` that is no list of entity tags.
+  package func decide(
+    _ request: RequestHead, isStored: Bool
+  ) async throws(HTTPError) -> (ResumeDecision, held: [Transfer]) {
+    let asked = try ResumeRequest(request)
+    let held = transfers
+    var facts = held.map(\.facts)
+    // A session answers on its own thread: it is asked only if that decides.
+    if let index = asked.match(in: facts), asked.dependsOnRewinding(facts[index]) {
+      facts[index].canRewind = await held[index].canRewind
+    }
+    let decision = asked.decide(
+      facts, isStored: isStored, keepsArchives: resumeGrace > .zero, isNew: isNew(request.target.text))
+    return (decision, held)
+  }
+
+  /// Whether no archive of this name is known to be gone.
+  private func isNew(_ target: String) -> Bool { !usedNames.contains(target.hashValue) }
+
+  /// Remembers a name by which an archive was asked for that is gone.
+  private func noteUse(of target: String) {
+    guard isNew(target) else { return }
+    usedNames.append(target.hashValue)
+    if usedNames.count > Self.usedNameCount { usedNames.removeFirst() }
+  }
+
+  private static let isGone = HTTPError(
+    .preconditionFailed, "The archive is not kept any more. Ask for a new one.")
+
+  /// Waits until the connection that an archive is still being sent over has ended. Nobody else knows its tag: it is one that
+  /// the client has lost.
+  ///
+  /// - Throws: 412 if the archive is not kept then.
+  package func takeOver(_ transfer: Transfer) async throws(HTTPError) {
     let deadline = ContinuousClock.now + Self.takeOverTimeout
     transfer.breakOff()
     while transfer.keptUntil == nil, transfers.contains(where: { $0 === transfer }),
       await transfer.changed.wait(until: deadline)
     {}
-    let isGone = HTTPError(.preconditionFailed, "The archive is not kept any more. Ask for a new one.")
-    guard transfer.keptUntil != nil else { throw isGone }
+    guard transfer.keptUntil != nil else { throw Self.isGone }
+  }
+
+  /// Sends the rest of an archive.
+  package func resume(
+    _ transfer: Transfer, _ range: ByteRange, _ request: RequestHead, _ response: Response
+  ) async throws {
+    try await takeOver(transfer)
     try requireSatisfiable(range, of: transfer)
     try enter(transfer.backup, of: transfer)
     transfer.backup.isForHead = false
@@ -31,7 +72,7 @@ extension BackupService {
     transfer.changed.notify()
     guard let part = await transfer.prepare(range) else {
       keep(transfer)
-      throw isGone
+      throw Self.isGone
     }
     if case .from(let offset) = range { transfer.backup.goesOn(at: offset) }
     transfer.backup.logResumed(request, from: response.peer, at: part.positions.lowerBound)
@@ -42,7 +83,11 @@ extension BackupService {
   /// - Throws: 416 if the archive has no such bytes.
   package func requireSatisfiable(_ range: ByteRange, of transfer: Transfer) throws(HTTPError) {
     guard let length = transfer.length, range.positions(in: length)?.isEmpty ?? false else { return }
-    throw HTTPError(
+    throw Self.unsatisfiable(length: length)
+  }
+
+  package static func unsatisfiable(length: UInt64) -> HTTPError {
+    HTTPError(
       .rangeNotSatisfiable, "It has no such bytes.", fields: [ByteRange.unsatisfied(length: length)])
   }
 

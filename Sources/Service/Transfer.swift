@@ -86,16 +86,20 @@ import System
   /// Whether a client needs nothing more once it has got a part, or the whole.
   package func endsAfter(_ part: Part?) -> Bool { !readsParts || part?.isRest ?? true }
 
-  /// Whether a range can be served, or is known to be behind the end.
-  package func holds(_ range: ByteRange) async -> Bool {
-    guard let positions = range.positions(in: length) else { return false }
-    if positions.isEmpty { return length != nil }
-    // Of what is stored, all that comes later is known to come, and all that came before can be made again.
-    let isAhead = positions.lowerBound > output.end && length != nil
-    if isAhead || output.holds(positions.lowerBound) { return true }
-    // A client cannot have got what was never made.
-    guard positions.lowerBound <= max(furthestEnd, output.end) else { return false }
-    return await session.canBeginAnew
+  /// What `ResumeRequest` decides by; whether it can be rewound, only `canRewind` tells.
+  package var facts: HeldArchive {
+    HeldArchive(
+      target: target, tag: preamble.tag, length: length, retained: output.start..<output.end,
+      furthestEnd: furthestEnd, canRewind: false)
+  }
+
+  /// Whether it can be made again from its first byte.
+  package var canRewind: Bool { get async { await session.canBeginAnew } }
+
+  private func holds(_ range: ByteRange) async -> Bool {
+    var facts = facts
+    if facts.dependsOnRewinding(range) { facts.canRewind = await canRewind }
+    return facts.holds(range)
   }
 
   /// Gets ready to send a range that is held, and not empty.
