@@ -3,8 +3,10 @@
 BUILD_PACKAGES := libsqlite3-dev zlib1g-dev libsystemd-dev pkg-config
 # Not to be had on every architecture, and not needed: zlib does its work then, more slowly.
 FAST_PACKAGES := libisal-dev
-TEST_PACKAGES := bindfs curl iproute2 libarchive-tools lintian man-db mandoc mount nginx p7zip-full procps prometheus python3 python3-h11 \
-  python3-httptools python3-pytest python3-pytest-timeout python3-pytest-xdist python3-venv sqlite3 strace systemd unzip util-linux wget
+# Readers of zips, and parsers of HTTP, that the unit tests compare with.
+UNIT_PACKAGES := libarchive-tools p7zip-full python3 python3-h11 python3-httptools unzip
+TEST_PACKAGES := $(UNIT_PACKAGES) bindfs curl iproute2 lintian man-db mandoc mount nginx procps prometheus python3-pytest \
+  python3-pytest-timeout python3-pytest-xdist python3-venv sqlite3 strace systemd util-linux wget
 BENCH_PACKAGES := binutils curl gcc golang-go libsqlite3-dev nginx pigz python3 sqlite3 strace tar unzip valgrind zip
 # Measured too, and measured with, where they are to be had.
 RIVAL_PACKAGES := python3-zipstream-ng linux-perf
@@ -13,6 +15,8 @@ DEMO_PACKAGES := sqlite3
 FUZZ_SECONDS ?= 600
 # For make reliability; otherwise a minute.
 SOAK ?= 3600
+# End-to-end tests at once: they wait for half of their time.
+AT_ONCE ?= $(shell expr $$(nproc) + 1)
 PYTHON ?= /usr/bin/python3
 SLUICE := .build/release/sluice
 VERSION = $(shell sed -n 's/^.*let version = "\(.*\)"/\1/p' $$(find Sources -name Version.swift))
@@ -47,7 +51,7 @@ define install
 	fi
 endef
 
-.PHONY: help setup build run test unit integration reliability test-asan test-tsan sanitized fuzz bench bench-check install uninstall deb release lint format clean
+.PHONY: help setup build run test unit integration dev packages instrumented reliability test-asan test-tsan sanitized fuzz bench bench-check install uninstall deb release lint format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -70,22 +74,35 @@ endif
 
 test: unit integration ## Install what the tests need and run every test.
 
+packages: setup # All that the tests need.
+	$(call install,$(TEST_PACKAGES) $(if $(shell command -v java),,default-jdk-headless))
+
+# Java reads the archives too where it is installed; with CI=true, it must.
 unit: setup # Swift's tests; with SANITIZE=address or thread, under that sanitizer.
-	$(call install,$(TEST_PACKAGES))
-	$(if $(shell command -v java),,$(call install,default-jdk-headless))
-	$(SANITIZER_OPTIONS) swift test $(SANITIZED) $(SKIPPED) $(TRAITS)
+	$(call install,$(UNIT_PACKAGES))
+	$(SANITIZER_OPTIONS) SANITIZE=$(SANITIZE) swift test $(SANITIZED) $(SKIPPED) $(TRAITS)
 
-integration: build # End to end, against the real program.
-	$(call install,$(TEST_PACKAGES))
-	$(if $(shell command -v java),,$(call install,default-jdk-headless))
-	SLUICE=$(SLUICE) $(PYTHON) -m pytest -q Tests/Integration
+PYTEST = $(PYTHON) -m pytest -q -n $(AT_ONCE) --dist loadfile
 
-reliability: build ## Run every test, the long ones too, and write Tests/RELIABILITY.md: 1.5 hours. SOAK=3600.
-	$(call install,$(TEST_PACKAGES))
+integration: build packages # End to end, against the real program.
+	SLUICE=$(SLUICE) $(PYTEST) Tests/Integration
+
+# A folder of Tests/Integration, a file there, or an expression for pytest's -k.
+CHOSEN = Tests/Integration $(if $(T),-k '$(T)')
+ifeq ($(words $(T)),1)
+CHOSEN := $(or $(firstword $(wildcard Tests/Integration/$(T) Tests/Integration/*/$(T) Tests/Integration/*/test_$(T).py)),$(CHOSEN))
+endif
+
+# The debug program is larger and slower than what is released: it is not asked what it costs.
+dev: packages ## Run chosen end-to-end tests on the debug program: T=resume, T=test_keep.py, T='nginx and not curl'.
+	swift build --product sluice $(TRAITS)
+	SLUICE=.build/debug/sluice COSTS=any $(PYTEST) $(CHOSEN)
+
+reliability: build packages ## Run every test, the long ones too: 1.5 hours. Writes .build/reliability.md. SOAK=3600.
 	rm -f .build/parts*.xml .build/whole.xml
 	-swift test $(TRAITS) --xunit-output .build/parts.xml
-	-SLUICE=$(SLUICE) RUN_SLOW=1 SOAK=$(SOAK) $(PYTHON) -m pytest -q -n 2 --dist loadfile -o junit_family=xunit1 --junit-xml .build/whole.xml Tests/Integration
-	$(PYTHON) Tests/reliability.py .build/parts-swift-testing.xml .build/whole.xml
+	-SLUICE=$(SLUICE) RUN_SLOW=1 SOAK=$(SOAK) $(PYTEST) -o junit_family=xunit1 --junit-xml .build/whole.xml Tests/Integration
+	$(PYTHON) Tests/reliability.py .build/reliability.md .build/parts-swift-testing.xml .build/whole.xml
 
 test-asan: ## Run the tests under AddressSanitizer and LeakSanitizer.
 	$(MAKE) unit sanitized SANITIZE=address
@@ -93,26 +110,30 @@ test-asan: ## Run the tests under AddressSanitizer and LeakSanitizer.
 test-tsan: ## Run the tests under ThreadSanitizer.
 	$(MAKE) unit sanitized SANITIZE=thread
 
-# Of the end-to-end tests they run those of the routes and the commands, three at once, since most of their time is waiting.
+# Of the end-to-end tests the sanitizers run those of the routes and the commands. ThreadSanitizer runs what has threads: of
+# `verify` and `restore` it is the check that is abandoned at its time limit; all else there has one thread.
 # An instrumented program has another size and pace: it is not asked what it costs. Under a limit on the size of files, by
-# which a full disk is tested, ThreadSanitizer itself dies. What has one thread and takes minutes with it is left to
-# AddressSanitizer. ThreadSanitizer has no false alarms here; what LeakSanitizer reports that is not ours stands in
-# Tests/Sanitizers, with the reason.
-SANITIZED_TESTS := $(addprefix Tests/Integration/,backup/test_archive.py backup/test_bad_input.py backup/test_cli_backup.py \
+# which a full disk is tested, ThreadSanitizer itself dies. ThreadSanitizer has no false alarms here; what LeakSanitizer
+# reports that is not ours stands in Tests/Sanitizers, with the reason.
+THREADED_TESTS := $(addprefix Tests/Integration/,backup/test_archive.py backup/test_bad_input.py backup/test_cli_backup.py \
   backup/test_consistency.py backup/test_limits.py backup/test_neighbours.py backup/test_output_file.py backup/test_races.py \
   http/test_drain.py http/test_http.py http/test_metrics.py http/test_service.py http/test_slow_and_many.py \
-  http/test_smuggling.py http/test_tokens.py http/test_unchanged.py http/test_vanishing.py restore/test_restore.py \
-  resume/test_resume.py verify/test_verify.py)
+  http/test_smuggling.py http/test_tokens.py http/test_unchanged.py http/test_vanishing.py resume/test_resume.py \
+  verify/test_check_limits.py)
+SANITIZED_TESTS = $(THREADED_TESTS) $(if $(filter address,$(SANITIZE)),$(addprefix Tests/Integration/,restore/test_restore.py \
+  verify/test_verify.py))
 SANITIZED = $(if $(SANITIZE),--sanitize $(SANITIZE) --scratch-path .build-$(SANITIZE))
 SKIPPED = $(if $(filter thread,$(SANITIZE)),--skip LargeArchive --skip 'no bit that means')
 SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \
   TSAN_OPTIONS="exitcode=99 atexit_sleep_ms=0"
 
-sanitized: # End to end, against a program with SANITIZE in it.
-	$(call install,$(TEST_PACKAGES))
+instrumented: setup # What unit and sanitized run, with SANITIZE in it.
+	swift build --build-tests $(SANITIZED) $(TRAITS)
+
+sanitized: packages # End to end, against a program with SANITIZE in it.
 	swift build --product sluice $(SANITIZED) $(TRAITS)
-	$(SANITIZER_OPTIONS) SLUICE=.build-$(SANITIZE)/debug/sluice IS_SANITIZED=1 CONSISTENCY_BACKUPS=20 \
-	  $(PYTHON) -m pytest -q -n 3 --dist loadfile -k 'not full_disk and not memory_and_speed' $(SANITIZED_TESTS)
+	$(SANITIZER_OPTIONS) SLUICE=.build-$(SANITIZE)/debug/sluice COSTS=any CONSISTENCY_BACKUPS=20 \
+	  $(PYTEST) -k 'not full_disk' $(SANITIZED_TESTS)
 
 # SwiftPM does not know of it: its flags must not reach anyone's build. New finds are kept in .build/fuzz/corpus.
 fuzz: .build/fuzz/request-parser ## Attack the request parser for FUZZ_SECONDS=600.

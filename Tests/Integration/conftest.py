@@ -7,6 +7,7 @@ import pytest
 
 import data as make
 import harness
+import turns
 from machine import running_machine, why_not
 from nginx import forwarding, place
 from restoring import SLOW, backup, replaced, small
@@ -17,11 +18,26 @@ from service import APPLICATION, Service, install
 LONGEST = 7200 if SLOW else 600
 
 
+# The folders whose files take longest: they begin first, so that the others fill up what is left of the time.
+LONG = ("soak", "faults", "backup", "resume")
+
+
 def pytest_collection_modifyitems(items):
+    folder = {item: item.path.parent.name for item in items}
+    items.sort(key=lambda item: LONG.index(folder[item]) if folder[item] in LONG else len(LONG))
     for item in items:
         item.add_marker(pytest.mark.timeout(LONGEST))
         if not SLOW and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="RUN_SLOW=1 runs it"))
+        if os.environ.get("COSTS") == "any" and item.get_closest_marker("measures"):
+            item.add_marker(pytest.mark.skip(reason="the released program is asked what it costs"))
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Tests run side by side, in processes of their own; one that measures has its turn alone."""
+    with turns.alone() if item.get_closest_marker("measures") else turns.beside_others():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

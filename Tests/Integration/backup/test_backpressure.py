@@ -60,6 +60,7 @@ def test_memory_is_no_more_for_2_gb(tmp_path, figure):
     assert peak <= MEMORY_LIMIT_KIB
 
 
+@pytest.mark.measures
 def test_the_first_byte_of_a_600_mb_database_comes_at_once(large, figure):
     with serve(large) as server:
         head, content = first_bytes(server)
@@ -68,6 +69,7 @@ def test_the_first_byte_of_a_600_mb_database_comes_at_once(large, figure):
     assert head < 0.25
 
 
+@pytest.mark.measures
 def test_a_client_that_stops_costs_neither_processor_nor_memory(reservoir, figure):
     with serve(reservoir) as server, server.connect(receive_buffer=4096) as stopped:
         stopped.begin("/api/backup").read(1000)
@@ -82,6 +84,7 @@ def test_a_client_that_stops_costs_neither_processor_nor_memory(reservoir, figur
         assert server.peak_resident_kib() <= MEMORY_LIMIT_KIB
 
 
+@pytest.mark.measures
 def test_health_is_told_at_once_while_a_client_has_stopped(reservoir, figure):
     with serve(reservoir) as server, server.connect(receive_buffer=4096) as stopped:
         stopped.begin("/api/backup").read(1000)
@@ -91,6 +94,7 @@ def test_health_is_told_at_once_while_a_client_has_stopped(reservoir, figure):
     assert p99 < 0.1
 
 
+@pytest.mark.measures
 def test_health_is_told_at_once_while_backups_run(large, figure):
     with serve(large) as server, downloading(server):
         p99 = health_p99(server)
@@ -98,6 +102,7 @@ def test_health_is_told_at_once_while_backups_run(large, figure):
     assert p99 < 0.25
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("options", [(), ("--resume-grace", "0s")], ids=["kept", "let go"])
 @pytest.mark.parametrize("way_to_leave", ["close", "reset", "half-close, then reset"])
 def test_a_checkpoint_succeeds_within_a_second_of_the_clients_leaving(reservoir, figure, way_to_leave, options):

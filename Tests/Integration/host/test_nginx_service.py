@@ -110,6 +110,7 @@ def test_a_download_past_a_gibibyte_is_whole(front, house, on_machine):
     assert end.startswith(b"PK\5\6"), "APPNOTE 4.3.16: the end of central directory record"
 
 
+@pytest.mark.measures
 def test_a_client_that_leaves_is_noticed_within_a_second(front, reservoir, on_machine, figure):
     front.settle(on_machine(reservoir), "--resume-grace", "0s")
     with front.connect(receive_buffer=4096) as client:

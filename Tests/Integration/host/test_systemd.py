@@ -40,6 +40,7 @@ def test_what_is_known_of_the_last_complete_backup_outlives_the_service(sluice, 
     assert not any("state not" in line for line in sluice.lines())
 
 
+@pytest.mark.measures
 def test_a_cold_start_answers_the_one_who_asked(at_home, figure):
     """How long that takes is a figure, not a test: what else the machine does adds to it."""
 
@@ -91,6 +92,7 @@ def test_a_download_is_finished_first(sluice, reservoir, on_machine, verb):
     assert sluice.show("Result") == "success" and sluice.show("NRestarts") == "0"
 
 
+@pytest.mark.measures
 def test_a_stop_waits_no_longer_than_the_drain_limit(sluice, reservoir, on_machine):
     sluice.settle(on_machine(reservoir), "--drain-timeout", "2s")
     with sluice.connect() as stopped:

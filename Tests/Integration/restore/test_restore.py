@@ -248,6 +248,7 @@ def test_owner_and_mode_follow_the_directory(archive, tmp_path):
         assert path.stat().st_mode & 0o777 == (0o750 if path.is_dir() else 0o640)
 
 
+@pytest.mark.measures
 def test_memory_and_speed(large_archive, tmp_path, figure):
     (tmp_path / "unzipped").mkdir()
     start = time.perf_counter()

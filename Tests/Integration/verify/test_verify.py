@@ -324,6 +324,7 @@ def test_an_end_leaves_nothing_in_the_spool(large_archive, tmp_path, number):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.measures
 def test_memory_and_speed(large_archive, tmp_path, figure):
     start = time.perf_counter()
     subprocess.run(["unzip", "-tq", large_archive], check=True, stdout=subprocess.DEVNULL)
