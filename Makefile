@@ -11,6 +11,7 @@ BENCH_PACKAGES := binutils curl gcc golang-go libsqlite3-dev nginx pigz python3 
 # Measured too, and measured with, where they are to be had.
 RIVAL_PACKAGES := python3-zipstream-ng linux-perf
 DEMO_PACKAGES := sqlite3
+PACKAGE_PACKAGES := binutils dpkg-dev python3 xz-utils
 # In CI, thirty.
 FUZZ_SECONDS ?= 600
 # For make reliability; otherwise a minute.
@@ -188,9 +189,11 @@ uninstall: ## Remove what install put there; SYSCONFDIR/default stays if it was 
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sluice
 
 deb: build ## Build a Debian package, .build/sluice_VERSION_ARCH.deb.
+	$(call install,$(PACKAGE_PACKAGES))
 	VERSION=$(VERSION) deploy/debian/build .build
 
 release: build ## Build the package and a tarball, with checksums, in .build/release-VERSION.
+	$(call install,$(PACKAGE_PACKAGES))
 	VERSION=$(VERSION) SLUICE=$(SLUICE) deploy/release
 
 lint: ## Check the code's layout, and the shell scripts.

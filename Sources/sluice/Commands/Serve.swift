@@ -137,7 +137,8 @@ struct Serve: ParsableCommand {
     let sockets = try ServiceSockets(listen: listen)
     guard idleExit == nil || !sockets.passed.isEmpty else {
       throw Failure(
-        description: "--idle-exit: nobody would start the service again; it needs systemd's sockets")
+        description: "--idle-exit needs systemd's sockets, which start the service again: systemd passed none"
+      )
     }
     let tokenSource = TokenSource(file: tokenFile)
     let options: ArchiveOptions

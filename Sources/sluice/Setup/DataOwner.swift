@@ -64,7 +64,7 @@ struct DataOwner {
     socketGroup = Self.socketGroup(of: status, named: group)
     if socketGroup == "root" {
       warnings.append(
-        "only root may connect: the group of \(path) cannot read it, or stands for nobody; see --socket-group"
+        "only root can connect: the group of \(path) cannot read it, or is nogroup; see --socket-group"
       )
     }
     warnOfOwners(status.st_uid)

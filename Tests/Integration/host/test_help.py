@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import termios
+from functools import cache
 
 import pytest
 
@@ -21,6 +22,7 @@ WIDTHS = [60, 80, 120]
 INDENT = 26  # of what an option means: swift-argument-parser
 
 
+@cache
 def on_terminal(command, columns):
     """The lines that a terminal of so many columns shows."""
     main, terminal = pty.openpty()

@@ -1,10 +1,12 @@
 """What the program says of itself with --help: texts and the examples in them."""
 
 import json
+from functools import cache
 
 from harness import run
 
 
+@cache
 def discussions():
     """The text of each command, `sluice` itself among them."""
     command = json.loads(run("--experimental-dump-help").stdout)["command"]
