@@ -33,8 +33,6 @@ import System
   enum Framing {
     case contentLength(left: UInt64)
     case chunked
-    /// To a client of HTTP/1.0, by the connection's end.
-    case untilClose
   }
 
   init(_ socket: consuming Socket, _ limits: ConnectionLimits, _ waiting: WaitingConnections) {
@@ -191,12 +189,11 @@ import System
     if let contentLength {
       framing = .contentLength(left: contentLength)
       head.set("Content-Length", "\(contentLength)")
-    } else if request.version == .http11 {
+    } else {
+      // Content that ends with the connection looks whole wherever that breaks: RFC 9112 §6.3.
+      precondition(request.version == .http11, "a client of HTTP/1.0 needs a length")
       framing = .chunked
       head.set("Transfer-Encoding", "chunked")
-    } else {
-      framing = .untilClose
-      isClosing = true
     }
     let encoded = encode(head)
     exchange = .inContent(framing)
@@ -222,8 +219,6 @@ import System
       let size = Array((String(count, radix: 16) + "\r\n").utf8)
       try await socket.send(
         [size] + pieces + [[.carriageReturn, .lineFeed]], stallTimeout: limits.stallTimeout)
-    case .untilClose:
-      try await socket.send(pieces, stallTimeout: limits.stallTimeout)
     }
   }
 
@@ -242,7 +237,6 @@ import System
       var end = Array("0\r\n".utf8)
       ResponseHead.encode(trailers, into: &end)
       try await socket.send([end], stallTimeout: limits.stallTimeout)
-    case .untilClose: break
     }
     socket.resetOnClose(false)
     exchange = .complete

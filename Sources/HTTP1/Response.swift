@@ -41,8 +41,8 @@ package import System
 
   /// Sends the head of an answer whose content follows.
   ///
-  /// - Parameter contentLength: in bytes, if it is known; else the content is chunked (RFC 9112 §7.1), or ends
-  ///   with the connection for a client of HTTP/1.0.
+  /// - Parameter contentLength: in bytes, if it is known; else the content is chunked (RFC 9112 §7.1). For a client of HTTP/1.0, it
+  ///   must be known.
   /// - Returns: what takes the content; nil if the request was for the head alone.
   /// - Throws: `SystemError` when the client takes it no further.
   package func begin(_ head: ResponseHead, contentLength: UInt64?) async throws(SystemError) -> BodyWriter? {

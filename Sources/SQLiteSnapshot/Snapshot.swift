@@ -114,26 +114,44 @@ package final class Snapshot {
   }
 
   /// Reads a database on a file system that no process can change: there is no log, and the file is the snapshot.
-  init(immutable connection: consuming Connection, _ names: FileNames) throws(SQLiteError) {
-    pageSize = try connection.number("PRAGMA page_size")
-    pageCount = UInt32(try connection.number("PRAGMA page_count"))
-    file = try connection.databaseFile()
-    immutableContent = try names.databaseContent()
-    takenAt = Self.now()
-    self.names = names
+  convenience init(immutable connection: consuming Connection, _ names: FileNames) throws(SQLiteError) {
+    let pageSize = try connection.number("PRAGMA page_size")
+    let pageCount = UInt32(try connection.number("PRAGMA page_count"))
+    let file = try connection.databaseFile()
+    self.init(
+      connection, file, names, .pinned, journalMode: "wal", pageSize: pageSize, pageCount: pageCount,
+      takenAt: Self.now(), immutableContent: try names.databaseContent())
+    try checkFileSize()
+  }
+
+  // MARK: without a log
+
+  /// Takes over a connection whose database file is all of the snapshot.
+  private init(
+    _ connection: consuming Connection, _ file: OpenFile, _ names: FileNames, _ method: Method,
+    journalMode: String, pageSize: Int, pageCount: UInt32, takenAt: Int64,
+    immutableContent: FileNames.Content? = nil, source: consuming Connection? = nil,
+    sourceHeader: [UInt8] = [], dataVersionBeforeCopy: Int = 0,
+    reservation: consuming MemoryBudget.Reservation? = nil
+  ) {
     self.connection = connection
+    self.file = file
+    self.names = names
+    self.method = method
+    self.journalMode = journalMode
+    self.pageSize = pageSize
+    self.pageCount = pageCount
+    self.takenAt = takenAt
+    self.immutableContent = immutableContent
+    self.source = source
+    self.sourceHeader = sourceHeader
+    self.dataVersionBeforeCopy = dataVersionBeforeCopy
+    self.reservation = reservation
     logFile = nil
     logSizeWhenPinned = 0
     pinnedState = nil
     pageCountInDatabase = pageCount
-    source = nil
-    sourceHeader = []
-    dataVersionBeforeCopy = 0
-    reservation = nil
-    journalMode = "wal"
-    method = .pinned
     fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
-    try checkFileSize()
   }
 
   /// Whether every process that opens the database still meets the pin, as far as its files' names and their content tell: to
@@ -185,7 +203,7 @@ package final class Snapshot {
   // MARK: copied
 
   /// Copies a database that nothing is locked of.
-  init(
+  convenience init(
     copying source: consuming Connection, journalMode: String, _ names: FileNames, _ options: Options
   ) throws(SQLiteError) {
     // With it on, SQLite takes a file that was cut short for all that there ever was.
@@ -195,37 +213,27 @@ package final class Snapshot {
     var reservation = options.memory.reserve(byteCount)
     let copy = try DatabaseCopy(
       of: source, byteCount: byteCount, isInMemory: reservation != nil, names, options)
-    sourceHeader = copy.header
-    dataVersionBeforeCopy = copy.dataVersion
+    let (header, dataVersion) = (copy.header, copy.dataVersion)
     let connection = copy.connection
-    takenAt = Self.now()
+    let takenAt = Self.now()
     // Between two steps nothing is locked, and at each SQLite looks for a log by its name.
     try names.checkDatabase()
-    self.names = names
-    file = try connection.databaseFile()
+    let file = try connection.databaseFile()
     // A VACUUM may have changed it since the copy was begun, which the copy's connection does not notice.
-    pageSize = byteCount > 0 ? try Self.pageSize(of: file) : sourcePageSize
+    let pageSize = byteCount > 0 ? try Self.pageSize(of: file) : sourcePageSize
     let size = try file.size()
     guard size % UInt64(pageSize) == 0 else {
       throw SQLiteError(code: SQLITE_BUSY, message: "the page size was changed while it was copied")
     }
-    pageCount = UInt32(size / UInt64(pageSize))
-    logFile = nil
-    logSizeWhenPinned = 0
-    pinnedState = nil
-    immutableContent = nil
-    pageCountInDatabase = pageCount
-    fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
-    self.connection = connection
-    self.source = consume source
-    self.reservation = reservation.take()
-    self.journalMode = journalMode
-    method = .copied
+    self.init(
+      connection, file, names, .copied, journalMode: journalMode, pageSize: pageSize,
+      pageCount: UInt32(size / UInt64(pageSize)), takenAt: takenAt, source: consume source,
+      sourceHeader: header, dataVersionBeforeCopy: dataVersion, reservation: reservation.take())
   }
 
   /// What a copy would say of itself: nothing is copied, nothing stays locked, and `read` must not be called but for what
   /// `state` and `reservedByteCount` need.
-  init(
+  convenience init(
     describing source: consuming Connection, journalMode: String, _ names: FileNames, _ options: Options
   ) throws(SQLiteError) {
     let deadline = ContinuousClock.now + options.busyTimeout
@@ -234,26 +242,16 @@ package final class Snapshot {
       usleep(5_000)
     }
     try source.execute("BEGIN; PRAGMA schema_version")
-    pageSize = try source.number("PRAGMA page_size")
-    pageCount = UInt32(try source.number("PRAGMA page_count"))
-    file = try source.databaseFile()
-    sourceHeader = pageCount > 0 ? try file.read(DatabaseHeader.size, at: 0).bytes : []
-    takenAt = Self.now()
+    let pageSize = try source.number("PRAGMA page_size")
+    let pageCount = UInt32(try source.number("PRAGMA page_count"))
+    let file = try source.databaseFile()
+    let header = pageCount > 0 ? try file.read(DatabaseHeader.size, at: 0).bytes : []
+    let takenAt = Self.now()
     try names.checkDatabase()
     try source.execute("COMMIT")
-    self.names = names
-    logFile = nil
-    logSizeWhenPinned = 0
-    pinnedState = nil
-    immutableContent = nil
-    pageCountInDatabase = pageCount
-    fileSizeNeeded = UInt64(pageCount) * UInt64(pageSize)
-    dataVersionBeforeCopy = 0
-    connection = consume source
-    self.source = nil
-    reservation = nil
-    self.journalMode = journalMode
-    method = .copied
+    self.init(
+      consume source, file, names, .copied, journalMode: journalMode, pageSize: pageSize,
+      pageCount: pageCount, takenAt: takenAt, sourceHeader: header)
   }
 
   /// Brings all snapshots nearer to one moment, once each of them has been taken.
