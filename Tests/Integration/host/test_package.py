@@ -64,6 +64,11 @@ def test_the_package_has_its_changelog_its_documents_and_its_manual(file, tmp_pa
 
 def test_a_release_can_be_checked_and_made_again(file, tmp_path):
     folder = ROOT / f".build/release-{run('--version').stdout.split()[1]}"
+    if "\n## Unreleased" in (ROOT / "CHANGELOG.md").read_text():
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            service.make("release")
+        assert "Unreleased" in refused.value.stderr
+        pytest.skip("CHANGELOG.md has changes that are not released: refused, as it must be")
     service.make("release")
     checked = output("sh", "-c", f"cd {folder} && sha256sum --check SHA256SUMS")
     assert {*checked.splitlines()} == {f"{path.name}: OK" for path in folder.iterdir() if path.name != "SHA256SUMS"}
