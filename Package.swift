@@ -34,7 +34,7 @@ let package = Package(
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
-    // The rooms, each depending only on those above it. Sources/README.md draws them.
+    // The rooms, each depending only on those above it. docs/how-it-works.md draws them.
     .target(name: "System", dependencies: ["CLinux"], swiftSettings: settings),
     .target(name: "EventLoop", dependencies: ["CLinux", "System"], swiftSettings: settings),
     .target(
