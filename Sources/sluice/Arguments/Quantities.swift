@@ -20,15 +20,8 @@ struct ByteCount: ExpressibleByArgument {
     self.defaultValueDescription = defaultValueDescription
   }
 
-  private static let units: [(suffix: String, factor: UInt64)] = [
-    ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40),
-    ("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1), ("", 1),
-  ]
-  /// SQLite and the kernel count in signed 64 bits.
-  private static let maximum = UInt64(Int64.max) / 4
-
   init?(argument: String) {
-    guard let value = scaled(argument, Self.units, atMost: Self.maximum) else { return nil }
+    guard let value = Quantity.byteCount(argument) else { return nil }
     self.init(value: value, defaultValueDescription: argument)
   }
 }
@@ -54,15 +47,9 @@ struct TimeSpan: ExpressibleByArgument {
     self.defaultValueDescription = defaultValueDescription
   }
 
-  private static let units: [(suffix: String, factor: UInt64)] = [
-    ("ms", 1), ("s", 1000), ("min", 60_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
-  ]
-  /// Ten years, the longest anyone can mean, in milliseconds.
-  private static let maximum: UInt64 = 10 * 365 * 86_400_000
-
   init?(argument: String) {
-    guard let milliseconds = scaled(argument, Self.units, atMost: Self.maximum) else { return nil }
-    self.init(value: .milliseconds(Int64(milliseconds)), defaultValueDescription: argument)
+    guard let value = Quantity.duration(argument) else { return nil }
+    self.init(value: value, defaultValueDescription: argument)
   }
 }
 
@@ -80,41 +67,13 @@ struct FreeSpace: ExpressibleByArgument {
   }
 
   init?(argument: String) {
-    if let share = scaled(argument, [("%", 100)], atMost: 99_99) {
+    if let share = Quantity.share(argument) {
       self.init(value: .share(tenThousandths: share), defaultValueDescription: argument)
     } else {
       guard let size = ByteCount(argument: argument) else { return nil }
       self.init(value: .bytes(size.value), defaultValueDescription: argument)
     }
   }
-}
-
-/// Makes one number of a decimal one and its unit.
-///
-/// - Returns: it, rounded down; nil if that is too much, or nothing where something was meant.
-private func scaled(
-  _ text: String, _ units: [(suffix: String, factor: UInt64)], atMost maximum: UInt64
-) -> UInt64? {
-  let digits = { (text: Substring) in text.prefix { $0.isASCII && $0.isNumber } }
-  let whole = digits(text[...])
-  var suffix = text.dropFirst(whole.count)
-  var fraction: Substring = ""
-  if suffix.first == "." {
-    fraction = digits(suffix.dropFirst())
-    suffix = suffix.dropFirst(1 + fraction.count)
-    // More than a nanosecond of a second, or a byte of a gigabyte.
-    guard (1...9).contains(fraction.count) else { return nil }
-  }
-  guard let number = UInt64(whole), let unit = units.first(where: { $0.suffix == suffix }),
-    !number.multipliedReportingOverflow(by: unit.factor).overflow
-  else { return nil }
-  // Of no factor more than 10^12, and so less than 2^63.
-  let parts = (UInt64(fraction) ?? 0).multipliedFullWidth(by: unit.factor)
-  let scale = fraction.reduce(1 as UInt64) { scale, _ in scale * 10 }
-  let (value, isTooLarge) = (number * unit.factor).addingReportingOverflow(
-    scale.dividingFullWidth(parts).quotient)
-  let isNothing = value == 0 && (number > 0 || fraction.contains { $0 != "0" })
-  return isTooLarge || isNothing || value > maximum ? nil : value
 }
 
 /// What a value of an option may look like; nil where its name tells. ArgumentParser says only that it is invalid.
