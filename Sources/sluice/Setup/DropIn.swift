@@ -27,8 +27,8 @@ struct DropIn {
   init(service unit: String, _ owner: DataOwner) {
     var lines = [
       "[Service]", "DynamicUser=no", "User=\(owner.user)", "Group=\(owner.group)",
-      "Environment=\(Self.quoted("SLUICE_DATA=\(owner.path)"))",
-      "ReadWritePaths=\(Self.quoted("-" + owner.path))",
+      "Environment=\("SLUICE_DATA=\(owner.path)".unitQuoted)",
+      "ReadWritePaths=\(("-" + owner.path).unitQuoted)",
     ]
     // The unit hides what is there. No bind mount shows this directory alone: systemd would follow whatever link its
     // owner had put in its place, as root.
@@ -39,15 +39,9 @@ struct DropIn {
     self.init(.service, of: unit, lines)
   }
 
-  /// The socket, and who may connect to it.
+  /// The socket, and the group that may connect to it.
   init(socket unit: String, group: String) {
     self.init(.socket, of: unit, ["[Socket]", "SocketGroup=\(group)"])
-  }
-
-  /// systemd.syntax(7), quoting; systemd.unit(5), specifiers.
-  private static func quoted(_ text: String) -> String {
-    let bytes = text.quoted.utf8.flatMap { $0 == UInt8(ascii: "%") ? [$0, $0] : [$0] }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }
 
