@@ -95,18 +95,24 @@ package struct BackupSeries {
   private func read(_ name: String) throws -> Retention.Backup {
     let file = try directory.openFile(name, writing: false)
     let status = try Directory.status(of: file)
-    let archive = try ZipArchive(file.rawValue)
-    guard let member = archive.members.first(where: { $0.name == "MANIFEST.json" }),
-      member.size <= Manifest.maximumSize
-    else { throw Unjudged(description: "it has no MANIFEST.json") }
-    var text: [UInt8] = []
-    try archive.read(member) { text += $0 }
-    guard let manifest = Manifest(text), let created = Timestamp(manifest.created) else {
+    let contents = try ArchiveContents(consume file)
+    let comparison: ManifestComparison
+    switch contents.manifest {
+    case .absent: throw Unjudged(description: "it has no MANIFEST.json")
+    case .unreadable: throw Unjudged(description: "its MANIFEST.json is none that this version can read")
+    case .readable(let found): comparison = found
+    }
+    let manifest = comparison.manifest
+    guard let created = Timestamp(manifest.created) else {
       throw Unjudged(description: "its MANIFEST.json is none that this version can read")
     }
-    let sizes = Dictionary(archive.members.map { ($0.name.bytes, $0.size) }) { first, _ in first }
-    for entry in manifest.entries where sizes[entry.path.bytes] != entry.size {
-      throw Unjudged(description: "\(printable(entry.path)) is not in it as its manifest says")
+    for member in contents.members {
+      if let difference = contents.difference(member.name, size: member.size) {
+        throw Unjudged(description: "\(printable(member.name)): \(difference)")
+      }
+    }
+    if let difference = contents.differences(paths: Set(contents.members.map(\.name.bytes))).first {
+      throw Unjudged(description: "\(difference)")
     }
     return Retention.Backup(
       name: name, created: created, modified: Timestamp(status.modifiedAt),

@@ -1,11 +1,11 @@
 import Archive
 import System
 
-/// The files that are to be replaced, locked so that nobody begins to use them, and a look at who uses them already.
+/// The files that are to be replaced, locked so that no process begins to use them, and the processes that use them already.
 ///
 /// A write lock on the bytes that SQLite's own locks are on is what its EXCLUSIVE lock is: it cannot be had while
 /// anybody reads or writes, nor while a connection in WAL mode is merely open, which keeps a SHARED lock. And while we
-/// have it, whoever opens the database is told SQLITE_BUSY. It is an open file description's lock, so that it does not
+/// have it, a process that opens the database gets SQLITE_BUSY. It is an open file description's lock, so that it does not
 /// go when another descriptor of the file is closed; and taking it through SQLite would change the directory: that
 /// rolls a journal back, or makes a log.
 ///
@@ -14,9 +14,9 @@ import System
 /// The corresponding C file is SQLite's `os_unix.c`: `PENDING_BYTE`, `RESERVED_BYTE`, `SHARED_FIRST`, `SHARED_SIZE`.
 final class DatabaseUse {
   private let files: [FileSystem.Identity: String]
-  private let locks: [OpenFile]
+  private let locks: [LockedFile]
 
-  private final class OpenFile {
+  private final class LockedFile {
     let descriptor: Descriptor
     init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
   }
@@ -28,7 +28,7 @@ final class DatabaseUse {
   /// - Throws: `inUse`; `obstacle` for one whose locks cannot be looked at.
   init(of journal: RestoreJournal, in target: RestoreTarget) throws(RestoreError) {
     var files: [FileSystem.Identity: String] = [:]
-    var locks: [OpenFile] = []
+    var locks: [LockedFile] = []
     var users: [FileUser] = []
     for item in journal.items {
       do {
@@ -42,7 +42,7 @@ final class DatabaseUse {
           guard let status = try folder.status(name), status.kind == .regular else { continue }
           files[status.identity] = item.path
           guard name == item.name else { continue }
-          let file = OpenFile(try folder.openFile(name, writing: true))
+          let file = LockedFile(try folder.openFile(name, writing: true))
           if try !Directory.lock(file.descriptor, Self.lockBytes) {
             users.append(
               FileUser(path: item.path, pid: Directory.lockHolder(file.descriptor, Self.lockBytes)))
@@ -61,10 +61,10 @@ final class DatabaseUse {
     guard all.isEmpty else { throw .inUse(all.sorted { $0.description < $1.description }) }
   }
 
-  /// Looks again, once nobody can open the files any more: who came between the first look and then is seen now.
+  /// Checks again, once the files can be opened no more: a process that came after the first check is seen now.
   ///
   /// - Throws: `inUse`.
-  func checkNobody() throws(RestoreError) {
+  func requireUnopened() throws(RestoreError) {
     let users = FileUser.all(of: files)
     guard users.isEmpty else { throw .inUse(users) }
   }

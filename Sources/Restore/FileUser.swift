@@ -17,9 +17,9 @@ package struct FileUser: Hashable, Sendable {
     program = pid.map(Self.program) ?? ""
   }
 
-  /// Finds out who has any of these files open, as far as `/proc` tells: all there is to see of an idle connection to a
-  /// database with a rollback journal, which holds no lock. Processes of other users tell only root, and those of
-  /// other containers nobody.
+  /// The processes that have any of these files open, as far as `/proc` tells: all there is to see of an idle connection to a
+  /// database with a rollback journal, which holds no lock. Only root sees this of
+  /// other users' processes, and no one of those in other containers.
   ///
   /// proc(5), `/proc/PID/fd`.
   static func all(of files: [FileSystem.Identity: String]) -> [FileUser] {

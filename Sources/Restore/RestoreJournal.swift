@@ -3,8 +3,8 @@ import FoundationEssentials
 import System
 import Zip
 
-/// What a restore is about to do, written down before the first step and removed after the last: by it, whoever finds a
-/// restore that was killed knows how to go on.
+/// What a restore is about to do, written down before the first step and removed after the last: by it, the next run
+/// knows how to go on with a restore that was killed.
 ///
 /// It is complete or not there: it is synced under another name first.
 struct RestoreJournal: Codable, Equatable {
@@ -61,7 +61,7 @@ struct RestoreJournal: Codable, Equatable {
     self.items = items
   }
 
-  /// Reads one, which somebody else may have written: no name in it leads out of the directory.
+  /// Reads one, which another user may have written: no name in it leads out of the directory.
   ///
   /// - Returns: nil if it is no journal of ours.
   init?(_ text: [UInt8]) {

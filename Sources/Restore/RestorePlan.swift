@@ -57,7 +57,7 @@ struct RestorePlan {
     // `RestoreTransaction` sees whether they are to this one.
     for path in paths {
       guard RestorableNames.isSafe(path) else {
-        throw .unsafeEntry(path: path, detail: "its name leads elsewhere")
+        throw .unsafeEntry(path: path, .leadsElsewhere)
       }
       try add(path, all, databases, customary, target)
     }
@@ -67,7 +67,7 @@ struct RestorePlan {
       for count in 1..<max(1, parts.count) {
         let folder = parts[..<count].joined(separator: "/")
         guard !all.contains(folder.bytes) else {
-          throw .unsafeEntry(path: path, detail: "another entry has the name of its folder")
+          throw .unsafeEntry(path: path, .folderIsFile)
         }
       }
     }
@@ -83,8 +83,7 @@ struct RestorePlan {
       guard !databases.contains(database.bytes), !customary.contains(database.bytes),
         all.contains(database.bytes) || !isThere(database, target)
       else {
-        throw .unsafeEntry(
-          path: path, detail: "it would become the log, the index or the journal of \(database)")
+        throw .unsafeEntry(path: path, .belongs(toDatabase: database))
       }
     }
     var item = RestoreJournal.Item(
@@ -101,13 +100,10 @@ struct RestorePlan {
     if isFolderNew { try addFolders(item.folder, target) }
     // All of it is on one file system, and so what holds for one folder does for a new one.
     guard target.directory.canHave(item.name) else {
-      throw .unsafeEntry(path: path, detail: Self.tooLong)
+      throw .unsafeEntry(path: path, .nameTooLong)
     }
     guard !databases.contains(path.bytes) || target.directory.canHave(item.name + "-journal") else {
-      throw .unsafeEntry(
-        path: path,
-        detail: "with -journal its name is too long for this file system, and SQLite could not write to it; "
-          + "unzip it under a shorter one, and choose the others with --only")
+      throw .unsafeEntry(path: path, .journalNameTooLong)
     }
     journal.items.append(item)
   }
@@ -147,7 +143,7 @@ struct RestorePlan {
       guard !newFolders.contains(folder.bytes), (try? target.folder(folder)) == nil else { continue }
       try count(folder)
       guard target.directory.canHave(parts[depth - 1]) else {
-        throw .unsafeEntry(path: folder, detail: Self.tooLong)
+        throw .unsafeEntry(path: folder, .nameTooLong)
       }
       newFolders.insert(folder.bytes)
       journal.newFolders.append(folder)
@@ -157,13 +153,9 @@ struct RestorePlan {
   private mutating func count(_ path: String) throws(RestoreError) {
     namesSize += path.utf8.count
     guard namesSize <= RestorableNames.maximumSize else {
-      throw .unsafeEntry(
-        path: path,
-        detail: "the names come to more than \(RestorableNames.maximumSize) bytes; choose with --only")
+      throw .unsafeEntry(path: path, .namesTooLong(limit: RestorableNames.maximumSize))
     }
   }
-
-  private static let tooLong = "its name is too long for this file system; choose the others with --only"
 
   private static func detail(_ error: SystemError) -> String {
     if error == .noRegularFile { return "it, or what is called as its log or journal, is no regular file" }

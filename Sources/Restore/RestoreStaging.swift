@@ -1,10 +1,11 @@
 import Archive
 import System
+import Zip
 
 /// A directory inside the one that is restored into, with the new files and the journal.
 ///
 /// Inside it, and not beside it: the directory may be a mount point, and its parent another file system, or nothing that
-/// its owner may write to. Nobody takes it for data: the application looks for names that it knows, and a backup takes
+/// its owner may write to. It is not taken for data: the application looks for names that it knows, and a backup takes
 /// what directly is in the directory, or asked for.
 ///
 /// The lock on the file `lock` tells a restore that runs from one that was killed.
@@ -27,7 +28,7 @@ final class RestoreStaging {
     do {
       directory = try target.directory.makeDirectory(name)
       let lock = try directory.makeFile(Self.lockName)
-      // Nobody knows of it yet.
+      // No other process knows of it yet.
       _ = try Directory.lock(lock, Self.lockRange)
       self.lock = consume lock
     } catch {
@@ -39,7 +40,7 @@ final class RestoreStaging {
   /// Takes over what a restore that was killed has left.
   ///
   /// - Throws: `directory` if it is still running, or was not ours.
-  init(leftAs name: String, in target: RestoreTarget, looksOnly: Bool = false) throws(RestoreError) {
+  init(leftAs name: String, in target: RestoreTarget, dryRun: Bool = false) throws(RestoreError) {
     self.name = name
     self.target = target
     let isFree: Bool
@@ -49,11 +50,11 @@ final class RestoreStaging {
       guard owner == FileSystem.user() || owner == target.status.owner else {
         throw RestoreError.directory(
           path: target.path,
-          detail: "\(name) belongs to user \(owner): look at it, and remove it if nobody needs it")
+          detail: "\(name) belongs to user \(owner): look at it, and remove it if it is not needed")
       }
       // It was killed before it had one.
       if try directory.status(Self.lockName) == nil {
-        lock = looksOnly ? nil : try directory.makeFile(Self.lockName)
+        lock = dryRun ? nil : try directory.makeFile(Self.lockName)
         isFree = true
       } else {
         let lock = try directory.openFile(Self.lockName, writing: true)
@@ -91,7 +92,39 @@ final class RestoreStaging {
     }
   }
 
-  /// Writes the journal down: from now on, whoever comes goes on. If that fails, there is none.
+  /// Stages one file of an archive, verified and synced.
+  ///
+  /// - Parameters:
+  ///   - index: its name here.
+  ///   - replaced: what the file is like that it replaces, if there is one.
+  ///   - progress: gets how many bytes were written, piece by piece.
+  /// - Returns: its inode.
+  func stage(
+    _ path: String, of archive: RestorableArchive, as index: Int, replacing replaced: FileSystem.Status?,
+    _ progress: (Int) -> Void
+  ) throws(RestoreError) -> UInt64 {
+    let member = archive.members[path.bytes]
+    let permissions =
+      replaced?.permissions ?? (member?.permissions ?? 0o644) & target.status.permissions
+    do {
+      let file = try directory.makeFile("\(index)")
+      let number = file.rawValue
+      try archive.read(path) { piece in
+        try Directory.write(piece, to: number)
+        progress(piece.count)
+      }
+      try Directory.own(file, as: replaced ?? target.status, permissions: permissions)
+      Directory.setModified(file, member?.modified ?? 0)
+      try Directory.sync(file)
+      return try Directory.status(of: file).identity.inode
+    } catch let error as RestoreError {
+      throw error
+    } catch {
+      throw .staging(path: path, detail: "\(error)")
+    }
+  }
+
+  /// Writes the journal down: from now on, the next run goes on. If that fails, there is none.
   func write(_ journal: RestoreJournal) throws(SystemError) {
     let file = try directory.makeFile(RestoreJournal.unfinished)
     try Directory.write(journal.encoded(), to: file.rawValue)
@@ -136,7 +169,7 @@ final class RestoreStaging {
       if isBackward {
         try transaction.rollBack(because: RestoreError.rolledBack(detail: "\(name) was being undone"))
       } else {
-        try transaction.commit { () throws(RestoreError) in try use.checkNobody() }
+        try transaction.commit { () throws(RestoreError) in try use.requireUnopened() }
       }
     }
   }

@@ -6,7 +6,7 @@ final class RestoreTarget {
   /// The absolute path, without links: for SQLite and for people.
   let path: String
   let directory: Directory
-  /// Whose everything in it is to be, and who may do what.
+  /// The owner, group and mode that everything in it gets.
   let status: FileSystem.Status
 
   /// - Throws: `directory`.

@@ -10,11 +10,11 @@ import System
 ///     clear    the old -wal, -shm and -journal lose their first name
 ///     place    every new file takes the place of the link
 ///
-/// Why the links: a new database beside an old -wal would be damaged by the first who opens it, and so would an old one
+/// Why the links: a new database beside an old -wal would be damaged by the first process that opens it, and so would an old one
 /// without its -wal. No order of renames alone avoids both, and where nothing stands, SQLite makes an empty database and
-/// deletes the -wal. So between the two there stands what nobody can open: SQLite says SQLITE_CANTOPEN, whatever is or
+/// deletes the -wal. So between the two there stands what no process can open: SQLite says SQLITE_CANTOPEN, whatever is or
 /// is not beside it. And since all names are guarded before the first new file is placed, no state has both an old
-/// database and a new one that could be opened, even if nobody ever goes on.
+/// database and a new one that could be opened, even if no run ever goes on.
 ///
 /// Only the first two rounds need room on the disk, and they are the ones that are easily undone.
 struct RestoreTransaction {
@@ -27,7 +27,7 @@ struct RestoreTransaction {
 
   /// Goes through all rounds, and back again if one of them fails.
   ///
-  /// - Parameter check: is called when nobody can open the old files any more, for a last look at who has them open.
+  /// - Parameter check: is called once no process can open the old files any more, for a last look at those that have them open.
   /// - Throws: `rolledBack`, `unfinished`, and what `check` throws.
   func commit(check: () throws(RestoreError) -> Void = {}) throws(RestoreError) {
     do {
@@ -69,7 +69,7 @@ struct RestoreTransaction {
     try? staging.sync()
   }
 
-  /// Undoes all rounds. The way back is written down first, so that whoever finds it goes back, too.
+  /// Undoes all rounds. The way back is written down first, so that the next run goes back, too.
   ///
   /// - Throws: `unfinished`.
   func rollBack(because reason: any Error) throws(RestoreError) {
@@ -88,14 +88,19 @@ struct RestoreTransaction {
       try? staging.sync()
     } catch {
       // Which says that everything is as it was, once the way back is gone.
-      let reason = if case RestoreError.rolledBack(let detail) = reason { detail } else { "\(reason)" }
+      let reason =
+        switch reason {
+        case RestoreError.rolledBack(let detail): detail
+        case RestoreError.sharedName(let path): "two entries have the name \(printable(path))"
+        default: "\(reason)"
+        }
       throw .unfinished(detail: "\(reason); and the way back failed: \(error)")
     }
   }
 
   /// Does something for every file, and makes it last.
   ///
-  /// - Parameter isWayBack: whether a file is left out whose folder is not there, or in whose place somebody has put
+  /// - Parameter isWayBack: whether a file is left out whose folder is not there, or in whose place another process has put
   ///   something else: nothing there is ours, and what was kept stays kept.
   private func forEach(
     isWayBack: Bool = false, _ body: (RestoreJournal.Item, Int, Directory) throws -> Void
@@ -146,7 +151,7 @@ struct RestoreTransaction {
 
   // MARK: the rounds
 
-  /// While the old file stands under its name, the kept names are mere second names, and may be made anew.
+  /// While the old file stands under its name, the kept names are mere second names, and may be made again.
   private func keep(_ item: RestoreJournal.Item, in folder: Directory) throws {
     let old: UInt64?
     switch try occupant(item, in: folder) {
@@ -154,7 +159,8 @@ struct RestoreTransaction {
     case .nothing: old = nil
     case .old(let inode): old = inode
     }
-    // What came while the restore was killed is kept as well; what came while it runs is somebody's who ought not to.
+    // What came while the restore was killed is kept as well; what came while it runs is of a process that ought
+    // not to write here.
     guard isResumed || old == item.replaced else { throw Obstacle(path: item.path) }
     // The file itself comes last: a kept database is whole when it appears.
     for suffix in item.companions + [""] {
@@ -174,9 +180,7 @@ struct RestoreTransaction {
   private func putGuard(_ item: RestoreJournal.Item, in folder: Directory) throws {
     switch try occupant(item, in: folder) {
     case .guarded where !isResumed:
-      throw Obstacle(
-        path: item.path,
-        detail: "has the name of another entry, as this file system sees it; choose with --only")
+      throw RestoreError.sharedName(path: item.path)
     case .guarded, .new: return
     // This fails if something has come there since.
     case .nothing: try folder.makeLink(item.name, to: guardText)
@@ -226,7 +230,7 @@ struct RestoreTransaction {
       let kept = try inode(item.name + journal.suffix + suffix, in: folder)
       let present = try inode(item.name + suffix, in: folder)
       guard present != kept else { continue }
-      // It belonged to the new file, which somebody has opened.
+      // It belonged to the new file, which a process has opened.
       if present != nil { try folder.remove(item.name + suffix) }
       if kept != nil { try folder.link(item.name + journal.suffix + suffix, to: item.name + suffix) }
     }

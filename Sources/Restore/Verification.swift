@@ -1,5 +1,4 @@
 package import Archive
-import Crypto
 import SQLiteSnapshot
 import System
 import Zip
@@ -10,11 +9,11 @@ package struct Verification: Sendable {
   package struct Options: Sendable {
     /// A path; nil for standard input, which may be a pipe.
     package var archive: String?
-    /// Whether SQLite looks at databases with `quick_check` alone.
+    /// Whether SQLite checks databases with `quick_check` alone.
     package var quick: Bool
-    /// Where a database lies while SQLite looks at it.
+    /// Where a database lies while SQLite checks it.
     package var spoolDirectory: String
-    /// How long SQLite may look at one database.
+    /// How long SQLite may check one database.
     package var checkTimeout: Duration
 
     /// Makes options of all of them.
@@ -48,7 +47,7 @@ package struct Verification: Sendable {
     package var size: UInt64
     /// In hexadecimal.
     package var sha256: String
-    /// Whether SQLite has looked at it.
+    /// Whether it begins as a database does.
     package var isDatabase: Bool
     /// What is wrong; nil if nothing is.
     package var fault: String?
@@ -79,36 +78,26 @@ package struct Verification: Sendable {
   package internal(set) var skipped: [Skipped] = []
 
   private var check: BoundedCheck
-
-  /// What is in MANIFEST.json and VERSION.
-  var contents: [String: [UInt8]] = [:]
-
-  /// Entries whose content is looked at, and the most that is kept of it.
-  private static let keptSizes = [
-    "MANIFEST.json": Manifest.maximumSize, "VERSION": Manifest.maximumVersionSize,
-  ]
-  private static let databaseHeader = Array("SQLite format 3\0".utf8)
+  private let spoolDirectory: String
 
   /// Reads an archive.
   ///
   /// - Parameters:
-  ///   - progress: is told how many bytes of data were read, and of how many, if that is known.
-  ///   - isInterrupted: whether to leave it at that.
-  /// - Throws: `RestoreError.interrupted`; `SystemError` if it cannot be opened; what keeps a database from being looked at.
+  ///   - progress: gets how many bytes of data were read, and of how many, if that is known.
+  ///   - isInterrupted: whether to end the reading.
+  /// - Throws: `RestoreError.interrupted`; `SystemError` if it cannot be opened; what keeps a database from being checked.
   package init(
-    _ options: Options, progress: (UInt64, UInt64?) -> Void, isInterrupted: @escaping @Sendable () -> Bool
+    _ options: Options, progress: @escaping (UInt64, UInt64?) -> Void,
+    isInterrupted: @escaping @Sendable () -> Bool
   ) throws {
-    let opened = try options.archive.map { ArchiveDescriptor(try FileSystem.openArchive($0)) }
-    defer { withExtendedLifetime(opened) {} }
-    let descriptor = opened?.descriptor.rawValue ?? FileSystem.standardInput
     check = BoundedCheck(
       timeLimit: options.checkTimeout, isThorough: !options.quick, isInterrupted: isInterrupted)
+    spoolDirectory = options.spoolDirectory
+    var contents: ArchiveContents?
     do {
-      if ZipArchive.isFile(descriptor) {
-        try readFile(descriptor, options, progress, isInterrupted)
-      } else {
-        try readPipe(descriptor, options, progress, isInterrupted)
-      }
+      let opened = try ArchiveContents(path: options.archive, isInterrupted: isInterrupted)
+      contents = opened
+      try readEntries(of: opened, progress)
     } catch let error as ZipReadError {
       if case .unreadable = error.fault {
         if isInterrupted() { throw RestoreError.interrupted }
@@ -121,109 +110,45 @@ package struct Verification: Sendable {
       }
       faults.append("\(error)")
     }
-    judge()
+    judge(contents)
   }
 
-  private mutating func readFile(
-    _ descriptor: CInt, _ options: Options, _ progress: (UInt64, UInt64?) -> Void,
-    _ isInterrupted: @escaping @Sendable () -> Bool
+  private mutating func readEntries(
+    of contents: ArchiveContents, _ progress: @escaping (UInt64, UInt64?) -> Void
   ) throws {
-    let archive = try ZipArchive(descriptor)
-    // So that nothing is inflated that the manifest does not know.
-    var promised: [[UInt8]: UInt64]?
-    if let member = archive.members.first(where: { $0.name == "MANIFEST.json" }),
-      member.size <= Manifest.maximumSize
-    {
-      var text: [UInt8] = []
-      try archive.read(member) { text += $0 }
-      promised = Manifest(text).map { (manifest: Manifest) in
-        Dictionary(manifest.entries.map { ($0.path.bytes, $0.size) }) { first, _ in first }
-      }
-    }
-    let total = archive.members.reduce(0) { $0 + $1.size }
-    var done: UInt64 = 0
-    for member in archive.members where !member.isDirectory {
-      if let promised, member.name != "MANIFEST.json", promised[member.name.bytes] != member.size {
-        let fault =
-          promised[member.name.bytes] == nil
-          ? "the manifest has no such entry" : "has another size in the manifest"
+    try contents.forEachEntry(progress) { path, size, read in
+      if let size, let difference = contents.difference(path, size: size) {
         entries.append(
-          Entry(path: member.name, size: member.size, sha256: "", isDatabase: false, fault: fault))
-        continue
+          Entry(path: path, size: size, sha256: "", isDatabase: false, fault: "\(difference)"))
+        return nil
       }
-      _ = try look(at: member.name, options) { body in
-        try archive.read(member) { piece in
-          if isInterrupted() { throw RestoreError.interrupted }
-          try body(piece)
-          done += UInt64(piece.count)
-          progress(done, total)
-        }
-        return member.crc32
-      }
+      return try check(path, read)
     }
   }
 
-  private mutating func readPipe(
-    _ descriptor: CInt, _ options: Options, _ progress: (UInt64, UInt64?) -> Void,
-    _ isInterrupted: @escaping @Sendable () -> Bool
-  ) throws {
-    var stream = ZipStream(descriptor, isGivenUp: isInterrupted)
-    var done: UInt64 = 0
-    while let name = try stream.next() {
-      let fault = try look(at: name, options) { body in
-        try stream.read { piece in
-          if isInterrupted() { throw RestoreError.interrupted }
-          try body(piece)
-          done += UInt64(piece.count)
-          progress(done, nil)
-        }.crc32
-      }
-      // Nobody knows where the next one begins.
-      if let fault { throw fault }
-    }
-  }
-
-  /// Sums one entry up, and lets SQLite look at it if it is a database.
+  /// Sums one entry up, and lets SQLite check it if it is a database.
   ///
-  /// - Parameter read: hands the content on, piece by piece, and returns its CRC-32.
   /// - Returns: why it could not be read to its end.
-  private mutating func look(
-    at path: String, _ options: Options, _ read: (([UInt8]) throws -> Void) throws -> UInt32
-  ) throws -> ZipReadError? {
-    guard path.utf8.last != UInt8(ascii: "/") else {
-      _ = try read { _ in }
-      return nil
-    }
-    var hash = SHA256()
-    var size: UInt64 = 0
+  private mutating func check(_ path: String, _ read: ArchiveContents.Read) throws -> ZipReadError? {
+    var digest = EntryDigest()
+    var sniffed = SniffedDatabase(in: spoolDirectory)
     var crc32: UInt32 = 0
-    var kept: [UInt8] = []
-    let keptSize = Self.keptSizes[path] ?? 0
-    var spool: DatabaseSpool?
-    // Until there is enough to know a database by.
-    var start: [UInt8] = []
     var unreadable: ZipReadError?
     do {
       crc32 = try read { piece in
-        hash.update(data: piece)
-        if size < Self.databaseHeader.count { start += piece } else { try spool?.append(piece) }
-        if size < Self.databaseHeader.count, start.starts(with: Self.databaseHeader) {
-          spool = DatabaseSpool(in: options.spoolDirectory)
-          try spool?.append(start)
-        }
-        if kept.count + piece.count <= keptSize { kept += piece }
-        size += UInt64(piece.count)
+        digest.append(piece)
+        try sniffed.append(piece)
       }
     } catch let error as ZipReadError {
       if case .unreadable = error.fault { throw error }
       unreadable = error
     }
-    if keptSize > 0, kept.count == size { contents[path] = kept }
+    let content = digest.content(crc32: crc32)
     var entry = Entry(
-      path: path, size: size, sha256: hash.finalize().hexadecimal, isDatabase: spool != nil,
+      path: path, size: content.size, sha256: content.sha256, isDatabase: sniffed.isDatabase,
       fault: unreadable.map { "\($0)" }, crc32: crc32)
-    if unreadable == nil, let content = spool.take()?.finished() {
-      let findings = try check.findings(of: content)
+    if unreadable == nil, let database = sniffed.finished() {
+      let findings = try check.findings(of: database)
       entry.fault = findings.fault
       entry.note = findings.remarks.isEmpty ? nil : findings.remarks.joined(separator: "; ")
       entry.notChecked = findings.unchecked.isEmpty ? nil : findings.unchecked
@@ -234,8 +159,36 @@ package struct Verification: Sendable {
   }
 }
 
-/// An archive that is open for as long as this object lives.
-final class ArchiveDescriptor {
-  let descriptor: Descriptor
-  init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+/// Takes the bytes of an entry, and spools them for SQLite if they begin as a database does.
+private struct SniffedDatabase: ~Copyable {
+  private let directory: String
+  private var spool: DatabaseSpool?
+  /// Until there is enough to know a database by.
+  private var start: [UInt8]? = []
+
+  private static let header = Array("SQLite format 3\0".utf8)
+
+  init(in directory: String) { self.directory = directory }
+
+  var isDatabase: Bool {
+    switch spool {
+    case .some: true
+    case nil: false
+    }
+  }
+
+  mutating func append(_ piece: [UInt8]) throws {
+    guard let start else {
+      try spool?.append(piece)
+      return
+    }
+    let bytes = start + piece
+    self.start = bytes.count < Self.header.count ? bytes : nil
+    guard bytes.starts(with: Self.header) else { return }
+    spool = DatabaseSpool(in: directory)
+    try spool?.append(bytes)
+  }
+
+  /// Nil for what is no database.
+  consuming func finished() -> DatabaseContent? { spool.take()?.finished() }
 }

@@ -2,58 +2,53 @@ import Archive
 import System
 
 extension Verification {
-  /// Compares everything with the manifest, and finds the verdict.
-  mutating func judge() {
-    guard let text = contents["MANIFEST.json"], let manifest = Manifest(text) else {
-      if !entries.contains(where: { $0.path == "MANIFEST.json" }) {
-        let isDamaged = !faults.isEmpty || entries.contains { $0.fault != nil }
-        verdict = isDamaged ? .damaged : .foreign
-        if !isDamaged {
-          faults.append("it is a zip without a MANIFEST.json: nothing tells what should be in it")
-        }
-      } else {
+  /// Compares everything with the manifest, and decides the verdict.
+  ///
+  /// - Parameter contents: nil if its records or its manifest could not be read, which is among the faults.
+  mutating func judge(_ contents: ArchiveContents?) {
+    guard case .readable(let comparison)? = contents?.manifest else {
+      if case .unreadable? = contents?.manifest {
         faults.append("MANIFEST.json is none that this version can read")
-        verdict = .damaged
+      }
+      let isSound = faults.isEmpty && entries.allSatisfy { $0.fault == nil }
+      verdict = isSound ? .foreign : .damaged
+      if isSound {
+        faults.append("it is a zip without a MANIFEST.json: nothing tells what should be in it")
       }
       return
     }
-    skipped = manifest.skipped
-    var promised: [[UInt8]: Manifest.Entry] = [:]
-    for entry in manifest.entries {
-      if promised.updateValue(entry, forKey: entry.path.bytes) != nil {
-        faults.append("the manifest has \(printable(entry.path)) twice")
-      }
+    skipped = comparison.manifest.skipped
+    for index in entries.indices where entries[index].path.bytes != ArchiveContents.manifestName.bytes {
+      Self.compare(&entries[index], comparison)
     }
-    for index in entries.indices where entries[index].path != "MANIFEST.json" {
-      guard let entry = promised.removeValue(forKey: entries[index].path.bytes) else {
-        entries[index].fault = entries[index].fault ?? "the manifest has no such entry"
-        continue
-      }
-      compare(&entries[index], with: entry)
-    }
-    for path in promised.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-      faults.append("\(printable(String(decoding: path, as: UTF8.self))): is missing")
-    }
-    faults += manifest.faults(version: contents["VERSION"])
+    let paths = Set(entries.map(\.path.bytes))
+    faults += contents?.differences(paths: paths).map { "\($0)" } ?? []
     let isSound = faults.isEmpty && entries.allSatisfy { $0.fault == nil }
     let isFinished = entries.allSatisfy { $0.notFinished == nil }
-    verdict = isSound ? isFinished ? manifest.complete ? .whole : .incomplete : .unfinished : .damaged
+    verdict =
+      isSound ? isFinished ? comparison.manifest.complete ? .whole : .incomplete : .unfinished : .damaged
   }
 
-  private func compare(_ found: inout Entry, with promised: Manifest.Entry) {
+  private static func compare(_ found: inout Entry, _ comparison: ManifestComparison) {
+    guard let listed = comparison.entries[found.path.bytes] else {
+      found.fault = found.fault ?? "\(EntryDifference.unlisted)"
+      return
+    }
     // A file that is no database to the manifest was taken as it lay there: SQLite's opinion is no more than that.
-    if promised.kind == .file, let fault = found.fault, found.sha256 == promised.sha256 {
+    if listed.kind == .file, let fault = found.fault, found.sha256 == listed.sha256 {
       found.note = "taken as a plain file; as a database it has a fault: \(fault)"
       found.fault = nil
     }
-    if promised.kind == .file, let reason = found.notFinished, found.sha256 == promised.sha256 {
+    if listed.kind == .file, let reason = found.notFinished, found.sha256 == listed.sha256 {
       found.note = "taken as a plain file; as a database it is not known to be whole: \(reason)"
       found.notFinished = nil
     }
     guard found.fault == nil else { return }
-    found.fault = promised.fault(size: found.size, sha256: found.sha256, crc32: found.crc32)
-    if found.fault == nil, promised.kind == .database, found.size > 0, !found.isDatabase {
-      found.fault = "is a database in the manifest, and none to SQLite"
+    let content = EntryContent(size: found.size, sha256: found.sha256, crc32: found.crc32)
+    var difference = comparison.difference(found.path, content)
+    if difference == nil, listed.kind == .database, found.size > 0, !found.isDatabase {
+      difference = .noDatabase
     }
+    found.fault = difference.map { "\($0)" }
   }
 }

@@ -21,9 +21,9 @@ struct RestorePlanTests {
   }
 
   @Test(arguments: ["b.db", "floor", "floor_plan/p", "", "/"])
-  func `refuses what is not there`(_ wanted: String) {
+  func `refuses what is not there`(_ missing: String) {
     #expect(throws: RestoreError.self) {
-      try RestorePlan.selection(of: Self.archive, only: ["a.db", wanted])
+      try RestorePlan.selection(of: Self.archive, only: ["a.db", missing])
     }
   }
 
@@ -91,7 +91,10 @@ struct RestorePlanTests {
     #expect {
       try plan([path], in: Folder())
     } throws: {
-      "\($0)".hasSuffix("choose the others with --only")
+      switch $0 as? RestoreError {
+      case .unsafeEntry(_, .nameTooLong)?, .unsafeEntry(_, .journalNameTooLong)?: true
+      default: false
+      }
     }
   }
 

@@ -29,7 +29,11 @@ struct RestoreTransactionTests {
       target: target, staging: staging.directory, stagingName: staging.name, journal: journal,
       isResumed: isResumed)
     #expect { try transaction.commit() } throws: {
-      if case RestoreError.rolledBack = $0 { true } else { false }
+      switch $0 as? RestoreError {
+      case .sharedName("a.db")?: !isResumed
+      case .rolledBack?: isResumed
+      default: false
+      }
     }
     staging.remove()
     #expect(try target.directory.names().sorted() == present)

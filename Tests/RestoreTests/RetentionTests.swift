@@ -156,7 +156,7 @@ struct RetentionTests {
     #expect(kept == Set(copied.suffix(5).map(\.name)))
   }
 
-  @Test func `what both clocks place in the future is kept, and takes nobody's place`() {
+  @Test func `what both clocks place in the future is kept, and takes no other's place`() {
     let old = nights(5)
     let future = backup("2300-01-01T00:00:00Z")
     let choice = Retention([.last: 2]).choose(old + [future], now: now)

@@ -27,7 +27,7 @@ actor ArchiveFile {
     let folder = Self.folder(of: final)
     let partial = "\(folder).sluice-\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
     paths = (final, partial)
-    // What a backup holds is nobody else's business.
+    // What a backup holds is for its owner alone.
     let opened = unsafe open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     let reason = errno
     // With its last property set, an actor goes on to its own thread, which has an errno of its own.

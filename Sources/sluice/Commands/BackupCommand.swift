@@ -100,7 +100,7 @@ struct BackupCommand: ParsableCommand {
     }
     let more = preamble.skipped.count - RunningBackup.maximumSkippedLines
     if more > 0 { printError("sluice: skipped \(more) more, which MANIFEST.json names") }
-    let progress = Progress()
+    let progress = TerminalProgress()
     defer { progress.clear() }
     let ended = Condition()
     defer { ended.notify() }
@@ -116,7 +116,9 @@ struct BackupCommand: ParsableCommand {
       }
       try await opened.commit()
       progress.clear()
-      printDigest(await session.digest ?? [], of: output ?? preamble.timedFileName)
+      // Where the archive is standard output, on standard error.
+      let line = checksumLine(await session.digest ?? [], of: output ?? preamble.timedFileName)
+      put(line, output == "-" ? STDERR_FILENO : STDOUT_FILENO)
       await session.close()
       for name in await session.leftLogs.prefix(RunningBackup.maximumSkippedLines) {
         printError("sluice: \(printable(name)): \(RunningBackup.leftLogAdvice)")
@@ -127,13 +129,4 @@ struct BackupCommand: ParsableCommand {
     }
     return preamble.skipped.isEmpty
   }
-}
-
-/// A line of sha256sum(1), which `sha256sum --check` reads: where the archive is standard output, on standard error.
-private func printDigest(_ digest: [UInt8], of path: String) {
-  // "a line is escaped if the file name contains": a name could otherwise look like two lines.
-  let escapes: [Unicode.Scalar: String] = ["\\": "\\\\", "\n": "\\n", "\r": "\\r"]
-  let name = path.unicodeScalars.map { escapes[$0] ?? String($0) }.joined()
-  let line = "\(name == path ? "" : "\\")\(digest.hexadecimal)  \(name)\n"
-  put(line, path == "-" ? STDERR_FILENO : STDOUT_FILENO)
 }

@@ -120,10 +120,8 @@ struct KeepCommand: ParsableCommand {
 
   /// Of many databases only the first are named.
   private func describe(_ loss: Retention.Loss) -> String {
-    let named = loss.databases.prefix(5).map(printable).joined(separator: ", ")
-    let more = loss.databases.count > 5 ? " and \(loss.databases.count - 5) more" : ""
     return
-      "nothing is removed: \(printable(loss.archive)) lacks what \(printable(loss.good)) has: \(named)\(more) "
+      "nothing is removed: \(printable(loss.archive)) lacks what \(printable(loss.good)) has: \(listed(loss.databases)) "
       + "(absent or without a table); if that is meant, add --gone \(printable(loss.databases[0]))"
   }
 }

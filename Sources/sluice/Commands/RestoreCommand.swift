@@ -1,7 +1,6 @@
 import System
 import Archive
 import ArgumentParser
-import EventLoop
 import Glibc
 import Restore
 import Service
@@ -66,68 +65,75 @@ struct RestoreCommand: ParsableCommand {
     guard !into.isEmpty else { throw ValidationError("--into: give a directory") }
   }
 
-  /// What was done, and how to delete what was kept.
-  private func told(of restore: Restore) -> [String] {
-    let (placed, kept) = restore.counts
-    let summary = "restored \(placed) files into \(printable(into))"
-    guard kept > 0 else { return restore.lines + [summary] }
-    let directory = "'" + restore.directory.replacing("'", with: "'\\''") + "'"
-    return restore.lines + [
-      "\(summary); \(kept) files are kept. When nothing needs them any more:",
-      "find \(printable(directory)) -type f -name '*\(restore.keptSuffix)*' -delete",
-    ]
-  }
-
   func run() throws {
-    // A shell without job control lets its background jobs ignore SIGINT: a script that sends it wants it to count.
-    let ends = Signals.notIgnored([SIGTERM, SIGHUP]) + [SIGINT]
-    // Looked for between two pieces, so that no step of the commit is ever broken off.
-    Signals.block(ends)
-    signal(SIGPIPE, SIG_IGN)
-    signal(SIGXFSZ, SIG_IGN)
+    let isInterrupted = holdSignals()
     raiseDescriptorLimit()
-    let isInterrupted: @Sendable () -> Bool = { Signals.isPending(ends) }
     do {
-      let left = try Restore.recover(into, looksOnly: dryRun)
-      for line in left { printError("sluice: \(line)") }
-      if dryRun, !left.isEmpty {
-        throw Failure(description: "a run without --dry-run does that first; there is no plan before")
-      }
+      try recover()
       var restore = try Restore(
         Restore.Options(
           archive: archive, directory: into, only: only, force: force,
-          checkTimeout: checkTimeout.value))
-      if dryRun {
-        put(restore.lines.map { $0 + "\n" }.joined(), STDOUT_FILENO)
-        try restore.checkUse()
-        try restore.verify(isInterrupted)
-        if !force, restore.counts.kept > 0 {
-          put("needs --force: \(restore.counts.kept) files would be replaced or moved\n", STDOUT_FILENO)
-        }
-      } else {
-        let progress = Progress()
-        do {
-          defer { progress.clear() }
-          try restore.run(progress: { [size = restore.size] in progress.show($0, of: size) }, isInterrupted)
-        }
-        put(told(of: restore).map { $0 + "\n" }.joined(), STDOUT_FILENO)
-      }
-      for (path, parts) in restore.notChecked {
-        printError(
-          "sluice: \(printable(path)) is sound, and was not fully checked: \(printable(parts.joined(separator: "; ")))"
-        )
-      }
-      for skipped in restore.skipped {
-        printError(
-          "sluice: not in the archive: \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
-      }
-      if !restore.skipped.isEmpty { throw ExitCode(3) }
+          checkTimeout: checkTimeout.value), isInterrupted: isInterrupted)
+      if dryRun { try showPlan(of: restore) } else { try carryOut(&restore) }
+      try warn(of: restore)
     } catch RestoreError.notAnArchive(let detail) {
       printError("sluice: \(printable(detail))")
       throw ExitCode(2)
     } catch let error as RestoreError {
-      if case .checkUnfinished = error { throw Failure(description: "\(error); see --check-timeout") }
-      throw Failure(description: "\(error)")
+      throw Failure(description: error.advised)
     }
+  }
+
+  /// Finishes what a run that was killed has left.
+  private func recover() throws {
+    let left = try Restore.recover(into, dryRun: dryRun)
+    for line in left { printError("sluice: \(line)") }
+    if dryRun, !left.isEmpty {
+      throw Failure(description: "a run without --dry-run does that first; there is no plan before")
+    }
+  }
+
+  private func showPlan(of restore: Restore) throws {
+    put(restore.lines.map { $0 + "\n" }.joined(), STDOUT_FILENO)
+    try restore.checkUse()
+    try restore.verify()
+    if !force, restore.counts.kept > 0 {
+      put("needs --force: \(restore.counts.kept) files would be replaced or moved\n", STDOUT_FILENO)
+    }
+  }
+
+  private func carryOut(_ restore: inout Restore) throws {
+    let progress = TerminalProgress()
+    let size = restore.size
+    do {
+      defer { progress.clear() }
+      try restore.run { progress.show($0, of: size) }
+    }
+    put(report(of: restore).map { $0 + "\n" }.joined(), STDOUT_FILENO)
+  }
+
+  /// What was done, and how to delete what was kept.
+  private func report(of restore: Restore) -> [String] {
+    let (placed, kept) = restore.counts
+    let summary = "restored \(placed) files into \(printable(into))"
+    guard kept > 0 else { return restore.lines + [summary] }
+    return restore.lines + [
+      "\(summary); \(kept) files are kept. When nothing needs them any more:",
+      "find \(printable(restore.directory.shellQuoted)) -type f -name '*\(restore.keptSuffix)*' -delete",
+    ]
+  }
+
+  /// - Throws: the exit status, if something was skipped when the archive was made.
+  private func warn(of restore: Restore) throws {
+    for (path, parts) in restore.notChecked {
+      printError(
+        "sluice: \(printable(path)) is sound, and was not fully checked: \(printable(parts.joined(separator: "; ")))"
+      )
+    }
+    for skipped in restore.skipped {
+      printError(
+        "sluice: not in the archive: \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
+    }
+    if !restore.skipped.isEmpty { throw ExitCode(3) }
   }
 }

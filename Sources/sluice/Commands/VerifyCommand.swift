@@ -1,6 +1,5 @@
 import Archive
 import ArgumentParser
-import EventLoop
 import FoundationEssentials
 import Glibc
 import Restore
@@ -56,13 +55,8 @@ struct VerifyCommand: ParsableCommand {
   var checkTimeout = TimeSpan.hours(1)
 
   func run() throws {
-    // A shell without job control lets its background jobs ignore SIGINT: a script that sends it wants it to count.
-    let ends = Signals.notIgnored([SIGTERM, SIGHUP]) + [SIGINT]
-    // Looked for between two pieces, so that nothing is left in the spool.
-    Signals.block(ends)
-    signal(SIGPIPE, SIG_IGN)
-    signal(SIGXFSZ, SIG_IGN)
-    let progress = Progress()
+    let isInterrupted = holdSignals()
+    let progress = TerminalProgress()
     let found: Verification
     do {
       defer { progress.clear() }
@@ -70,7 +64,7 @@ struct VerifyCommand: ParsableCommand {
         Verification.Options(
           archive: archive == "-" ? nil : archive, quick: quick,
           spoolDirectory: spoolDirectory, checkTimeout: checkTimeout.value),
-        progress: progress.show, isInterrupted: { Signals.isPending(ends) })
+        progress: progress.show, isInterrupted: isInterrupted)
     } catch RestoreError.interrupted {
       throw Failure(description: "interrupted: nothing is known of \(archive)")
     } catch let error as SystemError where error.errno == EISDIR {

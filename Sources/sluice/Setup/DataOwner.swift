@@ -3,14 +3,14 @@ import Glibc
 import Service
 import System
 
-/// Who owns a data directory: the user that its backups are made as.
+/// The owner of a data directory: the user that its backups are made as.
 struct DataOwner {
   /// The absolute path, without links.
   let path: String
   /// Names, or numbers where there is no name that a unit may have.
   let user: String
   let group: String
-  /// Who may connect to the socket: no more than may read the directory.
+  /// The group that may connect to the socket: no more users than may read the directory.
   let socketGroup: String
   /// What an administrator should know before it surprises him.
   private(set) var warnings: [String] = []
@@ -73,7 +73,7 @@ struct DataOwner {
   /// Debian's `nogroup` is the group of all daemons that have none of their own.
   private static let noGroup: gid_t = 65534
 
-  /// The directory's own group if that may read it and is somebody's, else root's.
+  /// The directory's own group if that may read it and belongs to a user, else root's.
   private static func socketGroup(of status: stat, named name: String) -> String {
     let mayRead = status.st_mode & (S_IRGRP | S_IXGRP) == S_IRGRP | S_IXGRP
     let isSomebodys = status.st_gid != 0 && status.st_gid != noGroup && gid_t(name) == nil

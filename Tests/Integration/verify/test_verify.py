@@ -16,7 +16,7 @@ import pytest
 import data as make
 from archive import Archive
 from harness import SLUICE, run, wait_until
-from restoring import LOOKALIKES, MEASURE, SLOW, backup, lookalikes, small
+from restoring import LOOKALIKES, MEASURE, SLOW, backup, lookalikes, restore, small
 
 WHOLE, DAMAGED, FOREIGN, INCOMPLETE = 0, 1, 2, 3
 
@@ -86,9 +86,29 @@ def test_names_that_look_the_same_are_told_apart(tmp_path, verify):
 
 
 def test_a_directory_is_one_by_its_last_byte(archive, tmp_path, verify):
-    """ARABIC NUMBER SIGN and what follows it are one character to Unicode."""
+    """ARABIC NUMBER SIGN and what follows it are one character to Unicode. No manifest lists a folder: neither command takes it."""
     path = retold(archive, tmp_path / "x.zip", lambda contents, manifest: contents.update({"\u0600/": b""}))
-    assert verify(path).returncode == WHOLE
+    result = verify(path)
+    assert result.returncode == DAMAGED and ": is a folder, which no manifest lists" in result.stdout.splitlines()[-2]
+    (tmp_path / "target").mkdir()
+    result = restore(path, tmp_path / "target")
+    assert result.returncode == 1 and ": is a folder, which no manifest lists" in result.stderr
+
+
+def test_a_version_longer_than_what_is_compared_is_still_summed_up(archive, tmp_path, verify):
+    path = retold(archive, tmp_path / "x.zip", lambda contents, manifest: contents.update(VERSION=b"1" * 100_000))
+    assert verify(path).returncode == DAMAGED
+
+    def lie(contents, manifest):
+        contents["VERSION"] = b"1" * 100_000
+        confirm(manifest, "VERSION", contents["VERSION"])["sha256"] = "0" * 64
+
+    path = retold(archive, tmp_path / "y.zip", lie)
+    assert verify(path).returncode == DAMAGED
+    (tmp_path / "target").mkdir()
+    result = restore(path, tmp_path / "target")
+    assert result.returncode == 1 and "VERSION: its SHA-256 is not what the manifest says" in result.stderr
+    assert list((tmp_path / "target").iterdir()) == []
 
 
 def test_json(archive, verify):

@@ -3,7 +3,7 @@ import Glibc
 import Service
 
 /// How far something is, on a terminal's last line; nothing anywhere else.
-final class Progress {
+final class TerminalProgress {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var shownAt: ContinuousClock.Instant?
 

@@ -1,0 +1,92 @@
+import Archive
+import System
+import Zip
+
+/// An archive file that was compared with its manifest and agrees with it, as far as that can be seen without its data:
+/// what is restored is read through this.
+struct RestorableArchive {
+  let manifest: Manifest
+  /// By the bytes of their paths, as `members` are.
+  var entries: [[UInt8]: Manifest.Entry] { comparison.entries }
+  let members: [[UInt8]: ZipMember]
+  /// In the order in which their data stands.
+  let paths: [String]
+
+  private let contents: ArchiveContents
+  private let comparison: ManifestComparison
+
+  /// - Throws: `notAnArchive`, `damaged`, `unreadable`, `interrupted`.
+  init(path: String, isInterrupted: @escaping @Sendable () -> Bool) throws(RestoreError) {
+    contents = try Self.open(path, isInterrupted)
+    guard case .readable(let comparison) = contents.manifest else {
+      throw .notAnArchive(
+        "\(path) has no MANIFEST.json of ours, without which nothing in it can be verified: unzip it into an "
+          + "empty directory, and look at it there")
+    }
+    self.comparison = comparison
+    manifest = comparison.manifest
+    members = Dictionary(contents.members.map { ($0.name.bytes, $0) }) { first, _ in first }
+    paths = contents.members.map(\.name)
+    for member in contents.members {
+      if let difference = contents.difference(member.name, size: member.size) {
+        throw .damaged("\(printable(member.name)): \(difference)")
+      }
+    }
+    // It is not among what is put in place, and so is read nowhere else.
+    if members[ArchiveContents.versionName.bytes] != nil { try read(ArchiveContents.versionName) { _ in } }
+    if let difference = contents.differences(paths: Set(members.keys)).first {
+      throw .damaged("\(difference)")
+    }
+  }
+
+  private static func open(
+    _ path: String, _ isInterrupted: @escaping @Sendable () -> Bool
+  ) throws(RestoreError) -> ArchiveContents {
+    do {
+      let contents = try ArchiveContents(path: path, isInterrupted: isInterrupted)
+      guard !contents.isPipe else {
+        throw RestoreError.unreadable("\(path) is a pipe, and is read twice: save it to a file first")
+      }
+      return contents
+    } catch let error as SystemError {
+      throw .notAnArchive(
+        "\(path) \(error.isDirectory ? "is a directory, and no archive" : "cannot be read: \(error)")")
+    } catch let error as ZipReadError where error.fault == .noArchive {
+      throw .notAnArchive("\(path) is no zip")
+    } catch {
+      throw RestoreError(reading: error)
+    }
+  }
+
+  /// Inflates one entry, hands it on piece by piece, and compares it with the manifest, which says nothing of itself.
+  ///
+  /// - Throws: `damaged`, `unreadable`, `interrupted`; `staging` if `body` throws a `SystemError`.
+  func read(_ path: String, _ body: ([UInt8]) throws -> Void) throws(RestoreError) {
+    guard let member = members[path.bytes] else { throw .unknownPath(path) }
+    do {
+      let content = try contents.read(member, body)
+      guard path.bytes != ArchiveContents.manifestName.bytes else { return }
+      if let difference = comparison.difference(path, content) { throw difference }
+    } catch let error as SystemError {
+      throw .staging(path: path, detail: "\(error)")
+    } catch let difference as EntryDifference {
+      throw .damaged("\(printable(path)): \(difference)")
+    } catch {
+      throw RestoreError(reading: error)
+    }
+  }
+}
+
+extension RestoreError {
+  /// - Parameter error: what reading an archive has thrown.
+  fileprivate init(reading error: any Error) {
+    self =
+      if let error = error as? RestoreError {
+        error
+      } else if let error = error as? ZipReadError, case .unreadable = error.fault {
+        .unreadable("\(error)")
+      } else {
+        .damaged("\(error)")
+      }
+  }
+}
