@@ -45,6 +45,15 @@ def binary():
     assert os.access(harness.SLUICE, os.X_OK), f"{harness.SLUICE}: build it first, or name another with SLUICE"
 
 
+@pytest.fixture(autouse=True)
+def tidied(tmp_path, request):
+    """Removes what a test that passed has made: all of it would be 20 GB."""
+    failed = request.session.testsfailed
+    yield
+    if request.session.testsfailed == failed:
+        shutil.rmtree(tmp_path, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def pristine_house(tmp_path_factory):
     return make.house(tmp_path_factory.mktemp("pristine") / "house")
@@ -75,7 +84,8 @@ def large(tmp_path_factory):
     """A data directory with one WAL database of 600 MB, which nobody changes."""
     directory = tmp_path_factory.mktemp("large")
     make.bulk(directory / "large.db", make.WAL, 580)
-    return directory
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +93,8 @@ def large_archive(large, tmp_path_factory):
     """A backup of it."""
     path = tmp_path_factory.mktemp("archive") / "large.zip"
     assert harness.run("backup", "--data", large, "-o", path).returncode == 0
-    return path
+    yield path
+    path.unlink()
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def start_large_backup(large, directory, prefix=()):
 def test_a_signal_leaves_everything_as_it_was(large, tmp_path, number):
     process, file = start_large_backup(large, tmp_path)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     assert len(errors.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file.zip"]
@@ -155,14 +155,14 @@ def test_a_terminal_that_closes_is_ignored_under_nohup(large, tmp_path):
     # It goes on: only what it is told afterwards ends it.
     wait_until(lambda: written() > before + (4 << 20), "more of it")
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert [path.name for path in tmp_path.iterdir()] == ["file.zip"]
 
 
 def test_even_a_kill_leaves_no_partial_file_under_that_name(large, tmp_path):
     process, file = start_large_backup(large, tmp_path)
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert file.read_text() == "the backup of yesterday"
     for other in set(tmp_path.iterdir()) - {file}:
         assert not other.name.endswith(".zip") and not zipfile.is_zipfile(other)
