@@ -47,7 +47,7 @@ let package = Package(
     .target(
       name: "Archive",
       dependencies: [
-        "EventLoop", "SQLiteSnapshot", "System", "Zip",
+        "SQLiteSnapshot", "System", "Zip",
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
@@ -83,7 +83,7 @@ let package = Package(
     .testTarget(
       name: "EventLoopTests", dependencies: ["EventLoop", "System", "TestSupport"],
       swiftSettings: testSettings),
-    .testTarget(name: "ZipTests", dependencies: ["Zip"], swiftSettings: testSettings),
+    .testTarget(name: "ZipTests", dependencies: ["System", "Zip"], swiftSettings: testSettings),
     .testTarget(
       name: "SQLiteSnapshotTests", dependencies: ["CSQLite", "SQLiteSnapshot", "System", "TestSupport"],
       swiftSettings: testSettings),

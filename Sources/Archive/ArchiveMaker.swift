@@ -15,16 +15,17 @@ final class ArchiveMaker {
   private static let chunkSize = 512 << 10
 
   /// In the archive's order; the manifest joins them when all others have been written.
-  private(set) var items: [Item]
+  private(set) var items: [ArchiveItem]
   /// Uncompressed bytes that have gone in.
   private(set) var bytesRead: UInt64 = 0
-  /// Whether what has been read is held until the end, so that it can be read again.
-  private(set) var holdsWhatWasRead: Bool
+  /// Whether what has been read is held until the end, so that the archive can be made again.
+  private(set) var isRewindable: Bool
 
-  /// The databases whose logs were left with rows in them that no process has open, when they were released.
-  private(set) var leftLogs: [String] = []
+  /// The databases whose WALs were left with rows in them that no process has open, when they were released.
+  private(set) var leftWALs: [String] = []
 
-  private let options: ArchiveOptions
+  private let compression: Compression
+  private let compressors: WorkerPool
   private let engine: DeflateEngine
   /// Grows by an entry whenever an item has been read, and is complete when the last has been written.
   private var manifest: Manifest
@@ -34,7 +35,7 @@ final class ArchiveMaker {
   private var isAbandoned = false
 
   // The reading end of the window.
-  private var readingItem = 0
+  private(set) var readingItem = 0
   private var readingOffset: UInt64 = 0
   /// Of what has been read of the item; nil at its beginning.
   private var hash: Task<SHA256, Never>?
@@ -48,54 +49,54 @@ final class ArchiveMaker {
   private var writtenItem = 0
   private var writer: ZipWriter? = ZipWriter()
 
-  /// The CRC-32 of every block as it stands in the archive, as far as that was ever made, if what was read is held: 16 MiB for
-  /// each TiB. A strong tag names bytes, and a plain file may have others when it is read again.
-  private var made: [UInt32] = []
-  private var writtenBlock = 0
+  private var made = MadeBlocks()
 
   /// - Parameters:
   ///   - items: without the manifest.
   ///   - manifest: without entries.
   ///   - modified: when the archive's own entries were made, in seconds since 1970.
   init(
-    _ options: ArchiveOptions, _ items: [Item], _ manifest: Manifest, modified: Int64, holdsWhatWasRead: Bool
+    _ compression: Compression, _ compressors: WorkerPool, _ items: [ArchiveItem], _ manifest: Manifest,
+    modified: Int64, isRewindable: Bool
   ) {
-    self.options = options
+    self.compression = compression
+    self.compressors = compressors
     self.items = items
     self.manifest = manifest
     self.modified = modified
-    self.holdsWhatWasRead = holdsWhatWasRead
-    engine = DeflateEngine(options.compression)
-    windowSize = options.compressors.threadCount + Self.blocksAhead
+    self.isRewindable = isRewindable
+    engine = DeflateEngine(compression)
+    windowSize = compressors.threadCount + Self.blocksAhead
   }
 
-  /// Begins an archive anew that has been begun, out of all that it holds: byte for byte the same.
+  /// Makes an archive again from its first byte, out of all that its maker holds: byte for byte the same.
   ///
-  /// - Parameter begun: holds what was read, and has not been abandoned.
-  init(anew begun: ArchiveMaker) {
-    options = begun.options
+  /// - Parameter begun: is rewindable, and has not been abandoned.
+  init(rewinding begun: ArchiveMaker) {
+    compression = begun.compression
+    compressors = begun.compressors
     items = begun.holdsManifest ? begun.items.dropLast() : begun.items
     manifest = begun.manifest
     manifest.entries = []
     modified = begun.modified
-    holdsWhatWasRead = true
+    isRewindable = true
     engine = begun.engine
     windowSize = begun.windowSize
-    made = begun.made
-    leftLogs = begun.leftLogs
+    made = begun.made.rewound()
+    leftWALs = begun.leftWALs
     begun.stop()
   }
 
   /// The archive's size in bytes if it is stored; nil if it is compressed. To be asked before the first chunk is.
   func archiveSize() throws(BackupError) -> UInt64? {
-    guard options.compression == .store else { return nil }
+    guard compression == .store else { return nil }
     var placeholder = manifest
     placeholder.entries = items.map {
       $0.manifestEntry(sha256: SHA256().finalize().hexadecimal, crc32: 0)
     }
     do {
       return try ZipWriter.storedLength(
-        of: (items + [Item(manifest: placeholder, modified: modified)]).map(\.entry))
+        of: (items + [ArchiveItem(manifest: placeholder, modified: modified)]).map(\.entry))
     } catch {
       throw .zip(error)
     }
@@ -116,14 +117,14 @@ final class ArchiveMaker {
   }
 
   private func release(_ index: Int) {
-    if items[index].leavesLog { leftLogs.append(items[index].entry.name) }
+    if items[index].leavesWAL { leftWALs.append(items[index].entry.name) }
     items[index].release()
   }
 
   /// Releases what has been read, if that is held.
   func releaseWhatWasRead() {
-    guard holdsWhatWasRead else { return }
-    holdsWhatWasRead = false
+    guard isRewindable else { return }
+    isRewindable = false
     for index in 0..<min(readingItem, items.count) { release(index) }
   }
 
@@ -153,7 +154,9 @@ final class ArchiveMaker {
       let (deflated, hash) = try await block.finished()
       // While this waited for the compressors, a limit may have been passed.
       guard !isAbandoned else { throw .cancelled }
-      try checkMadeBefore(deflated)
+      guard made.agrees(deflated, isRecorded: isRewindable) else {
+        throw .changed(path: items[writtenItem].entry.name)
+      }
       try zip { (writer) throws(ZipError) in try writer?.add(deflated) }
       chunk.append(deflated.bytes)
       read += deflated.uncompressedCount
@@ -164,7 +167,7 @@ final class ArchiveMaker {
 
   // MARK: the writing end
 
-  private func begin(_ item: Item) throws(BackupError) -> [UInt8] {
+  private func begin(_ item: ArchiveItem) throws(BackupError) -> [UInt8] {
     var records: [UInt8] = []
     try zip { (writer) throws(ZipError) in try writer?.begin(item.entry, into: &records) }
     return records
@@ -187,29 +190,6 @@ final class ArchiveMaker {
     return records
   }
 
-  /// A snapshot is the same whenever it is read. A plain file may not be, and then what a client gets now and what it got
-  /// earlier are of no one archive.
-  private func checkMadeBefore(_ block: DeflatedBlock) throws(BackupError) {
-    defer { writtenBlock += 1 }
-    guard writtenBlock < made.count || holdsWhatWasRead else { return }
-    let crc32 = DeflateEngine.crc32(block.bytes)
-    if writtenBlock == made.count { made.append(crc32) }
-    guard made[writtenBlock] == crc32 else { throw .changed(path: items[writtenItem].entry.name) }
-  }
-
-  /// Whether a plain file of which something has been read was written to since, as far as its times tell.
-  var hasReadWhatChanged: Bool { items.prefix(readingItem + 1).contains { $0.wasWrittenTo } }
-
-  /// By how many bytes the log of a database has grown that was read to its end, the largest of them.
-  func logGrowthOfWhatWasRead() throws(BackupError) -> UInt64 {
-    var largest: UInt64 = 0
-    for item in items.prefix(readingItem) { largest = max(largest, try item.logGrowth(limit: .max)) }
-    return largest
-  }
-
-  /// Whether an application is at a checkpoint of a database that was read to its end.
-  var isReadBeingCheckpointed: Bool { items.prefix(readingItem).contains { $0.isBeingCheckpointed } }
-
   // MARK: the reading end
 
   /// Reads blocks and hands them to the compressors until the window is full.
@@ -218,7 +198,7 @@ final class ArchiveMaker {
       if readingItem == items.count {
         // The manifest tells the CRC of every entry: it is made when the last of them has been written.
         guard writtenItem == items.count, !holdsManifest else { return }
-        items.append(Item(manifest: manifest, modified: modified))
+        items.append(ArchiveItem(manifest: manifest, modified: modified))
         holdsManifest = true
       }
       let item = items[readingItem]
@@ -229,21 +209,21 @@ final class ArchiveMaker {
       bytesRead += UInt64(count)
       let isLast = readingOffset == item.entry.size
       let block = Block(
-        bytes, isFirst: isFirst, isLast: isLast, after: hash, engine, on: options.compressors)
+        bytes, isFirst: isFirst, isLast: isLast, after: hash, engine, on: compressors)
       hash = block.hash
       window.append(block)
       if isLast { try finishReading() }
     }
   }
 
-  /// Lets go of what has been read: a pin is held no longer than it must be.
+  /// Releases what has been read to its end: a pin is held no longer than it must be.
   private func finishReading() throws(BackupError) {
     if !holdsManifest {
       try items[readingItem].checkRead()
       // Its checksums are known when it has been written.
       manifest.entries.append(items[readingItem].manifestEntry(sha256: "", crc32: 0))
     }
-    if !holdsWhatWasRead { release(readingItem) }
+    if !isRewindable { release(readingItem) }
     hash = nil
     readingOffset = 0
     readingItem += 1

@@ -5,7 +5,7 @@ package import Zip
 /// What goes into every archive of one data directory, and under which limits it is made.
 package struct ArchiveOptions: Sendable {
   /// The archive's own entries, whose names nothing else in it can have.
-  package static let reservedNames: Set<String> = ["VERSION", "MANIFEST.json"]
+  package static let reservedNames: Set<String> = [Manifest.versionEntryName, Manifest.entryName]
 
   /// The directory whose databases are taken.
   package var dataDirectory: String
@@ -13,7 +13,7 @@ package struct ArchiveOptions: Sendable {
   package var name: String
   /// The application's version: the content of the entry `VERSION`.
   package var appVersion: String
-  /// Who makes the archive, for the manifest: `sluice` and its version.
+  /// What makes the archive, for the manifest: `sluice` and its version.
   package var generator: String
   /// Further files and directories, relative to the data directory.
   package var includes: [Include]
@@ -29,33 +29,29 @@ package struct ArchiveOptions: Sendable {
   package var snapshots: Snapshot.Options
   /// How long a snapshot may be held.
   package var maximumSnapshotAge: Duration
-  /// By how many bytes the log of a pinned database may grow.
-  package var maximumLogGrowth: UInt64
-  /// What the file system of such a log must keep free.
+  /// By how many bytes the WAL of a pinned database may grow.
+  package var maximumWALGrowth: UInt64
+  /// What the file system of such a WAL must keep free.
   package var minimumFree: MinimumFree
-  /// The threads that compress, for all backups.
-  package var compressors: WorkerPool
 
   /// A file or directory that is taken beside the databases.
   package struct Include: Sendable {
     /// Relative to the data directory, without `..`.
-    package var path: String
+    package var path: BytePath
     /// Whether it is named as skipped when it is not there.
     package var isRequired: Bool
 
-    /// Makes an include of both.
-    package init(path: String, isRequired: Bool) {
+    package init(path: BytePath, isRequired: Bool) {
       self.path = path
       self.isRequired = isRequired
     }
   }
 
-  /// Makes options of all of them.
   package init(
     dataDirectory: String, name: String, appVersion: String, generator: String, includes: [Include],
     excludes: [String] = [], allowsEmpty: Bool = false, compression: Compression, strict: Bool,
     snapshots: Snapshot.Options, maximumSnapshotAge: Duration,
-    maximumLogGrowth: UInt64, minimumFree: MinimumFree, compressors: WorkerPool
+    maximumWALGrowth: UInt64, minimumFree: MinimumFree
   ) {
     self.dataDirectory = dataDirectory
     self.name = name
@@ -68,14 +64,13 @@ package struct ArchiveOptions: Sendable {
     self.strict = strict
     self.snapshots = snapshots
     self.maximumSnapshotAge = maximumSnapshotAge
-    self.maximumLogGrowth = maximumLogGrowth
+    self.maximumWALGrowth = maximumWALGrowth
     self.minimumFree = minimumFree
-    self.compressors = compressors
   }
 }
 
 extension ArchiveOptions {
-  /// Looks whether the data directory can be read now; blocks for as long as its file system does.
+  /// Checks that the data directory can be read now; blocks for as long as its file system does.
   ///
   /// - Throws: `dataDirectory`.
   package func checkDataDirectory() throws(BackupError) {
@@ -86,7 +81,7 @@ extension ArchiveOptions {
     }
   }
 
-  /// Looks whether there is a database that a backup would take or name; blocks for as long as the file system does.
+  /// Whether there is a database that a backup would take or name; blocks for as long as the file system does.
   /// No database is opened as one.
   ///
   /// - Returns: true also if an archive without a database is allowed.

@@ -22,15 +22,15 @@ package enum BackupError: Error, Sendable {
   case changed(path: String)
   /// The snapshots were held for longer than allowed.
   case snapshotTooOld(limit: Duration)
-  /// A database's log grew further than allowed while it was pinned.
-  case logGrewTooMuch(path: String, limit: UInt64)
-  /// The file system of a pinned database's log has little room left, in bytes.
+  /// A database's WAL grew further than allowed while it was pinned.
+  case walGrewTooMuch(path: String, limit: UInt64)
+  /// The file system of a pinned database's WAL has little room left, in bytes.
   case spaceLow(path: String, available: UInt64, needed: UInt64)
   /// The archive cannot be written.
   case zip(ZipError)
   /// No thread could be had, or no descriptor for one.
   case system(String)
-  /// Nobody waits for it any more.
+  /// Its caller called it off.
   case cancelled
 }
 
@@ -48,7 +48,7 @@ extension BackupError {
     case .reading: "read-error"
     case .changed: "changed"
     case .snapshotTooOld: "snapshot-age"
-    case .logGrewTooMuch: "wal-growth"
+    case .walGrewTooMuch: "wal-growth"
     case .spaceLow: "low-space"
     case .zip: "zip"
     case .system: "system"
@@ -78,18 +78,18 @@ extension BackupError: CustomStringConvertible {
     case .changed(let path):
       "\(printable(path)) was written to while the archive was made"
     case .snapshotTooOld(let limit):
-      "the backup took longer than a snapshot may be held (\(limit)); see --max-snapshot-age"
-    case .logGrewTooMuch(let path, let limit):
-      "the log of \(printable(path)) grew by more than \(limit) bytes while it was pinned; see --max-wal-growth"
+      "the backup took longer than a snapshot may be held (\(limit))"
+    case .walGrewTooMuch(let path, let limit):
+      "the WAL of \(printable(path)) grew by more than \(limit) bytes while it was pinned"
     case .spaceLow(let path, let available, let needed):
       "the WAL of \(printable(path)) grows while it is pinned, and its file system has \(available) bytes free of the "
-        + "\(needed) that it is to keep; see --min-free"
+        + "\(needed) that it is to keep"
     case .zip(let error):
       "the archive cannot be written: \(error)"
     case .system(let detail):
       "no backup can be started: \(detail)"
     case .cancelled:
-      "nobody waits for the backup any more"
+      "the backup was cancelled"
     }
   }
 }

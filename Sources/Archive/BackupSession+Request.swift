@@ -10,15 +10,15 @@ extension BackupSession {
     package var compression: Compression?
     /// Overrides the option of the same name.
     package var strict: Bool?
-    /// Whether the digest of the whole archive is wanted, which nobody else is to pay for.
+    /// Whether the digest of the whole archive is computed, which costs processor time.
     package var digest = false
     /// Whether any of its bytes will be asked for. Nothing is copied else: `next` must not be called then.
     package var needsContent = true
-    /// Whether what has been read is held until the end, so that `beginAnew` can be asked for.
-    package var mayBeginAnew = false
-    /// By how many bytes a log may grow while its database is held only for that, and no checkpoint is kept waiting then; nil
+    /// Whether what has been read is held until the end, so that `rewind` is possible.
+    package var keepsRewindable = false
+    /// By how many bytes a WAL may grow while its database is held only for that, and no checkpoint is kept waiting then; nil
     /// to hold it as any other.
-    package var heldLogGrowth: UInt64?
+    package var maximumHeldWALGrowth: UInt64?
 
     /// Makes a request for everything, with the service's own options.
     package init(databases: [String]? = nil, compression: Compression? = nil, strict: Bool? = nil) {
@@ -46,7 +46,7 @@ extension BackupSession {
     package let skipped: [Skipped]
     /// 128 bits in hexadecimal that tell the state of all that goes in from every other: see `StateTag`.
     package let state: String
-    /// 128 bits in hexadecimal that no other archive has, nor can anyone guess them.
+    /// 128 bits in hexadecimal that no other archive has, and that no client can guess.
     package let id: String
   }
 }

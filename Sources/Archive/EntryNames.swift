@@ -1,3 +1,5 @@
+import SQLiteSnapshot
+import System
 import Zip
 
 /// Names that no entry of an archive may have.
@@ -6,19 +8,19 @@ enum EntryNames {
   private static let maximumLength = 255
 
   /// What is wrong with the name of something from the data directory; nil if nothing is.
-  static func fault(_ item: Item) -> String? {
-    let name = item.entry.name
+  static func fault(_ item: ArchiveItem) -> String? {
     do throws(ZipError) { try item.entry.checkName() } catch { return "\(error)" }
-    let parts = name.utf8.split(separator: UInt8(ascii: "/"))
+    let path = BytePath(item.entry.name)
     // What is in a folder of such a name would make that entry a folder.
-    if ArchiveOptions.reservedNames.contains(where: { parts.first?.elementsEqual($0.utf8) ?? false }) {
+    if ArchiveOptions.reservedNames.contains(where: { path.lies(in: BytePath($0)) }) {
       return "the archive has an entry of its own by this name; rename the file"
     }
-    guard RestorableNames.isSafe(name) else {
+    guard RestorableNames.isSafe(path) else {
       return "it is in the staging directory of a restore, into which no archive is restored"
     }
     // What is read-only for ever, such as a database that another program made, may have so long a name.
-    guard !item.isDatabase || (parts.last?.count ?? 0) + "-journal".utf8.count <= maximumLength else {
+    let longestName = path.name + CompanionFile.journal
+    guard !item.isDatabase || longestName.bytes.count <= maximumLength else {
       return "with -journal its name is too long, so that SQLite could not write to it where it is restored"
     }
     return nil

@@ -1,4 +1,4 @@
-import System
+package import System
 
 /// What an archive leaves out by name: the administrator's shell patterns, and files that this program leaves behind.
 ///
@@ -16,26 +16,26 @@ package struct Exclusion {
   package init(_ patterns: [String]) { self.patterns = patterns }
 
   /// Whether a pattern matches a path in the archive.
-  package func matches(_ path: [UInt8]) -> Bool { Self.matches(path, patterns) }
+  package func matches(_ path: BytePath) -> Bool { Self.matches(path, patterns) }
 
   /// Whether a pattern matches a path, or a folder on the way to it.
-  package func matchesAnyPart(of path: [UInt8]) -> Bool {
-    path.indices.contains { path[$0] == UInt8(ascii: "/") && matches(Array(path[..<$0])) } || matches(path)
+  package func matchesAnyPart(of path: BytePath) -> Bool {
+    path.ancestors.contains { matches($0) } || matches(path)
   }
 
   /// Whether a path is that of a WAL, a `-shm` or a journal whose database a pattern matches: it is of no use alone.
-  package func matchesDatabase(ofCompanion path: [UInt8]) -> Bool {
+  package func matchesDatabase(ofCompanion path: BytePath) -> Bool {
     guard let database = DatabaseNames.database(ofCompanion: path) else { return false }
     return matches(database)
   }
 
   /// Whether a path is called as what this program leaves behind.
-  package static func isLeftover(_ path: [UInt8]) -> Bool { matches(path, leftovers) }
+  package static func isLeftover(_ path: BytePath) -> Bool { matches(path, leftovers) }
 
-  private static func matches(_ path: [UInt8], _ patterns: [String]) -> Bool {
-    let name = path.lastIndex(of: UInt8(ascii: "/")).map { Array(path[($0 + 1)...]) }
+  private static func matches(_ path: BytePath, _ patterns: [String]) -> Bool {
+    let name = path.name
     return patterns.contains { pattern in
-      FileSystem.matches(path, pattern) || name.map { FileSystem.matches($0, pattern) } ?? false
+      FileSystem.matches(path, pattern) || name != path && FileSystem.matches(name, pattern)
     }
   }
 }

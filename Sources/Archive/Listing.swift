@@ -1,4 +1,4 @@
-import System
+package import System
 import Zip
 
 /// What a backup of a data directory would take and leave out, and the databases in it that no backup looks at.
@@ -39,26 +39,31 @@ package struct Listing: Encodable, Sendable {
 
   /// Looks through a data directory.
   ///
-  /// - Parameter takesSnapshots: whether the snapshot of every database is taken, as for a backup, and released: pinned in
-  ///   WAL mode, else copied. If not, no database is opened, and names and first bytes tell.
+  /// - Parameters:
+  ///   - memory: what copies may take.
+  ///   - takesSnapshots: whether the snapshot of every database is taken, as for a backup, and released: pinned in
+  ///     WAL mode, else copied. If not, no database is opened, and names and first bytes tell.
   /// - Throws: `dataDirectory`, `tooManyFiles`, `system`, `cancelled`.
-  package init(_ options: ArchiveOptions, takesSnapshots: Bool) throws(BackupError) {
+  package init(
+    _ options: ArchiveOptions, _ memory: MemoryBudget, takesSnapshots: Bool
+  ) throws(BackupError) {
     let directory = try DataDirectory(
       options.dataDirectory, includes: options.includes, excludes: options.excludes, selection: nil)
     let inventory =
       takesSnapshots
-      ? try Inventory(of: directory, options, now: 0) : try Inventory(unopened: directory, options)
+      ? try Inventory(of: directory, options, memory, now: 0) : try Inventory(unopened: directory, options)
     entries = inventory.items.filter { $0.status != nil }.map { item in
       Entry(
         path: item.entry.name, kind: item.isDatabase ? .database : .file, size: item.entry.size,
         journalMode: item.journalMode, note: item.note)
     }
     skipped = inventory.skipped
-    excluded = directory.excluded
+    excluded = directory.excluded.map(\.lossyString)
     let paths =
-      options.includes.map(\.path) + entries.map(\.path) + skipped.map(\.path) + excluded
+      options.includes.map(\.path) + directory.excluded
+      + (entries.map(\.path) + skipped.map(\.path)).map { BytePath($0) }
     elsewhere = try StrayDatabases(
-      in: options.dataDirectory, except: Set(paths.map(\.bytes)), Exclusion(options.excludes))
+      in: options.dataDirectory, except: Set(paths), Exclusion(options.excludes))
   }
 
   /// Whether nothing is skipped.

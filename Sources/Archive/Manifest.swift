@@ -76,6 +76,11 @@ package struct Manifest: Codable {
 }
 
 extension Manifest {
+  /// Its own name in the archive.
+  package static let entryName = "MANIFEST.json"
+  /// The name of the entry that has the application's version.
+  package static let versionEntryName = "VERSION"
+
   /// The longest text that is read, in bytes: that of 10,000 entries has 4 MB.
   package static let maximumSize = 8 << 20
   /// The longest `VERSION` that is compared, in bytes.

@@ -1,9 +1,9 @@
 import SQLiteSnapshot
 import System
 
-/// How much room a file system must keep while logs on it grow because their databases are pinned.
+/// How much room a file system must keep while WALs on it grow because their databases are pinned.
 package enum MinimumFree: Sendable, Equatable {
-  /// In bytes; with 0, a log may fill its file system.
+  /// In bytes; with 0, a WAL may fill its file system.
   case bytes(UInt64)
   /// Of the whole file system, but at most so many bytes.
   case share(tenThousandths: UInt64, atMost: UInt64 = .max)
@@ -11,20 +11,20 @@ package enum MinimumFree: Sendable, Equatable {
   /// 5 %, at most 1 GiB: on a large disk, 5 % is far more than a WAL grows by while a backup holds it, and to have less is common.
   package static let standard = MinimumFree.share(tenThousandths: 500, atMost: 1 << 30)
 
-  /// Looks at logs that grow while they are pinned. One that does not grow takes no room, and to release it makes none.
+  /// Checks WALs that grow while their databases are pinned. One that does not grow takes no room, and to release it makes none.
   ///
-  /// As long as there is as much room as the logs have grown by, they can go on as they did until the next look.
-  /// - Parameter logs: of each by how much it has grown, and its file system; nil where that does not say.
+  /// As long as there is as much room as the WALs have grown by, they can go on as they did until the next check.
+  /// - Parameter wals: of each by how much it has grown, and its file system; nil where that does not say.
   /// - Throws: `spaceLow`.
-  func check(_ logs: [(path: String, growth: UInt64, space: FileSystemSpace?)]) throws(BackupError) {
+  func check(_ wals: [(path: String, growth: UInt64, space: FileSystemSpace?)]) throws(BackupError) {
     guard self != .bytes(0), self != .share(tenThousandths: 0) else { return }
     var growth: [UInt: UInt64] = [:]
-    for log in logs {
-      guard let space = log.space, log.growth > 0 else { continue }
-      growth[space.id, default: 0] += log.growth
+    for wal in wals {
+      guard let space = wal.space, wal.growth > 0 else { continue }
+      growth[space.id, default: 0] += wal.growth
       let needed = max(bytes(of: space.total), growth[space.id] ?? 0)
       guard space.available >= needed else {
-        throw .spaceLow(path: log.path, available: space.available, needed: needed)
+        throw .spaceLow(path: wal.path, available: space.available, needed: needed)
       }
     }
   }

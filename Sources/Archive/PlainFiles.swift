@@ -13,17 +13,17 @@ enum PlainFiles {
   ///
   /// - Throws: `changed` if another file takes the name time and again; `hasNoSize`; what opening says.
   static func open(
-    _ candidate: DataDirectory.Candidate
+    _ candidate: Candidate
   ) throws(SQLiteError) -> (file: PlainFile, status: FileSystem.Status) {
     for _ in 0..<openAttempts {
-      let before = try? FileSystem.status(candidate.path)
-      let file = try PlainFile(path: candidate.path)
-      if let before, before.kind == .regular, let after = try? FileSystem.status(candidate.path),
+      let before = try? FileSystem.status(candidate.location)
+      let file = try PlainFile(path: candidate.location)
+      if let before, before.kind == .regular, let after = try? FileSystem.status(candidate.location),
         before.identity == after.identity
       {
         // Those of /proc, and of some FUSE file systems, have no size.
         if before.size == 0, try !file.isEmpty() {
-          if let now = try? FileSystem.status(candidate.path), now.size > 0 { continue }
+          if let now = try? FileSystem.status(candidate.location), now.size > 0 { continue }
           throw .hasNoSize
         }
         // Of before the first byte is read: what is written meanwhile moves the times.
@@ -37,10 +37,13 @@ enum PlainFiles {
   /// process does not know. A copy counts if nothing was written to the file while it was made, as far as its status tells:
   /// a write within one tick of the clock that its times are taken from is told from another by nothing, and is waited for.
   ///
-  /// - Parameter deadline: until when it is waited for that the file holds still.
+  /// - Parameters:
+  ///   - memory: what the copy may take; if it does not fit, it goes to the spool directory.
+  ///   - deadline: until when it is waited for that the file holds still.
   /// - Throws: `changed` if it does not; what reading, and writing to the spool, say.
   static func copy(
-    _ candidate: DataDirectory.Candidate, _ options: Snapshot.Options, until deadline: ContinuousClock.Instant
+    _ candidate: Candidate, _ options: Snapshot.Options, _ memory: MemoryBudget,
+    until deadline: ContinuousClock.Instant
   ) throws(SQLiteError) -> (PlainCopy, FileSystem.Status) {
     let start = ContinuousClock.now
     var attempts = 0
@@ -53,8 +56,8 @@ enum PlainFiles {
       }
       attempts += 1
       do throws(SQLiteError) {
-        let copy = try PlainCopy(of: file, byteCount: status.size, options) {
-          guard let now = try? FileSystem.status(candidate.path) else { return false }
+        let copy = try PlainCopy(of: file, byteCount: status.size, options, memory) {
+          guard let now = try? FileSystem.status(candidate.location) else { return false }
           return now.identity == status.identity && now.changedAt == status.changedAt
             && now.size == status.size
         }
@@ -68,9 +71,9 @@ enum PlainFiles {
 
   /// The log or journal beside a file that has a database's name and is none to SQLite: a plain copy of the file alone would
   /// be torn. Its name; nil if there is none.
-  static func log(of candidate: DataDirectory.Candidate) -> String? {
-    DatabaseNames.logs(of: candidate.baseName).first { name in
-      ((try? FileSystem.status("\(candidate.directory.path)/\(name)"))?.size ?? 0) > 0
+  static func log(of candidate: Candidate) -> BytePath? {
+    DatabaseNames.logs(of: candidate.name).first { name in
+      ((try? FileSystem.status(candidate.directory.path(of: name)))?.size ?? 0) > 0
     }
   }
 }

@@ -21,10 +21,10 @@ enum ReaderLimits {
   ///   - items: without the manifest.
   ///   - manifest: without entries.
   /// - Throws: `tooLarge`.
-  static func check(_ items: [Item], _ manifest: Manifest) throws(BackupError) {
+  static func check(_ items: [ArchiveItem], _ manifest: Manifest) throws(BackupError) {
     let limits = ZipReadLimits.standard
     // With the manifest's own.
-    let names = items.map(\.entry.name) + ["MANIFEST.json"]
+    let names = items.map(\.entry.name) + [Manifest.entryName]
     guard names.count <= limits.memberCount else {
       throw .tooLarge("it would have more than \(limits.memberCount) members")
     }
@@ -49,19 +49,18 @@ enum ReaderLimits {
 
   /// Of the paths of all folders that a restore may make, in bytes.
   private static func foldersSize(_ names: [String]) -> Int {
-    var folders: Set<[UInt8]> = []
+    var folders: Set<BytePath> = []
     for name in names {
-      let path = name.bytes
       // What is in one folder has the same ones above it.
-      for end in path.indices.reversed() where path[end] == UInt8(ascii: "/") {
-        guard folders.insert(Array(path[..<end])).inserted else { break }
+      for folder in BytePath(name).ancestors {
+        guard folders.insert(folder).inserted else { break }
       }
     }
-    return folders.reduce(0) { $0 + $1.count }
+    return folders.reduce(0) { $0 + $1.bytes.count }
   }
 
   /// Whether the manifest is far below its limits, so that it need not be made to see that.
-  private static func isSmall(_ items: [Item], _ manifest: Manifest) -> Bool {
+  private static func isSmall(_ items: [ArchiveItem], _ manifest: Manifest) -> Bool {
     let excluded = manifest.excluded ?? []
     let count = items.count + manifest.skipped.count + excluded.count
     let texts =

@@ -1,3 +1,4 @@
+package import System
 import Zip
 
 /// The names that a restore keeps for itself, and what it can take: an archive that breaks these rules is made for nothing.
@@ -11,8 +12,11 @@ package enum RestorableNames {
   package static let maximumSize = 6 << 20
 
   /// Whether a path stays inside the directory, and outside a staging directory.
-  package static func isSafe(_ path: String) -> Bool {
-    let entry = ZipEntry(name: path, modified: 0, permissions: 0, size: 0)
-    return (try? entry.checkName()) != nil && !path.utf8.starts(with: stagingPrefix.utf8)
+  package static func isSafe(_ path: BytePath) -> Bool {
+    guard let name = path.string else { return false }
+    let entry = ZipEntry(name: name, modified: 0, permissions: 0, size: 0)
+    return (try? entry.checkName()) != nil && !path.hasPrefix(BytePath(stagingPrefix))
   }
+
+  package static func isSafe(_ path: String) -> Bool { isSafe(BytePath(path)) }
 }

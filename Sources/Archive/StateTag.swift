@@ -21,9 +21,9 @@ struct StateTag {
   init(lookedAt: Int64) { self.lookedAt = lookedAt }
 
   /// Adds a text, so that no two sequences of texts are one.
-  package mutating func add(_ text: String) { add(Array(text.utf8)) }
+  mutating func add(_ text: String) { add(Array(text.utf8)) }
 
-  package mutating func add(_ item: Item) throws(BackupError) {
+  mutating func add(_ item: ArchiveItem) throws(BackupError) {
     add(item.entry.name)
     add(numbers: [item.entry.modified, Int64(item.entry.permissions), Int64(bitPattern: item.entry.size)])
     add(try item.snapshotState())
@@ -37,11 +37,9 @@ struct StateTag {
   }
 
   private mutating func add(numbers: [Int64]) {
-    for number in numbers {
-      for shift in stride(from: 0, to: 64, by: 8) {
-        hash.update(data: [UInt8(truncatingIfNeeded: number >> Int64(shift))])
-      }
-    }
+    var bytes: [UInt8] = []
+    for number in numbers { bytes.append(littleEndian: number) }
+    hash.update(data: bytes)
   }
 
   private mutating func add(_ bytes: [UInt8]) {
@@ -55,7 +53,7 @@ struct StateTag {
     return hash.finalize().prefix(16).hexadecimal
   }
 
-  /// 128 bits that nobody else has, nor can guess.
+  /// 128 bits that no other archive has, and that no client can guess.
   static func unique() -> String {
     var random = SystemRandomNumberGenerator()
     return (0..<16).map { _ in random.next() as UInt8 }.hexadecimal

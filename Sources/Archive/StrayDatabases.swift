@@ -15,7 +15,7 @@ package struct StrayDatabases: Encodable, Sendable {
   /// Whether every name was looked at, as deep as is searched.
   package private(set) var isWhole = true
 
-  private let covered: Set<[UInt8]>
+  private let covered: Set<BytePath>
   private let exclusion: Exclusion
   private var namesLeft = Self.maximumNames
 
@@ -29,7 +29,7 @@ package struct StrayDatabases: Encodable, Sendable {
   ///   - covered: the paths in it that a backup takes, enters, skips or excludes.
   ///   - exclusion: what is not searched either.
   /// - Throws: `dataDirectory`.
-  init(in path: String, except covered: Set<[UInt8]>, _ exclusion: Exclusion) throws(BackupError) {
+  init(in path: String, except covered: Set<BytePath>, _ exclusion: Exclusion) throws(BackupError) {
     self.covered = covered
     self.exclusion = exclusion
     do { try search(try Directory(path: path), "", depth: 0) } catch {
@@ -38,40 +38,37 @@ package struct StrayDatabases: Encodable, Sendable {
   }
 
   private mutating func search(
-    _ directory: Directory, _ parent: String, depth: Int
+    _ directory: Directory, _ parent: BytePath, depth: Int
   ) throws(SystemError) {
     let names = try FileSystem.names(in: directory.path, limit: namesLeft)
     namesLeft -= names.count
     if namesLeft == 0 { isWhole = false }
-    for bytes in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-      let path = parent.bytes + bytes
+    for name in names.sorted() {
+      let path = parent.appending(name)
       guard !covered.contains(path), !exclusion.matches(path), !Exclusion.isLeftover(path) else { continue }
-      let shown = parent + String(decoding: bytes, as: UTF8.self)
       do throws(SystemError) {
-        let status = try FileSystem.status(directory.path(of: bytes))
+        let status = try FileSystem.status(directory.path(of: name))
         switch status.kind {
         case .directory where depth < Self.maximumDepth:
-          try search(try directory.directory(bytes), shown + "/", depth: depth + 1)
+          try search(try directory.directory(name), path, depth: depth + 1)
         // Directly in the data directory a backup has looked already.
-        case .regular where depth > 0 && status.size > 0: consider(bytes, in: directory, shown)
+        case .regular where depth > 0 && status.size > 0: consider(path, in: directory)
         default: break
         }
       } catch {
-        if !error.isMissing { unreadable.append(shown) }
+        if !error.isMissing { unreadable.append(path.lossyString) }
       }
     }
   }
 
-  private mutating func consider(
-    _ name: [UInt8], in directory: Directory, _ shown: String
-  ) {
+  private mutating func consider(_ path: BytePath, in directory: Directory) {
     // A `-shm` must not be opened, and a WAL or a journal is no database.
-    guard DatabaseNames.database(ofCompanion: name) == nil else { return }
-    if DatabaseNames.isCustomary(name) { return found.append(shown) }
+    guard DatabaseNames.database(ofCompanion: path) == nil else { return }
+    if DatabaseNames.isCustomary(path) { return found.append(path.lossyString) }
     do throws(SQLiteError) {
-      if try PlainFile.isDatabase(directory.path(of: name)) { found.append(shown) }
+      if try PlainFile.isDatabase(directory.path(of: path.name)) { found.append(path.lossyString) }
     } catch {
-      unreadable.append(shown)
+      unreadable.append(path.lossyString)
     }
   }
 }

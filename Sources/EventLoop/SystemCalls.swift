@@ -1,7 +1,6 @@
 import CLinux
 import Glibc
 import System
-import System
 
 /// The system calls of this target, and the only place in it that touches pointers.
 extension SystemCalls {

@@ -32,8 +32,8 @@ final class ArchiveContents {
   private let zip: ZipArchive?
   private let isInterrupted: @Sendable () -> Bool
 
-  static let manifestName = "MANIFEST.json"
-  static let versionName = "VERSION"
+  static let manifestName = Manifest.entryName
+  static let versionName = Manifest.versionEntryName
 
   /// Opens an archive by its path.
   ///

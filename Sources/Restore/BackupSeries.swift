@@ -36,7 +36,7 @@ package struct BackupSeries {
   package init(in path: String, name: String) throws {
     directory = try Directory(path: path)
     let names = try FileSystem.names(in: directory.path, limit: Self.maximumNames)
-      .compactMap { String(validating: $0, as: UTF8.self) }
+      .compactMap(\.string)
       .filter { Self.isName($0, of: name) }
       .sorted()
     for name in names {
@@ -94,7 +94,7 @@ package struct BackupSeries {
 
   private func read(_ name: String) throws -> Retention.Backup {
     let file = try directory.openFile(name, writing: false)
-    let status = try Directory.status(of: file)
+    let status = try file.status()
     let contents = try ArchiveContents(consume file)
     let comparison: ManifestComparison
     switch contents.manifest {

@@ -21,7 +21,7 @@ final class DatabaseUse {
     init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
   }
 
-  private static let lockBytes = Directory.LockRange(start: 0x4000_0000, count: 2 + 510)
+  private static let lockBytes = Descriptor.LockRange(start: 0x4000_0000, count: 2 + 510)
 
   /// Locks every file that would be replaced.
   ///
@@ -43,9 +43,9 @@ final class DatabaseUse {
           files[status.identity] = item.path
           guard name == item.name else { continue }
           let file = LockedFile(try folder.openFile(name, writing: true))
-          if try !Directory.lock(file.descriptor, Self.lockBytes) {
+          if try !file.descriptor.lock(Self.lockBytes) {
             users.append(
-              FileUser(path: item.path, pid: Directory.lockHolder(file.descriptor, Self.lockBytes)))
+              FileUser(path: item.path, pid: file.descriptor.lockHolder(Self.lockBytes)))
           }
           locks.append(file)
         }

@@ -26,11 +26,11 @@ package struct FileUser: Hashable, Sendable {
     guard !files.isEmpty, let processes = try? FileSystem.names(in: "/proc", limit: .max) else { return [] }
     var users: Set<FileUser> = []
     for process in processes {
-      guard let pid = Int32(String(decoding: process, as: UTF8.self)), pid != getpid(),
+      guard let pid = Int32(process.lossyString), pid != getpid(),
         let descriptors = try? FileSystem.names(in: "/proc/\(pid)/fd", limit: .max)
       else { continue }
       for descriptor in descriptors {
-        let link = "/proc/\(pid)/fd/\(String(decoding: descriptor, as: UTF8.self))"
+        let link = BytePath("/proc/\(pid)/fd").appending(descriptor)
         guard let identity = FileSystem.target(link), let path = files[identity] else { continue }
         users.insert(FileUser(path: path, pid: pid))
       }
@@ -40,7 +40,7 @@ package struct FileUser: Hashable, Sendable {
 
   private static func program(_ pid: Int32) -> String {
     guard let name = try? Directory(path: "/proc/\(pid)").openFile("comm", writing: false),
-      let bytes = try? Directory.read(name, atMost: 64)
+      let bytes = try? name.read(atMost: 64)
     else { return "" }
     return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }

@@ -163,7 +163,7 @@ package struct Restore {
     _ path: String, stagedAs file: String, _ check: inout BoundedCheck
   ) throws(RestoreError) -> [String]? {
     let findings: DatabaseFindings
-    do { findings = try check.findings(of: .path(file)) } catch let error as RestoreError {
+    do { findings = try check.findings(of: .path(BytePath(file))) } catch let error as RestoreError {
       throw error
     } catch {
       throw .staging(path: path, detail: "\(error)")

@@ -12,7 +12,7 @@ extension RestorePlan {
   init(of archive: RestorableArchive, only: [String], in target: RestoreTarget) throws(RestoreError) {
     let chosen = try Self.selection(of: archive.paths, only: only)
     let databases = Set(archive.manifest.entries.filter { $0.kind == .database }.map(\.path.bytes))
-    let customary = Set(archive.entries.keys.filter(DatabaseNames.isCustomary))
+    let customary = Set(archive.entries.keys.filter { DatabaseNames.isCustomary(BytePath($0)) })
     let now = FileSystem.now()
     var attempt: Int64 = 0
     repeat {

@@ -16,7 +16,7 @@ final class RestoreStaging {
   private let lock: Descriptor?
 
   private static let lockName = "lock"
-  private static let lockRange = Directory.LockRange(start: 0, count: 1)
+  private static let lockRange = Descriptor.LockRange(start: 0, count: 1)
 
   /// Makes one.
   ///
@@ -29,7 +29,7 @@ final class RestoreStaging {
       directory = try target.directory.makeDirectory(name)
       let lock = try directory.makeFile(Self.lockName)
       // No other process knows of it yet.
-      _ = try Directory.lock(lock, Self.lockRange)
+      _ = try lock.lock(Self.lockRange)
       self.lock = consume lock
     } catch {
       try? target.directory.removeDirectory(name)
@@ -58,7 +58,7 @@ final class RestoreStaging {
         isFree = true
       } else {
         let lock = try directory.openFile(Self.lockName, writing: true)
-        isFree = try Directory.lock(lock, Self.lockRange)
+        isFree = try lock.lock(Self.lockRange)
         self.lock = consume lock
       }
     } catch let error as RestoreError {
@@ -110,13 +110,13 @@ final class RestoreStaging {
       let file = try directory.makeFile("\(index)")
       let number = file.rawValue
       try archive.read(path) { piece in
-        try Directory.write(piece, to: number)
+        try SystemCalls.writeAll(piece, to: number)
         progress(piece.count)
       }
-      try Directory.own(file, as: replaced ?? target.status, permissions: permissions)
-      Directory.setModified(file, member?.modified ?? 0)
-      try Directory.sync(file)
-      return try Directory.status(of: file).identity.inode
+      try file.own(as: replaced ?? target.status, permissions: permissions)
+      file.setModified(member?.modified ?? 0)
+      try file.sync()
+      return try file.status().identity.inode
     } catch let error as RestoreError {
       throw error
     } catch {
@@ -127,8 +127,8 @@ final class RestoreStaging {
   /// Writes the journal down: from now on, the next run goes on. If that fails, there is none.
   func write(_ journal: RestoreJournal) throws(SystemError) {
     let file = try directory.makeFile(RestoreJournal.unfinished)
-    try Directory.write(journal.encoded(), to: file.rawValue)
-    try Directory.sync(file)
+    try file.write(journal.encoded())
+    try file.sync()
     try directory.sync()
     try target.directory.sync()
     try directory.rename(RestoreJournal.unfinished, to: directory, RestoreJournal.forward)
@@ -144,7 +144,7 @@ final class RestoreStaging {
       do {
         guard try directory.status(name) != nil else { continue }
         let file = try directory.openFile(name, writing: false)
-        let text = try Directory.read(file, atMost: RestoreJournal.maximumSize)
+        let text = try file.read(atMost: RestoreJournal.maximumSize)
         guard let journal = RestoreJournal(text) else {
           throw RestoreError.directory(
             path: target.path, detail: "\(self.name)/\(name) is no journal that this version can read")

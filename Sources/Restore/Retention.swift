@@ -151,7 +151,7 @@ package struct Retention: Sendable {
     good.databases
       .filter { path, pages in
         pages > 1 && backup.databases[path, default: 0] <= 1
-          && !gone.matchesAnyPart(of: path) && !backup.names(path)
+          && !gone.matchesAnyPart(of: BytePath(path)) && !backup.names(path)
       }
       .keys.sorted { $0.lexicographicallyPrecedes($1) }
       .map { String(decoding: $0, as: UTF8.self) }

@@ -41,14 +41,14 @@ enum SuperJournal {
     else { return nil }
     let file = try folder.openFile(journal, writing: false)
     // A journal whose head is zeros has done its work.
-    guard let first = try Directory.read(file, atMost: 1, from: 0).first, first != 0 else { return nil }
-    let tail = try Directory.read(file, atMost: tailSize, from: status.size - UInt64(tailSize))
+    guard let first = try file.read(1, at: 0).first, first != 0 else { return nil }
+    let tail = try file.read(tailSize, at: status.size - UInt64(tailSize))
     let count = number(tail, 0)
     guard tail.count == tailSize, tail.suffix(8).elementsEqual(magic), count > 0, count <= maximumNameSize,
       UInt64(count) <= status.size - UInt64(tailSize)
     else { return nil }
-    let name = try Directory.read(
-      file, atMost: Int(count), from: status.size - UInt64(tailSize) - UInt64(count))
+    let name = try file.read(
+      Int(count), at: status.size - UInt64(tailSize) - UInt64(count))
     // SQLite sums `char`, which has a sign on some machines.
     let sums = [
       name.reduce(UInt32(0)) { $0 &+ UInt32($1) },

@@ -166,8 +166,6 @@ private struct SniffedDatabase: ~Copyable {
   /// Until there is enough to know a database by.
   private var start: [UInt8]? = []
 
-  private static let header = Array("SQLite format 3\0".utf8)
-
   init(in directory: String) { self.directory = directory }
 
   var isDatabase: Bool {
@@ -183,8 +181,8 @@ private struct SniffedDatabase: ~Copyable {
       return
     }
     let bytes = start + piece
-    self.start = bytes.count < Self.header.count ? bytes : nil
-    guard bytes.starts(with: Self.header) else { return }
+    self.start = bytes.count < DatabaseHeader.magic.count ? bytes : nil
+    guard bytes.starts(with: DatabaseHeader.magic) else { return }
     spool = DatabaseSpool(in: directory)
     try spool?.append(bytes)
   }

@@ -12,13 +12,10 @@ struct ByteReader {
   }
 
   /// Two bytes.
-  func word(_ place: Int) -> Int { Int(bytes[place]) << 8 | Int(bytes[place + 1]) }
+  func word(_ place: Int) -> Int { Int(bytes.bigEndian(at: place) as UInt16) }
 
   /// Four bytes.
-  func number(_ place: Int) -> UInt32 {
-    UInt32(bytes[place]) << 24 | UInt32(bytes[place + 1]) << 16 | UInt32(bytes[place + 2]) << 8
-      | UInt32(bytes[place + 3])
-  }
+  func number(_ place: Int) -> UInt32 { bytes.bigEndian(at: place) }
 
   /// A variable-length integer, behind which `place` is afterwards; nil if it goes past the end.
   func varint(_ place: inout Int) -> UInt64? {

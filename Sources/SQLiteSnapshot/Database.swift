@@ -1,28 +1,30 @@
 import CSQLite
-import System
+package import System
 
 /// A database that is open and of which nothing is locked yet.
 ///
-/// It is opened before its snapshot is taken so that whoever takes many can look at the journal modes first:
+/// It is opened before its snapshot is taken so that a caller that takes many sees the journal modes first:
 /// copies take their time, pins take none, and all are to be of the same instant.
 package final class Database {
   /// SQLite's name of the journal mode: `wal`, or `delete` for every mode with a rollback journal.
   package let journalMode: String
   /// Whether it is on a read-only file system, where it needs no locks.
   private let isImmutable: Bool
-  private var connection: Connection?
+  private var connection: DatabaseConnection?
   private let names: FileNames
   private let options: Snapshot.Options
+  private let memory: MemoryBudget
 
   /// Opens the database at an absolute path, read-only. Its last name must be no symbolic link; what the names before it
   /// are is the caller's matter, and that they stay it for as long as the database or its snapshot lives.
   ///
-  /// A lock is not waited for here, so that whoever opens many can wait for all that are locked at once; the
+  /// A lock is not waited for here, so that a caller that opens many can wait for all that are locked at once; the
   /// snapshot's own locks are.
+  /// - Parameter memory: what copies may take; one that does not fit goes to the spool directory.
   /// - Throws: what SQLite says; `SQLiteError.reason` tells the cases apart.
-  package init(path: String, _ options: Snapshot.Options) throws(SQLiteError) {
+  package init(path: BytePath, _ options: Snapshot.Options, _ memory: MemoryBudget) throws(SQLiteError) {
     var isImmutable = false
-    let connection: Connection
+    let connection: DatabaseConnection
     do throws(SQLiteError) { connection = try Self.begin(try .reading(path, busyTimeout: .zero), path) } catch
     {
       guard error.reason != .locked, error.reason != .notADatabase, ReadOnlyFileSystem.isReadOnly(path),
@@ -43,14 +45,15 @@ package final class Database {
     connection.setBusyTimeout(options.busyTimeout)
     self.connection = consume connection
     self.options = options
+    self.memory = memory
   }
 
   /// Reads the header, as every transaction does, and no schema: a damaged one does not matter here.
   ///
   /// In one transaction with what follows: a busy writer leaves one gap for one lock, and seldom two.
   private static func begin(
-    _ connection: consuming Connection, _ path: String
-  ) throws(SQLiteError) -> Connection {
+    _ connection: consuming DatabaseConnection, _ path: BytePath
+  ) throws(SQLiteError) -> DatabaseConnection {
     try FileNames.refresh(path, openedAs: connection.likelyDescriptor)
     // Before SQLite looks, which finds a journal or damage in what only looks like its own.
     try DatabaseHeader(of: connection.databaseFile())?.check()
@@ -68,9 +71,11 @@ package final class Database {
   }
 
   /// - Throws: `cannot-open` if a database in WAL mode on a read-only mount cannot be read as it stands.
-  private static func checkFrozen(_ path: String) throws(SQLiteError) {
+  private static func checkFrozen(_ path: BytePath) throws(SQLiteError) {
     let fact = "on a read-only file system SQLite cannot make the -shm that a WAL database needs"
-    guard try !FileNames.hasContent(path + "-wal"), try !FileNames.hasContent(path + "-journal") else {
+    guard try !FileNames.hasContent(path + CompanionFile.wal),
+      try !FileNames.hasContent(path + CompanionFile.journal)
+    else {
       throw SQLiteError(
         code: SQLITE_CANTOPEN,
         message: "\(fact), and its -wal holds rows: copy both to a writable directory and serve that")
@@ -105,6 +110,6 @@ package final class Database {
     guard needsContent else {
       return try Snapshot(describing: connection, journalMode: journalMode, names, options)
     }
-    return try Snapshot(copying: connection, journalMode: journalMode, names, options)
+    return try Snapshot(copying: connection, journalMode: journalMode, names, options, memory)
   }
 }

@@ -9,9 +9,9 @@ import System
 /// that is another writer's lock.
 struct DatabaseCopy: ~Copyable {
   /// To the copy.
-  let connection: Connection
-  /// The database's own header: the Online Backup API writes counters of its own into the copy's.
-  let header: [UInt8]
+  let connection: DatabaseConnection
+  /// The database's own header; nil if it has no page: the Online Backup API writes counters of its own into the copy's.
+  let header: DatabaseHeader?
   /// SQLite's number of the state that the database was in when the copy was begun, or of an earlier one.
   let dataVersion: Int
 
@@ -19,12 +19,14 @@ struct DatabaseCopy: ~Copyable {
   private static let stepSize = 1 << 20
   /// So often a copy is made step by step. When the database changes meanwhile, which every commit does, it is made again.
   private static let maximumStepwiseCopies = 4
+  /// For `sqlite3_backup_step`: under one lock.
+  private static let allPages: Int32 = -1
   /// So often it is made under one lock then, of which all but the first are for a writer that does not see the lock.
   private static let maximumLockedCopies = 3
 
   /// What any write to a database changes.
   private struct State: Equatable {
-    let header: [UInt8]
+    let header: DatabaseHeader?
     let content: FileNames.Content?
     let hasLockFolder: Bool
   }
@@ -34,7 +36,7 @@ struct DatabaseCopy: ~Copyable {
   ///   - names: those that `source` was opened by.
   /// - Throws: `unseen-writer` if the database changes under every lock; what SQLite says.
   init(
-    of source: borrowing Connection, byteCount: UInt64, isInMemory: Bool, _ names: FileNames,
+    of source: borrowing DatabaseConnection, byteCount: UInt64, isInMemory: Bool, _ names: FileNames,
     _ options: Snapshot.Options
   ) throws(SQLiteError) {
     let file = try source.databaseFile()
@@ -43,7 +45,7 @@ struct DatabaseCopy: ~Copyable {
     var hotJournal: SQLiteError?
     for attempt in 0..<Self.maximumStepwiseCopies + Self.maximumLockedCopies {
       // Waited for as any lock is.
-      while try names.hasLockFolder(), .now < deadline, !Task.isCancelled { usleep(5_000) }
+      while try names.hasLockFolder(), .now < deadline, !Task.isCancelled { FileSystem.pause() }
       if let time = try names.databaseContent()?.timeUntilTold() { usleep(time) }
       let dataVersion = try source.number("PRAGMA data_version")
       let copy =
@@ -51,73 +53,76 @@ struct DatabaseCopy: ~Copyable {
       // The backup functions would make a page of a database that has none.
       guard byteCount > 0 else {
         connection = copy
-        header = []
+        header = nil
         self.dataVersion = dataVersion
         return
       }
-      let isStepwise = attempt < Self.maximumStepwiseCopies
-      var state: State?
-      var isFirstLook = true
+      let pagesPerStep =
+        attempt < Self.maximumStepwiseCopies ? Int32(max(1, Self.stepSize / pageSize)) : Self.allPages
       do throws(SQLiteError) {
-        state = try copy.copy(
-          from: source, pagesPerStep: isStepwise ? Int32(max(1, Self.stepSize / pageSize)) : -1
-        ) { () throws(SQLiteError) in
-          if isFirstLook, let time = try names.databaseContent()?.timeUntilTold() {
-            // It was written to just now, and a write that comes now might leave its time as it is. Under the lock that is
-            // kept, none should come.
-            if isStepwise { return nil }
-            usleep(time)
-            guard try names.databaseContent()?.timeUntilTold() == nil else { return nil }
-          }
-          if isFirstLook { names.dropCachedPages() }
-          isFirstLook = false
-          return State(
-            header: try file.read(DatabaseHeader.size, at: 0).bytes, content: try names.databaseContent(),
-            hasLockFolder: try names.hasLockFolder())
-        }
+        let state = try Self.copy(source, file, into: copy, pagesPerStep: pagesPerStep, names)
         hotJournal = nil
+        if let state, !state.hasLockFolder {
+          connection = copy
+          header = state.header
+          self.dataVersion = dataVersion
+          return
+        }
       } catch  where error.reason == .hotJournal {
         // There was none when the database was opened: the writer has crashed since, or its lock is not seen.
         try source.execute("ROLLBACK")
         hotJournal = error
-        usleep(5_000)
-      }
-      if let state, !state.hasLockFolder {
-        connection = copy
-        header = state.header
-        self.dataVersion = dataVersion
-        return
+        FileSystem.pause()
       }
     }
     if try names.hasLockFolder() { throw .lockFolder }
     throw hotJournal ?? .unseenWriter("the database file was written to under SQLite's lock")
   }
 
+  /// - Returns: what the database was all the while; nil if that did not stay the same, or cannot be told.
+  private static func copy(
+    _ source: borrowing DatabaseConnection, _ file: VFSFile, into copy: borrowing DatabaseConnection,
+    pagesPerStep: Int32, _ names: FileNames
+  ) throws(SQLiteError) -> State? {
+    var isFirstLook = true
+    return try copy.copy(from: source, pagesPerStep: pagesPerStep) { () throws(SQLiteError) in
+      if isFirstLook, let time = try names.databaseContent()?.timeUntilTold() {
+        // It was written to just now, and a write that comes now might leave its time as it is. Under the lock that is
+        // kept, none should come.
+        guard pagesPerStep == allPages else { return nil }
+        usleep(time)
+        guard try names.databaseContent()?.timeUntilTold() == nil else { return nil }
+      }
+      if isFirstLook { names.dropCachedPages() }
+      isFirstLook = false
+      return State(
+        header: try DatabaseHeader(of: file), content: try names.databaseContent(),
+        hasLockFolder: try names.hasLockFolder())
+    }
+  }
+
   /// An empty database in memory whose file can be read: that of the `memdb` VFS.
-  private static func memoryDatabase(_ byteCount: UInt64) throws(SQLiteError) -> Connection {
-    let connection = try Connection.scratch("file:sluice?vfs=memdb")
+  private static func memoryDatabase(_ byteCount: UInt64) throws(SQLiteError) -> DatabaseConnection {
+    let connection = try DatabaseConnection.scratch("file:sluice?vfs=memdb")
     // Its own limit is 1 GiB; ours is the budget. Room for what is added while the copy is made.
     try connection.limitSize(Int64(byteCount) * 2 + (64 << 20))
     return connection
   }
 
   /// An empty database in a file that has lost its name already, lest the copy should outlive this process.
-  private static func spool(_ byteCount: UInt64, in directory: String) throws(SQLiteError) -> Connection {
+  private static func spool(_ byteCount: UInt64, in directory: String) throws(SQLiteError)
+    -> DatabaseConnection
+  {
     try requireRoom(for: byteCount, in: directory)
     let folder = try temporaryFolder(in: directory)
-    defer { unsafe rmdir(folder) }
-    let path = folder + "/copy.db"
+    defer { FileSystem.removeDirectory(folder) }
+    let path = folder.appending("copy.db")
     do throws(SQLiteError) {
-      let copy = try Connection.scratch(path)
-      let isRemoved = unsafe unlink(path) == 0
-      let reason = errno
-      guard isRemoved else {
-        throw SQLiteError(
-          code: SQLITE_CANTOPEN, message: "no name can be removed from \(directory): \(describe(reason))")
-      }
+      let copy = try DatabaseConnection.scratch(path)
+      try removeName(path, in: directory)
       return copy
     } catch {
-      unsafe unlink(path)
+      try? FileSystem.remove(path)
       throw error
     }
   }

@@ -1,11 +1,12 @@
 import CSQLite
 import Glibc
+package import System
 import Synchronization
 
 /// A database that is to be looked at, and that no other process knows of.
 package enum DatabaseContent: Sendable {
   /// A file at an absolute path, which stays there.
-  case path(String)
+  case path(BytePath)
   /// What a `DatabaseSpool` has taken.
   case spooled(SpooledDatabase)
 
@@ -16,7 +17,7 @@ package enum DatabaseContent: Sendable {
     do throws(SQLiteError) {
       switch self {
       case .path(let path):
-        return try DatabaseCheck(Connection.untrusted(path), isThorough: isThorough, limit).run()
+        return try DatabaseCheck(DatabaseConnection.untrusted(path), isThorough: isThorough, limit).run()
       case .spooled(let database): return try database.findings(isThorough: isThorough, limit)
       }
     } catch {
@@ -77,17 +78,18 @@ package struct SpooledDatabase: Sendable {
   fileprivate func findings(isThorough: Bool, _ limit: CheckLimit) throws(SQLiteError) -> DatabaseFindings {
     switch place {
     case .file(let file):
-      let connection = try Connection.untrusted(file.path)
+      let connection = try DatabaseConnection.untrusted(file.path)
       // It is open: whatever ends this process, nothing is left.
       file.removeName()
       return try DatabaseCheck(connection, isThorough: isThorough, limit).run()
     case .memory(var bytes):
-      // In memory there is no log, and SQLite opens no database there that says it has one: the header's versions, at
-      // offsets 18 and 19, are set to those of a rollback journal. https://www.sqlite.org/c3ref/deserialize.html
-      for index in 18...19 where bytes.count > index && bytes[index] == 2 { bytes[index] = 1 }
+      // In memory there is no WAL, and SQLite opens no database there that says it has one:
+      // https://www.sqlite.org/c3ref/deserialize.html
+      DatabaseHeader.setRollbackMode(in: &bytes)
       let outcome = unsafe bytes.withUnsafeMutableBufferPointer { bytes in
         Result { () throws(SQLiteError) in
-          try DatabaseCheck(try unsafe Connection.untrusted(bytes), isThorough: isThorough, limit).run()
+          try DatabaseCheck(try unsafe DatabaseConnection.untrusted(bytes), isThorough: isThorough, limit)
+            .run()
         }
       }
       return try outcome.get()
@@ -97,44 +99,35 @@ package struct SpooledDatabase: Sendable {
 
 /// A file in a folder of its own; both go with this object.
 private final class SpoolFile: Sendable {
-  let path: String
-  private let folder: String
-  private let descriptor: CInt
+  let path: BytePath
+  private let folder: BytePath
+  private let descriptor: Descriptor
   private let hasName = Atomic<Bool>(true)
 
   init(in directory: String) throws(SQLiteError) {
     folder = try temporaryFolder(in: directory)
-    path = folder + "/check.db"
-    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    let reason = errno
-    guard descriptor >= 0 else {
-      unsafe rmdir(folder)
-      throw SQLiteError(code: SQLITE_CANTOPEN, message: "no spool in \(directory): \(describe(reason))")
+    path = folder.appending("check.db")
+    do { descriptor = try FileSystem.makeFile(path) } catch {
+      FileSystem.removeDirectory(folder)
+      throw SQLiteError(
+        code: SQLITE_CANTOPEN,
+        message: "the spool directory \(directory) cannot be used: \(SystemCalls.describe(error.errno))")
     }
   }
 
-  /// The corresponding C function is `write`.
   func append(_ bytes: [UInt8]) throws(SQLiteError) {
-    var bytes = bytes[...]
-    while !bytes.isEmpty {
-      let count = unsafe bytes.withUnsafeBufferPointer { unsafe write(descriptor, $0.baseAddress, $0.count) }
-      let reason = errno
-      guard count > 0 || reason == EINTR else {
-        throw SQLiteError(
-          code: SQLITE_FULL, message: "no room to check it in: \(describe(reason)); see --spool-directory")
-      }
-      bytes = bytes.dropFirst(max(count, 0))
+    do { try descriptor.write(bytes) } catch {
+      throw SQLiteError(
+        code: SQLITE_FULL,
+        message: "no room in the spool directory to check it: \(SystemCalls.describe(error.errno))")
     }
   }
 
   func removeName() {
     guard hasName.exchange(false, ordering: .relaxed) else { return }
-    unsafe unlink(path)
-    unsafe rmdir(folder)
+    try? FileSystem.remove(path)
+    FileSystem.removeDirectory(folder)
   }
 
-  deinit {
-    close(descriptor)
-    removeName()
-  }
+  deinit { removeName() }
 }

@@ -11,35 +11,24 @@ import System
 ///
 /// https://www.sqlite.org/fileformat2.html §1
 struct DatabaseStructure {
-  private enum Failure: Error {
+  enum Failure: Error {
     case damaged(String)
     case unreadable(SQLiteError)
   }
 
-  /// What the pointer map of an auto-vacuum database says of a page: §1.8.
-  private enum Use: UInt8 {
-    case root = 1
-    case free = 2
-    case firstOverflow = 3
-    case laterOverflow = 4
-    case child = 5
-  }
-
-  private let file: OpenFile
+  private let file: VFSFile
   private let limit: CheckLimit
-  private let header: [UInt8]
-  private let pageSize: Int
-  private let usableSize: Int
-  private let pageCount: UInt32
-  private let hasPointerMap: Bool
-  private var used: [UInt64]
-  private var roots: [(page: UInt32, isIndex: Bool)] = []
+  private let header: DatabaseHeader
+  let pageSize: Int
+  let usableSize: Int
+  var pages: PageUse
+  var roots: [(page: UInt32, isIndex: Bool)] = []
 
   /// Reads all of it.
   ///
   /// - Returns: the first fault; nil if there is none.
   /// - Throws: what keeps it from being read; `SQLITE_INTERRUPT` once the limit is reached.
-  static func fault(of file: OpenFile, _ limit: CheckLimit) throws(SQLiteError) -> String? {
+  static func fault(of file: VFSFile, _ limit: CheckLimit) throws(SQLiteError) -> String? {
     do {
       var structure = try DatabaseStructure(file, limit)
       try structure.check()
@@ -52,78 +41,59 @@ struct DatabaseStructure {
     }
   }
 
-  private init(_ file: OpenFile, _ limit: CheckLimit) throws(Failure) {
+  private init(_ file: VFSFile, _ limit: CheckLimit) throws(Failure) {
     self.file = file
     self.limit = limit
-    let (header, fileSize): ([UInt8], UInt64)
-    do { (header, fileSize) = (try file.read(100, at: 0).bytes, try file.size()) } catch {
+    let (bytes, fileSize): ([UInt8], UInt64)
+    do { (bytes, fileSize) = (try file.read(DatabaseHeader.size, at: 0).bytes, try file.size()) } catch {
       throw .unreadable(error)
     }
+    guard let header = DatabaseHeader(bytes) else { throw .damaged("it has no header") }
     self.header = header
-    let reader = ByteReader(header, end: 100)
-    pageSize = reader.word(16) == 1 ? 65536 : reader.word(16)
-    usableSize = pageSize - Int(header[20])
+    pageSize = header.pageSize
+    usableSize = pageSize - header.reservedByteCount
     guard pageSize >= 512, pageSize & (pageSize - 1) == 0, usableSize >= 480 else {
-      throw .damaged("its header has a page size of \(pageSize) bytes, and \(header[20]) reserved")
+      throw .damaged(
+        "its header has a page size of \(pageSize) bytes, and \(header.reservedByteCount) reserved")
     }
     let countInFile = fileSize / UInt64(pageSize)
-    // §1.3.7: it counts only if the last writer knew of it.
-    let countInHeader = reader.number(24) == reader.number(92) ? reader.number(28) : 0
+    let countInHeader = header.pageCount
     guard countInFile > 0, countInFile >= UInt64(countInHeader), countInFile <= UInt64(UInt32.max) - 1 else {
       throw .damaged("it has \(countInFile) pages, and \(countInHeader) by its header")
     }
-    pageCount = countInHeader == 0 ? UInt32(countInFile) : countInHeader
-    hasPointerMap = reader.number(52) != 0
-    used = Array(repeating: 0, count: Int(pageCount) / 64 + 1)
+    pages = PageUse(
+      pageCount: countInHeader == 0 ? UInt32(countInFile) : countInHeader, pageSize: pageSize,
+      usableSize: usableSize, hasPointerMap: header.largestRootPage != 0)
   }
 
   private mutating func check() throws(Failure) {
-    let reader = ByteReader(header, end: 100)
-    try checkFreeList(from: reader.number(32), count: reader.number(36))
+    try checkFreeList(from: header.firstFreelistTrunk, count: header.freelistPageCount)
     // The schema's own tree tells of all others.
     _ = try walk(1, by: nil, .table, depth: 1, above: nil, upTo: nil)
     try findRoots(from: 1)
     for root in roots {
       _ = try walk(root.page, by: nil, root.isIndex ? .index : nil, depth: 1, above: nil, upTo: nil)
     }
-    if hasPointerMap, roots.map(\.page).max() ?? 1 != reader.number(52) {
-      throw .damaged("the header's last root page is \(reader.number(52))")
+    if pages.hasPointerMap, roots.map(\.page).max() ?? 1 != header.largestRootPage {
+      throw .damaged("the header's last root page is \(header.largestRootPage)")
     }
-    for page in 1...pageCount where !isUsed(page) && !isReserved(page) {
-      throw .damaged("page \(page) is never used")
-    }
+    if let page = pages.firstUnused() { throw .damaged("page \(page) is never used") }
   }
 
   // MARK: pages
 
-  private func isUsed(_ page: UInt32) -> Bool { used[Int(page) / 64] >> (UInt64(page) % 64) & 1 == 1 }
-
-  /// Whether it is the page of the locks, which holds nothing, or one of the pointer map.
-  private func isReserved(_ page: UInt32) -> Bool {
-    page == lockPage || hasPointerMap && page > 1 && pointerMapPage(for: page) == page
-  }
-
-  private var lockPage: UInt32 { UInt32(0x4000_0000 / pageSize) + 1 }
-
-  private func pointerMapPage(for page: UInt32) -> UInt32 {
-    let perMap = UInt32(usableSize / 5 + 1)
-    let map = (page - 2) / perMap * perMap + 2
-    return map == lockPage ? map + 1 : map
-  }
-
-  /// Takes a page down as used.
+  /// Records a page as used.
   ///
   /// - Parameter referrer: the page that refers to it, if the pointer map is to say so; 0 for none.
-  private mutating func use(_ page: UInt32, as use: Use, by referrer: UInt32) throws(Failure) {
-    guard page >= 1, page <= pageCount, !isReserved(page) else {
-      throw .damaged("page \(referrer) refers to page \(page), of \(pageCount)")
+  mutating func use(_ page: UInt32, as use: PageUse.Kind, by referrer: UInt32) throws(Failure) {
+    guard let isFirst = pages.use(page) else {
+      throw .damaged("page \(referrer) refers to page \(page), of \(pages.pageCount)")
     }
-    guard !isUsed(page) else { throw .damaged("page \(page) is used twice, at last by page \(referrer)") }
-    used[Int(page) / 64] |= 1 << (UInt64(page) % 64)
-    guard hasPointerMap, page > 1 else { return }
-    let map = pointerMapPage(for: page)
-    let entry = try read(5, at: UInt64(map - 1) * UInt64(pageSize) + 5 * UInt64(page - map - 1))
-    guard entry[0] == use.rawValue, ByteReader(entry, end: 5).number(1) == referrer else {
+    guard isFirst else { throw .damaged("page \(page) is used twice, at last by page \(referrer)") }
+    guard let (map, index) = pages.pointerMapEntry(of: page) else { return }
+    let size = PageUse.pointerMapEntrySize
+    let entry = try read(size, at: UInt64(map - 1) * UInt64(pageSize) + UInt64(size) * UInt64(index))
+    guard entry[0] == use.rawValue, ByteReader(entry, end: size).number(1) == referrer else {
       throw .damaged("the pointer map is wrong for page \(page)")
     }
   }
@@ -135,43 +105,8 @@ struct DatabaseStructure {
     } catch { throw .unreadable(error) }
   }
 
-  private func read(_ page: UInt32, first count: Int) throws(Failure) -> [UInt8] {
+  func read(_ page: UInt32, first count: Int) throws(Failure) -> [UInt8] {
     try read(count, at: UInt64(page - 1) * UInt64(pageSize))
-  }
-
-  // MARK: lists
-
-  /// §1.5.
-  private mutating func checkFreeList(from first: UInt32, count: UInt32) throws(Failure) {
-    var trunk = first
-    var found: UInt64 = 0
-    while trunk != 0 {
-      try use(trunk, as: .free, by: 0)
-      let reader = ByteReader(try read(trunk, first: usableSize), end: usableSize)
-      let leaves = Int(reader.number(4))
-      guard leaves <= usableSize / 4 - 2 else {
-        throw .damaged("page \(trunk) of the free list has \(leaves) entries")
-      }
-      for index in 0..<leaves { try use(reader.number(8 + 4 * index), as: .free, by: 0) }
-      found += UInt64(leaves) + 1
-      trunk = reader.number(0)
-    }
-    guard found == UInt64(count) else {
-      throw .damaged("the free list has \(found) pages, and \(count) by the header")
-    }
-  }
-
-  /// Goes through a cell's overflow chain: §1.7.
-  private mutating func checkOverflow(of cell: BTreePage.Cell, on page: UInt32) throws(Failure) {
-    var remaining = cell.payloadSize - cell.local.count
-    var (next, referrer, use) = (cell.overflow, page, Use.firstOverflow)
-    while remaining > 0 {
-      try self.use(next, as: use, by: referrer)
-      remaining -= usableSize - 4
-      (referrer, use) = (next, .laterOverflow)
-      next = ByteReader(try read(next, first: 4), end: 4).number(0)
-    }
-    guard next == 0 else { throw .damaged("an overflow chain of page \(page) goes on too long") }
   }
 
   // MARK: trees
@@ -223,47 +158,9 @@ struct DatabaseStructure {
     return (height ?? 0) + 1
   }
 
-  private func decode(_ bytes: [UInt8], _ number: UInt32) throws(Failure) -> BTreePage {
+  func decode(_ bytes: [UInt8], _ number: UInt32) throws(Failure) -> BTreePage {
     do { return try BTreePage(bytes, isFirst: number == 1, usableSize: usableSize) } catch {
       throw .damaged("page \(number) \(error.description)")
     }
-  }
-
-  // MARK: the schema
-
-  /// Far more than the longest statement that SQLite takes (`SQLITE_MAX_SQL_LENGTH`), in bytes.
-  private static let maximumEntrySize = 16 << 20
-
-  /// Finds the roots of all trees in the schema's own, which is sound: §2.6.
-  private mutating func findRoots(from number: UInt32) throws(Failure) {
-    let bytes = try read(number, first: pageSize)
-    let page = try decode(bytes, number)
-    for cell in page.cells {
-      guard page.isLeaf else {
-        try findRoots(from: cell.child)
-        continue
-      }
-      let payload = try content(of: cell, bytes)
-      guard let entry = SchemaEntry(payload) else {
-        throw .damaged("entry \(cell.rowid) of its schema is none")
-      }
-      if let root = entry.root { roots.append((root, entry.isIndex)) }
-    }
-    if !page.isLeaf { try findRoots(from: page.rightChild) }
-  }
-
-  private func content(of cell: BTreePage.Cell, _ bytes: [UInt8]) throws(Failure) -> [UInt8] {
-    guard cell.payloadSize <= Self.maximumEntrySize else {
-      throw .unreadable(
-        SQLiteError(code: SQLITE_TOOBIG, message: "entry \(cell.rowid) of its schema is too long"))
-    }
-    var content = Array(bytes[cell.local])
-    var next = cell.overflow
-    while content.count < cell.payloadSize {
-      let page = try read(next, first: usableSize)
-      content += page[4..<4 + min(cell.payloadSize - content.count, usableSize - 4)]
-      next = ByteReader(page, end: 4).number(0)
-    }
-    return content
   }
 }

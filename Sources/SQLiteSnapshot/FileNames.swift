@@ -1,17 +1,18 @@
 import CSQLite
 import Glibc
+import System
 
-/// The names by which a database, its log and its index are found, and the files that they led to when it was opened.
+/// The names by which a database, its WAL and its `-shm` are found, and the files that they led to when it was opened.
 ///
-/// Whoever opens a database finds these files by their names, and its locks on them. As long as the names lead to the files
-/// that this process has open, everybody meets its locks. Once one leads elsewhere, somebody may write as if nothing were
-/// locked: https://www.sqlite.org/howtocorrupt.html §2.4 and §4.1.
+/// A process that opens a database finds these files by their names, and the locks on them. As long as the names lead to the
+/// files that this process has open, every other process meets its locks. Once one leads elsewhere, another process may write
+/// as if nothing were locked: https://www.sqlite.org/howtocorrupt.html §2.4 and §4.1.
 struct FileNames {
-  let path: String
+  let path: BytePath
   private let database: Identity
   private let likelyDescriptor: CInt
-  private let log: Identity?
-  private let index: Identity?
+  private let wal: Identity?
+  private let shm: Identity?
   /// Whether the kernel keeps pages of the files that a process behind the mount may have changed.
   private let isCachedElsewhere: Bool
 
@@ -56,15 +57,15 @@ struct FileNames {
   /// Looks at them.
   ///
   /// - Parameter descriptor: that SQLite has probably opened the database with: it need not be.
-  /// - Throws: `SQLITE_READONLY_DBMOVED` if there is no database of that name; `SQLITE_IOERR` if nobody can tell.
-  init(of path: String, openedAs descriptor: CInt = -1) throws(SQLiteError) {
+  /// - Throws: `SQLITE_READONLY_DBMOVED` if there is no database of that name; `SQLITE_IOERR` if that cannot be found out.
+  init(of path: BytePath, openedAs descriptor: CInt = -1) throws(SQLiteError) {
     self.path = path
     likelyDescriptor = descriptor
     guard let database = try Self.identity(path) else { throw SQLiteError.moved }
     self.database = database
-    log = try Self.identity(path + "-wal")
-    index = try Self.identity(path + "-shm")
-    isCachedElsewhere = unsafe csqlite_is_fuse(path) != 0
+    wal = try Self.identity(path + CompanionFile.wal)
+    shm = try Self.identity(path + CompanionFile.shm)
+    isCachedElsewhere = unsafe csqlite_is_fuse(path.cString) != 0
   }
 
   /// - Throws: `SQLITE_READONLY_DBMOVED` if the database's name leads elsewhere by now.
@@ -77,18 +78,20 @@ struct FileNames {
   /// https://www.sqlite.org/vfs.html §2.1; in SQLite's `os_unix.c`, `DOTLOCK_SUFFIX`.
   func hasLockFolder() throws(SQLiteError) -> Bool { try Self.hasLockFolder(path) }
 
-  static func hasLockFolder(_ path: String) throws(SQLiteError) -> Bool {
+  static func hasLockFolder(_ path: BytePath) throws(SQLiteError) -> Bool {
     guard let status = try status(path + lockFolderSuffix) else { return false }
     return status.st_mode & S_IFMT == S_IFDIR
   }
 
   /// Whether there is a file of that name that is not empty.
-  static func hasContent(_ path: String) throws(SQLiteError) -> Bool { try (status(path)?.st_size ?? 0) > 0 }
+  static func hasContent(_ path: BytePath) throws(SQLiteError) -> Bool {
+    try (status(path)?.st_size ?? 0) > 0
+  }
 
-  private static let lockFolderSuffix = ".lock"
+  private static let lockFolderSuffix: BytePath = ".lock"
 
-  /// Looks at all three. Of a database that has no name left at all, nobody else can find the log or the index either: it
-  /// is ours alone, with those who have it open already.
+  /// Looks at all three. Of a database that has no name left at all, no other process can find the WAL or the `-shm`
+  /// either: only those that have it open already use it.
   ///
   /// - Throws: `SQLITE_READONLY_DBMOVED` if one of them leads elsewhere by now.
   func check() throws(SQLiteError) {
@@ -96,16 +99,18 @@ struct FileNames {
       guard Self.find(database, likelyDescriptor)?.1.st_nlink == 0 else { throw SQLiteError.moved }
       return
     }
-    guard try Self.identity(path + "-wal") == log, try Self.identity(path + "-shm") == index else {
+    guard try Self.identity(path + CompanionFile.wal) == wal,
+      try Self.identity(path + CompanionFile.shm) == shm
+    else {
       throw SQLiteError.moved
     }
   }
 
   /// Makes the kernel look again, when SQLite has opened a database on a FUSE mount and not yet read its pages, at what it
   /// knows of the database's files: it and libfuse keep pages of the last time that they were open for a second or longer.
-  static func refresh(_ path: String, openedAs descriptor: CInt) throws(SQLiteError) {
-    guard unsafe csqlite_is_fuse(path) != 0 else { return }
-    for suffix in ["", "-wal", "-shm", "-journal"] { _ = try status(path + suffix) }
+  static func refresh(_ path: BytePath, openedAs descriptor: CInt) throws(SQLiteError) {
+    guard unsafe csqlite_is_fuse(path.cString) != 0 else { return }
+    for suffix in [""] + CompanionFile.suffixes { _ = try status(path + suffix) }
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
   }
 
@@ -115,15 +120,15 @@ struct FileNames {
   /// The corresponding C function is `posix_fadvise` with `POSIX_FADV_DONTNEED`.
   func dropCachedPages() {
     guard isCachedElsewhere else { return }
-    for case let file? in [database, log] {
+    for case let file? in [database, wal] {
       guard let (descriptor, _) = Self.find(file, likelyDescriptor) else { continue }
       posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
     }
   }
 
   /// Whether a journal is one that a running transaction has just changed or removed.
-  static func isJournalInUse(_ path: String) throws(SQLiteError) -> Bool {
-    let name = path + "-journal"
+  static func isJournalInUse(_ path: BytePath) throws(SQLiteError) -> Bool {
+    let name = path + CompanionFile.journal
     guard let before = try status(name) else { return true }
     usleep(journalInterval)
     guard let after = try status(name) else { return true }
@@ -136,29 +141,29 @@ struct FileNames {
   /// Size and time of the database; nil if its name leads elsewhere by now.
   func databaseContent() throws(SQLiteError) -> Content? { try Self.content(path, database) }
 
-  /// The same of its log.
-  func logContent() throws(SQLiteError) -> Content? { try Self.content(path + "-wal", log) }
+  /// The same of its WAL.
+  func walContent() throws(SQLiteError) -> Content? { try Self.content(path + CompanionFile.wal, wal) }
 
-  private static func content(_ path: String, _ file: Identity?) throws(SQLiteError) -> Content? {
+  private static func content(_ path: BytePath, _ file: Identity?) throws(SQLiteError) -> Content? {
     guard let status = try status(path), Identity(status) == file else { return nil }
     return Content(status)
   }
 
   /// Which file a name leads to; nil if it leads to none.
-  private static func identity(_ path: String) throws(SQLiteError) -> Identity? {
+  private static func identity(_ path: BytePath) throws(SQLiteError) -> Identity? {
     try status(path).map(Identity.init)
   }
 
   /// What the file system itself says, and no cache of its answers; nil if the name leads to nothing. The corresponding C
   /// function is `statx` with `AT_STATX_FORCE_SYNC`.
-  private static func status(_ path: String) throws(SQLiteError) -> stat? {
+  private static func status(_ path: BytePath) throws(SQLiteError) -> stat? {
     var status = stat()
-    let isThere = unsafe csqlite_lstat(path, &status) == 0
+    let isThere = unsafe csqlite_lstat(path.cString, &status) == 0
     let reason = errno
     guard isThere else {
-      // A database may have so long a name that its log can have none.
+      // A database may have so long a name that its WAL can have none.
       guard reason == ENOENT || reason == ENAMETOOLONG else {
-        throw SQLiteError(code: SQLITE_IOERR, message: "statx: \(describe(reason))")
+        throw SQLiteError(code: SQLITE_IOERR, message: "statx: \(SystemCalls.describe(reason))")
       }
       return nil
     }
@@ -175,18 +180,15 @@ struct FileNames {
     return answer < 0 ? nil : answer > 0
   }
 
-  /// A descriptor of this process that a file is open by, and its status; nil if it cannot be found. SQLite shows its
-  /// descriptors to nobody: if the likely one is another file's, all of this process are looked at.
+  /// A descriptor of this process that a file is open by, and its status; nil if it cannot be found. SQLite keeps its
+  /// descriptors to itself: if the likely one is another file's, all of this process are looked at.
   ///
   /// The corresponding C function is `fstat`.
   private static func find(_ file: Identity, _ likely: CInt) -> (CInt, stat)? {
     var status = stat()
     if unsafe fstat(likely, &status) == 0, Identity(status) == file { return (likely, status) }
-    guard let descriptors = unsafe opendir("/proc/self/fd") else { return nil }
-    defer { unsafe closedir(descriptors) }
-    while let entry = unsafe readdir(descriptors) {
-      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
-      guard let descriptor = CInt(String(decoding: name, as: UTF8.self)),
+    for name in (try? FileSystem.names(in: "/proc/self/fd", limit: .max)) ?? [] {
+      guard let descriptor = CInt(name.lossyString),
         unsafe fstat(descriptor, &status) == 0
       else { continue }
       if Identity(status) == file { return (descriptor, status) }

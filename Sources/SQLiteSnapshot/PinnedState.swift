@@ -10,22 +10,22 @@ import System
 ///
 /// What SQLite may do under a pin, https://www.sqlite.org/walformat.html §2.3 and the checkpoint of its `wal.c`:
 ///
-/// | the pin found | the log | the database file |
+/// | the pin found | the WAL | the database file |
 /// |---|---|---|
 /// | every frame checkpointed, or none | may be restarted | stays: no checkpoint has anything to write up to the mark, or the lock to write at all |
-/// | frames that are not | may grow, and is not restarted | gets frames up to the mark, of which the index is told before the first and after the last |
+/// | frames that are not | may grow, and is not restarted | gets frames up to the mark, which the wal-index counts before the first and after the last |
 struct PinnedState {
   /// Whether the database file alone is the snapshot.
   let isInDatabase: Bool
   private let index: WALIndexHeader
   /// As it was scanned up to the commit that the index names.
-  let log: WriteAheadLog
+  let wal: WriteAheadLog
   private let pageSize: Int
   private let database: FileNames.Content?
   /// Whether every write to the database file since it was looked at changes its time: not so one that came just before or
-  /// while the log was scanned.
+  /// while the WAL was scanned.
   let isSettled: Bool
-  private let header: [UInt8]
+  private let header: DatabaseHeader?
   /// Whether a checkpoint may write to the database file without the index showing more of it than it does.
   private let mayWriteUnannounced: Bool
 
@@ -34,21 +34,21 @@ struct PinnedState {
 
   /// Finds out what is pinned.
   ///
-  /// - Throws: `unseen-writer` if the log is none that its index knows; `SQLITE_CORRUPT`; what reading says.
+  /// - Throws: `unseen-writer` if the WAL is none that its index knows; `SQLITE_CORRUPT`; what reading says.
   init(
-    _ file: OpenFile, _ logFile: OpenFile, _ names: FileNames, pageSize: Int
+    _ file: VFSFile, _ walFile: VFSFile, _ names: FileNames, pageSize: Int
   ) throws(SQLiteError) {
     let before = try names.databaseContent()
     let isTold = before?.timeUntilTold() == nil
     names.dropCachedPages()
-    let (index, log) = try Self.scan(file, logFile, pageSize: pageSize)
+    let (index, wal) = try Self.scan(file, walFile, pageSize: pageSize)
     self.index = index
-    self.log = log
+    self.wal = wal
     self.pageSize = pageSize
     isInDatabase = index.backfilledCount == index.frameCount
     database = try names.databaseContent()
     isSettled = isTold && database == before
-    header = isInDatabase ? try file.read(DatabaseHeader.size, at: 0).bytes : []
+    header = isInDatabase ? try DatabaseHeader(of: file) : nil
     guard let now = try? WALIndexHeader(of: file), Self.isSameCheckpoint(now, index) else {
       mayWriteUnannounced = true
       return
@@ -62,17 +62,16 @@ struct PinnedState {
   private static let scanAttempts = 4
 
   private static func scan(
-    _ file: OpenFile, _ logFile: OpenFile, pageSize: Int
+    _ file: VFSFile, _ walFile: VFSFile, pageSize: Int
   ) throws(SQLiteError) -> (WALIndexHeader, WriteAheadLog) {
     var index = try WALIndexHeader(of: file)
     for _ in 0..<scanAttempts {
-      if let log = try WriteAheadLog(scanning: logFile, publishedBy: index, pageSize: pageSize) {
-        return (index, log)
+      if let wal = try WriteAheadLog(scanning: walFile, publishedBy: index, pageSize: pageSize) {
+        return (index, wal)
       }
       index = try WALIndexHeader(of: file)
     }
-    let header = try WriteAheadLog.readHeader(logFile)
-    guard (header[4], header[5]) == index.salts else {
+    guard try WALHeader(of: walFile).salts == index.salts else {
       throw SQLiteError.unseenWriter("its write-ahead log is not the one that the log's index is of")
     }
     throw SQLiteError(code: SQLITE_CORRUPT, message: "the write-ahead log does not hold what its index says")
@@ -83,25 +82,25 @@ struct PinnedState {
     try names.databaseContent()?.timeUntilTold() ?? 0
   }
 
-  /// What of the log lies over the database file; nil if the file alone is the snapshot.
-  var overlay: WriteAheadLog? { isInDatabase ? nil : log }
+  /// What of the WAL lies over the database file; nil if the file alone is the snapshot.
+  var overlay: WriteAheadLog? { isInDatabase ? nil : wal }
 
   /// Compares.
   ///
   /// - Throws: `unseen-writer` for what SQLite does not do; what reading says.
-  func check(_ file: OpenFile, _ logFile: OpenFile, _ names: FileNames) throws(SQLiteError) {
+  func check(_ file: VFSFile, _ walFile: VFSFile, _ names: FileNames) throws(SQLiteError) {
     // First, since it makes the kernel drop pages of a network or FUSE mount that were read before a write elsewhere.
     let database = try names.databaseContent()
     let isChanged = database != nil && database != self.database
     names.dropCachedPages()
     guard !isInDatabase else {
-      guard !isChanged, try file.read(header.count, at: 0).bytes == header else {
+      guard !isChanged, try DatabaseHeader(of: file) == header else {
         throw SQLiteError.unseenWriter("the database file was written to, which no checkpoint can do now")
       }
       return
     }
-    _ = try names.logContent()
-    guard try log.isStillThere(in: logFile, pageSize: pageSize) else {
+    _ = try names.walContent()
+    guard try wal.isStillThere(in: walFile, pageSize: pageSize) else {
       throw SQLiteError.unseenWriter("its WAL was reset or cut short")
     }
     // A writer is changing it, or died while it did: the next one mends it.
@@ -111,9 +110,9 @@ struct PinnedState {
     else { throw SQLiteError.unseenWriter("the index of its write-ahead log went past what is pinned") }
     guard isChanged, !mayWriteUnannounced, Self.isSameCheckpoint(now, index) else { return }
     if index.backfillAttempted != index.backfilledCount {
-      // An index that was made from the log says that all frames were attempted, and a checkpoint that fails says no
+      // An index that was made from the WAL says that all frames were attempted, and a checkpoint that fails says no
       // more. But a commit that the index does not know of is another writer's.
-      guard try log.hasCommit(from: now.frameCount, in: logFile, pageSize: pageSize) else { return }
+      guard try wal.hasCommit(from: now.frameCount, in: walFile, pageSize: pageSize) else { return }
     }
     // A checkpoint that has been announced already, or by SQLite before 3.10 not at all, is under way or has just ended.
     guard try !file.isLocked(Self.checkpointLock), let after = try? WALIndexHeader(of: file),

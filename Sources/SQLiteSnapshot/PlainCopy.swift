@@ -1,5 +1,5 @@
-import System
 import CSQLite
+package import System
 
 /// The content of a plain file as it was copied: in memory as far as the budget goes, else in a file without a name.
 package final class PlainCopy {
@@ -21,9 +21,10 @@ package final class PlainCopy {
   /// - Throws: `SQLITE_READONLY_DBMOVED` if the file became shorter, `SQLITE_FULL` if the spool is full, `SQLITE_INTERRUPT`,
   ///   and what reading says.
   package init?(
-    of file: PlainFile, byteCount: UInt64, _ options: Snapshot.Options, isSame: () -> Bool
+    of file: PlainFile, byteCount: UInt64, _ options: Snapshot.Options, _ memory: MemoryBudget,
+    isSame: () -> Bool
   ) throws(SQLiteError) {
-    var reservation = options.memory.reserve(byteCount)
+    var reservation = memory.reserve(byteCount)
     var bytes: [UInt8] = []
     let spool = reservation == nil ? try UnlinkedFile(in: options.spoolDirectory, byteCount: byteCount) : nil
     if spool == nil { bytes.reserveCapacity(Int(byteCount)) }

@@ -1,24 +1,21 @@
 import CSQLite
 import Glibc
-import System
+package import System
 
-/// A plain file, opened to be read through SQLite's VFS, in case it is a database that somebody has pinned
+/// A plain file, opened to be read through SQLite's VFS, in case it is a database that this process has pinned
 /// under another name; closed when its owner goes.
 @safe package final class PlainFile {
   private let memory: UnsafeMutableRawPointer
   private let name: sqlite3_filename
-  private let file: OpenFile
+  private let file: VFSFile
 
   /// Opens a file. A symbolic link is refused.
   ///
   /// The corresponding C function is `xOpen` of `sqlite3_vfs`.
   /// - Throws: `SQLITE_CANTOPEN` when it cannot be opened.
-  package convenience init(path: String) throws(SQLiteError) { try self.init(path: Array(path.utf8)) }
-
-  /// The same for a path that may not be UTF-8.
-  package init(path: [UInt8]) throws(SQLiteError) {
-    let path = path.map { CChar(bitPattern: $0) } + [0]
-    _ = Connection.isConfigured
+  package init(path: BytePath) throws(SQLiteError) {
+    let path = path.cString
+    _ = DatabaseConnection.isConfigured
     sqlite3_initialize()
     guard let vfs = unsafe sqlite3_vfs_find(nil), let open = unsafe vfs.pointee.xOpen,
       let memory = unsafe calloc(1, Int(vfs.pointee.szOsFile)),
@@ -33,11 +30,11 @@ import System
       throw SQLiteError(
         code: reason == EACCES || reason == EPERM
           ? SQLITE_PERM : reason == EMFILE || reason == ENFILE ? SQLITE_NOMEM : code,
-        message: "unable to open the file: \(describe(reason))")
+        message: "unable to open the file: \(SystemCalls.describe(reason))")
     }
     unsafe self.memory = memory
     unsafe self.name = name
-    file = unsafe OpenFile(opened, methods)
+    file = unsafe VFSFile(opened, methods)
   }
 
   /// Whether the file at a path begins as SQLite's databases do.
@@ -46,12 +43,7 @@ import System
   ///
   /// https://www.sqlite.org/fileformat2.html §1.3.
   /// - Throws: `SQLITE_CANTOPEN`, `SQLITE_IOERR`: then it may be one.
-  package static func isDatabase(_ path: String) throws(SQLiteError) -> Bool {
-    try PlainFile(path: path).isDatabase()
-  }
-
-  /// The same for a path that may not be UTF-8.
-  package static func isDatabase(_ path: [UInt8]) throws(SQLiteError) -> Bool {
+  package static func isDatabase(_ path: BytePath) throws(SQLiteError) -> Bool {
     try PlainFile(path: path).isDatabase()
   }
 
@@ -64,8 +56,7 @@ import System
 
   /// Whether it is a database in WAL mode: fileformat2.html §1.3.3.
   func isInWALMode() throws(SQLiteError) -> Bool {
-    guard try isDatabase() else { return false }
-    return try file.read(2, at: 18).bytes == [2, 2]
+    try DatabaseHeader(of: file)?.isInWALMode ?? false
   }
 
   deinit {

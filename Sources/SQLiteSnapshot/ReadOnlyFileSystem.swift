@@ -1,14 +1,15 @@
 import CSQLite
 import Glibc
+import System
 
 /// What a read-only mount tells of the files on it.
 enum ReadOnlyFileSystem {
   /// Whether a file can be written to through the mount that its path leads over.
   ///
   /// The corresponding C function is `statvfs`.
-  static func isReadOnly(_ path: String) -> Bool {
+  static func isReadOnly(_ path: BytePath) -> Bool {
     var status = statvfs()
-    return unsafe statvfs(path, &status) == 0 && status.f_flag & UInt(ST_RDONLY) != 0
+    return unsafe statvfs(path.cString, &status) == 0 && status.f_flag & UInt(ST_RDONLY) != 0
   }
 
   /// Whether no process can write to a file at all, as far as the kernel can tell: its whole file system is read-only, not the
@@ -16,9 +17,9 @@ enum ReadOnlyFileSystem {
   ///
   /// proc_pid_mountinfo(5): the options behind the separator are the file system's own. The corresponding C function is
   /// `statx` with `STATX_MNT_ID`.
-  static func isFrozen(_ path: String) -> Bool {
+  static func isFrozen(_ path: BytePath) -> Bool {
     var mount: UInt64 = 0
-    guard isReadOnly(path), unsafe csqlite_mount(path, &mount) == 0 else { return false }
+    guard isReadOnly(path), unsafe csqlite_mount(path.cString, &mount) == 0 else { return false }
     for line in mounts().split(separator: "\n") {
       let fields = line.split(separator: " ")
       guard fields.first == "\(mount)"[...], let separator = fields.firstIndex(of: "-"),
@@ -42,16 +43,7 @@ enum ReadOnlyFileSystem {
   private static let maximumMountsSize = 4 << 20
 
   private static func mounts() -> String {
-    let file = unsafe open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return "" }
-    defer { close(file) }
-    var text: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 64 << 10)
-    while text.count < maximumMountsSize {
-      let count = unsafe read(file, &piece, piece.count)
-      guard count > 0 else { break }
-      text += piece[..<count]
-    }
-    return String(decoding: text, as: UTF8.self)
+    let text = try? FileSystem.openFile("/proc/self/mountinfo").read(atMost: maximumMountsSize)
+    return String(decoding: text ?? [], as: UTF8.self)
   }
 }

@@ -1,5 +1,4 @@
 import CSQLite
-import Glibc
 
 /// What SQLite answered instead of `SQLITE_OK`.
 package struct SQLiteError: Error, Equatable, Sendable {
@@ -138,11 +137,4 @@ extension SQLiteError: CustomStringConvertible {
   private var isOurs: Bool {
     [Self.unseenWriterCode, Self.encryptedOrForeign, Self.unsupportedFormat].contains(code)
   }
-}
-
-/// The corresponding C function is `strerror_r`.
-func describe(_ reason: Int32) -> String {
-  var text = [CChar](repeating: 0, count: 128)
-  guard unsafe strerror_r(reason, &text, text.count) == 0 else { return "errno \(reason)" }
-  return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

@@ -2,125 +2,140 @@ import CSQLite
 
 /// Which frame of a write-ahead log holds the last committed version of each page, as one scan found it.
 ///
-/// The format is https://www.sqlite.org/fileformat2.html §4: a header of 32 bytes, then frames of a 24-byte
-/// header and one page. All of its integers are 32 bits, big-endian; the log is read as words for that reason.
+/// The format is https://www.sqlite.org/fileformat2.html §4: a header, then frames of a header and one page each. All of
+/// its integers are 32 bits, big-endian; it is read as words for that reason.
 struct WriteAheadLog {
-  static let headerSize = 32
-  static let frameHeaderSize = 24
-  /// Read from the log at once while it is scanned.
+  /// Read at once while it is scanned.
   private static let scanSize = 256 * 1024
 
-  /// The header as it was when the scan began. A writer that starts the log anew replaces it, with other salts,
-  /// before it replaces the first frame.
-  let header: [UInt32]
-  /// Page number in the high half, frame number (from 0) in the low one; ascending, one for each page.
-  let frames: [UInt64]
+  /// A page and its last frame, in one number: a WAL may have millions.
+  struct PageFrame: Comparable {
+    /// The page in the high half, the frame in the low one.
+    private let value: UInt64
+
+    /// - Parameters:
+    ///   - page: from 1.
+    ///   - frame: from 0.
+    init(page: UInt32, frame: Int) { value = UInt64(page) << 32 | UInt64(frame) }
+
+    var page: UInt64 { value >> 32 }
+    var frame: Int { Int(value & 0xffff_ffff) }
+
+    /// By page, and then by frame.
+    static func < (left: Self, right: Self) -> Bool { left.value < right.value }
+  }
+
+  /// What tells this WAL up to a commit from every other: the salts, the number of its frames, and the checksum of the last
+  /// one, which runs over all before it.
+  struct Commit: Equatable {
+    let salts: WALSalts
+    let frameCount: Int
+    let checksum: WALChecksum
+
+    var words: [UInt32] {
+      [salts.first, salts.second, UInt32(frameCount), checksum.first, checksum.second]
+    }
+  }
+
+  /// As it was when the scan began. A writer that restarts the WAL replaces it, with other salts, before it replaces the
+  /// first frame.
+  let header: WALHeader
+  /// Ascending, one for each page.
+  let frames: [PageFrame]
   /// The database's size in pages after that commit.
   let pageCount: UInt32
-  /// What tells this log up to that commit from every other: its salts, the number of its frames, and the checksum of
-  /// the last one, which runs over all before it. Nothing for a log without frames.
-  let state: [UInt32]
+  /// The commit that it was scanned up to; nil for a WAL without frames.
+  let commit: Commit?
 
-  /// Reads the header. What is past the end of the file is zeros, which are nobody's salts.
-  static func readHeader(_ file: OpenFile) throws(SQLiteError) -> [UInt32] {
-    var words = [UInt32](repeating: 0, count: headerSize / 4)
-    try file.read(into: &words, 0..<words.count, at: 0)
-    return words
-  }
-
-  /// Scans a log up to the last commit that its index has published, verifying every frame's checksum.
+  /// Scans a WAL up to the last commit that its index has published, verifying every frame's checksum.
   ///
-  /// Frames past that commit are nobody's yet: their writer may have died, and the next one will replace them.
-  /// - Returns: nil if the log is not the one that the index speaks of, because it was started anew meanwhile.
-  init?(scanning file: OpenFile, publishedBy index: WALIndexHeader, pageSize: Int) throws(SQLiteError) {
+  /// Frames past that commit belong to no commit yet: their writer may have died, and the next one will replace them.
+  /// - Returns: nil if the WAL is not the one that the index speaks of, because it was restarted meanwhile.
+  init?(scanning file: VFSFile, publishedBy index: WALIndexHeader, pageSize: Int) throws(SQLiteError) {
     pageCount = index.pageCount
-    header = try Self.readHeader(file)
+    header = try WALHeader(of: file)
     guard index.frameCount > 0 else {
       frames = []
-      state = []
+      commit = nil
       return
     }
-    var checksum = Checksum(isBigEndian: header[0].bigEndian & 1 == 1)
-    checksum.add(header, 0..<6)
-    guard header[0].bigEndian | 1 == 0x377f_0683, header[1].bigEndian == 3_007_000,
-      Int(header[2].bigEndian) == pageSize, checksum.matches(header[6], header[7]),
-      header[4] == index.salts.0, header[5] == index.salts.1
+    guard header.salts == index.salts, let checksum = header.checksum(pageSize: pageSize),
+      let (frames, last) = try Self.scan(file, header, checksum, index.frameCount, pageSize)
     else { return nil }
-
-    var frames: [UInt64] = []
-    frames.reserveCapacity(index.frameCount)
-    let frameWords = (Self.frameHeaderSize + pageSize) / 4
-    var words = [UInt32](repeating: 0, count: max(1, Self.scanSize / (frameWords * 4)) * frameWords)
-    while frames.count < index.frameCount {
-      if Task.isCancelled { throw SQLiteError(code: SQLITE_INTERRUPT, message: "called off") }
-      try file.read(into: &words, 0..<words.count, at: Self.offset(ofFrame: frames.count, pageSize: pageSize))
-      for start in stride(from: 0, to: words.count, by: frameWords) where frames.count < index.frameCount {
-        // Frame header: page number, size after commit or 0, salts as in the log's header, checksum so far.
-        guard words[start + 2] == header[4], words[start + 3] == header[5] else { return nil }
-        checksum.add(words, start..<start + 2)
-        checksum.add(words, start + 6..<start + frameWords)
-        guard checksum.matches(words[start + 4], words[start + 5]) else { return nil }
-        frames.append(UInt64(words[start].bigEndian) << 32 | UInt64(frames.count))
-      }
-    }
-    Self.keepLastOfEachPage(&frames)
-    self.frames = frames
-    state = [header[4], header[5], UInt32(index.frameCount), checksum.first, checksum.second]
+    self.frames = Self.lastOfEachPage(frames)
+    commit = Commit(salts: header.salts, frameCount: index.frameCount, checksum: last)
   }
 
-  /// Sorts the frames by page, and keeps of each page the last: in place, since a log may have millions.
-  private static func keepLastOfEachPage(_ frames: inout [UInt64]) {
+  /// - Returns: all frames up to the commit and the last one's checksum; nil if a frame is not of this WAL.
+  private static func scan(
+    _ file: VFSFile, _ header: WALHeader, _ headerChecksum: WALChecksum, _ count: Int, _ pageSize: Int
+  ) throws(SQLiteError) -> ([PageFrame], WALChecksum)? {
+    var checksum = headerChecksum
+    let (salts, isBigEndian) = (header.salts, header.sumsBigEndian)
+    var frames: [PageFrame] = []
+    frames.reserveCapacity(count)
+    let frameWords = (WALFrameHeader.size + pageSize) / 4
+    var words = [UInt32](repeating: 0, count: max(1, scanSize / (frameWords * 4)) * frameWords)
+    while frames.count < count {
+      if Task.isCancelled { throw SQLiteError(code: SQLITE_INTERRUPT, message: "called off") }
+      try file.read(into: &words, 0..<words.count, at: offset(ofFrame: frames.count, pageSize: pageSize))
+      for start in stride(from: 0, to: words.count, by: frameWords) where frames.count < count {
+        let frame = WALFrameHeader(words, at: start)
+        guard frame.salts == salts else { return nil }
+        checksum.add(words, start..<start + WALFrameHeader.summedWordCount, isBigEndian: isBigEndian)
+        checksum.add(
+          words, start + WALFrameHeader.wordCount..<start + frameWords, isBigEndian: isBigEndian)
+        guard checksum == frame.checksum else { return nil }
+        frames.append(PageFrame(page: frame.pageNumber, frame: frames.count))
+      }
+    }
+    return (frames, checksum)
+  }
+
+  /// Sorts the frames by page, and keeps of each page the last.
+  private static func lastOfEachPage(_ frames: consuming [PageFrame]) -> [PageFrame] {
     frames.sort()
     var kept = 0
     for index in frames.indices {
       let frame = frames[index]
-      if kept > 0, frames[kept - 1] >> 32 == frame >> 32 { kept -= 1 }
+      if kept > 0, frames[kept - 1].page == frame.page { kept -= 1 }
       frames[kept] = frame
       kept += 1
     }
     frames.removeLast(frames.count - kept)
+    return frames
   }
 
-  /// Whether the file still begins as the scanned log did and has its last frame: then it has all before that, too, since
+  /// Whether the file still begins as the scanned WAL did and has its last frame: then it has all before that, too, since
   /// the frame's checksum runs over them.
-  func isStillThere(in file: OpenFile, pageSize: Int) throws(SQLiteError) -> Bool {
-    guard state.count == 5 else { return true }
-    let size = Self.offset(ofFrame: Int(state[2]), pageSize: pageSize)
-    guard try file.size() >= size, try Self.readHeader(file) == header else { return false }
-    let last = try Self.readFrameHeader(file, Int(state[2]) - 1, pageSize: pageSize)
-    return (last[2], last[3]) == (header[4], header[5])
-      && (last[4].bigEndian, last[5].bigEndian) == (state[3], state[4])
+  func isStillThere(in file: VFSFile, pageSize: Int) throws(SQLiteError) -> Bool {
+    guard let commit else { return true }
+    let size = Self.offset(ofFrame: commit.frameCount, pageSize: pageSize)
+    guard try file.size() >= size, try WALHeader(of: file) == header else { return false }
+    let last = try WALFrameHeader(of: commit.frameCount - 1, in: file, pageSize: pageSize)
+    return last.salts == commit.salts && last.checksum == commit.checksum
   }
 
-  /// So many frames are looked at for a commit: a transaction of 1 GiB in pages of 4 KiB, a quarter of a second.
+  /// So many frames are searched for a commit: a transaction of 1 GiB in pages of 4 KiB, a quarter of a second.
   private static let maximumUnpublishedFrames = 1 << 18
 
-  /// Whether the log has a commit from frame `frame` on, as far as its frames' headers tell.
-  func hasCommit(from frame: Int, in file: OpenFile, pageSize: Int) throws(SQLiteError) -> Bool {
+  /// Whether the WAL has a commit from frame `frame` on, as far as its frames' headers tell.
+  func hasCommit(from frame: Int, in file: VFSFile, pageSize: Int) throws(SQLiteError) -> Bool {
     for frame in frame..<frame + Self.maximumUnpublishedFrames {
-      let words = try Self.readFrameHeader(file, frame, pageSize: pageSize)
-      guard (words[2], words[3]) == (header[4], header[5]) else { return false }
-      // The database's size after a commit; 0 in every other frame.
-      if words[1] != 0 { return true }
+      let header = try WALFrameHeader(of: frame, in: file, pageSize: pageSize)
+      guard header.salts == self.header.salts else { return false }
+      if header.isCommit { return true }
     }
     return false
   }
 
-  private static func readFrameHeader(_ file: OpenFile, _ frame: Int, pageSize: Int) throws(SQLiteError)
-    -> [UInt32]
-  {
-    var words = [UInt32](repeating: 0, count: frameHeaderSize / 4)
-    try file.read(into: &words, 0..<words.count, at: offset(ofFrame: frame, pageSize: pageSize))
-    return words
-  }
-
   /// The place of a frame's header in the file.
   static func offset(ofFrame frame: Int, pageSize: Int) -> UInt64 {
-    UInt64(headerSize) + UInt64(frame) * UInt64(frameHeaderSize + pageSize)
+    UInt64(WALHeader.size) + UInt64(frame) * UInt64(WALFrameHeader.size + pageSize)
   }
 
   /// The frames of pages `range` (numbered from 1).
-  func frames(ofPages range: Range<UInt64>) -> ArraySlice<UInt64> {
+  func frames(ofPages range: Range<UInt64>) -> ArraySlice<PageFrame> {
     frames[firstIndex(from: range.lowerBound)..<firstIndex(from: range.upperBound)]
   }
 
@@ -129,36 +144,8 @@ struct WriteAheadLog {
     var high = frames.count
     while low < high {
       let middle = (low + high) / 2
-      if frames[middle] >> 32 < page { low = middle + 1 } else { high = middle }
+      if frames[middle].page < page { low = middle + 1 } else { high = middle }
     }
     return low
-  }
-}
-
-/// The running checksum of a log's header and frames: fileformat2.html §4.2.
-private struct Checksum {
-  let isBigEndian: Bool
-  private(set) var first: UInt32 = 0
-  private(set) var second: UInt32 = 0
-
-  init(isBigEndian: Bool) { self.isBigEndian = isBigEndian }
-
-  /// - Parameter range: an even number of words.
-  mutating func add(_ words: [UInt32], _ range: Range<Int>) {
-    var first = first
-    var second = second
-    var index = range.lowerBound
-    while index < range.upperBound {
-      let (left, right) = (words[index], words[index + 1])
-      first &+= (isBigEndian ? left.bigEndian : left.littleEndian) &+ second
-      second &+= (isBigEndian ? right.bigEndian : right.littleEndian) &+ first
-      index += 2
-    }
-    (self.first, self.second) = (first, second)
-  }
-
-  /// Whether it agrees with two words of the file, which are big-endian in either case.
-  func matches(_ first: UInt32, _ second: UInt32) -> Bool {
-    first.bigEndian == self.first && second.bigEndian == self.second
   }
 }

@@ -20,8 +20,8 @@ extension BackupService {
     // compressed, a client only needs what it has lost, and that is no reason to stand in an application's way.
     let isStored = (wanted.compression ?? options.compression) == .store
     wanted.digest = request.takesTrailers && !isStored
-    wanted.mayBeginAnew = resumeGrace > .zero
-    wanted.heldLogGrowth = isStored ? nil : resumeWALGrowth
+    wanted.keepsRewindable = resumeGrace > .zero
+    wanted.maximumHeldWALGrowth = isStored ? nil : resumeWALGrowth
     let (decision, held) = try await decide(request, isStored: isStored)
     if let refusal = decision.refusal { throw refusal }
     var part: ByteRange?
@@ -70,11 +70,13 @@ extension BackupService {
     _ wanted: BackupSession.Request, unless known: EntityTags?, readsParts: Bool, isPart: Bool,
     _ request: RequestHead, _ response: Response, _ backup: RunningBackup
   ) async throws -> Transfer? {
-    let (session, preamble) = try await backup.asking { try await BackupSession.open(options, wanted) }
+    let (session, preamble) = try await backup.asking {
+      try await BackupSession.open(options, resources, wanted)
+    }
     backup.preamble = preamble
     if let tag = known.flatMap({ unchangedTag(among: $0, state: preamble.state, tag: preamble.tag) }) {
       await session.close()
-      backup.leftLogs = await session.leftLogs
+      backup.leftLogs = await session.leftWALs
       try await response.send(ResponseHead(.notModified, fields: [FieldLine(name: "ETag", value: tag.text)]))
       // With `*` a client does not say what it has.
       if case .list = known { countCurrent(backup, preamble, tag) }
@@ -162,13 +164,13 @@ extension BackupError {
   /// The answer to a request that got no archive.
   package var answer: HTTPError {
     switch self {
-    case .invalidName: HTTPError(.badRequest, description)
-    case .unknownDatabase: HTTPError(.notFound, description)
+    case .invalidName: HTTPError(.badRequest, advice)
+    case .unknownDatabase: HTTPError(.notFound, advice)
     case .incomplete(let skipped):
-      HTTPError(.serviceUnavailable, description, fields: [FieldLine(skipped: skipped)])
-    case .dataDirectory, .tooManyFiles, .tooLarge, .system: HTTPError(.serviceUnavailable, description)
-    case .reading, .changed, .snapshotTooOld, .logGrewTooMuch, .spaceLow, .zip, .cancelled:
-      HTTPError(.internalServerError, description)
+      HTTPError(.serviceUnavailable, advice, fields: [FieldLine(skipped: skipped)])
+    case .dataDirectory, .tooManyFiles, .tooLarge, .system: HTTPError(.serviceUnavailable, advice)
+    case .reading, .changed, .snapshotTooOld, .walGrewTooMuch, .spaceLow, .zip, .cancelled:
+      HTTPError(.internalServerError, advice)
     }
   }
 }

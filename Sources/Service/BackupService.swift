@@ -10,6 +10,7 @@ import System
   private static let stuckGrace = Duration.seconds(30)
 
   package let options: ArchiveOptions
+  package let resources: ArchiveResources
   package let logger: Logger
   /// What opens the backup; nil if it is open to all who reach it.
   package var tokens: Tokens?
@@ -40,10 +41,12 @@ import System
 
   /// - Throws: `SystemError` when there are no threads for looking at files.
   package init(
-    _ options: ArchiveOptions, maximumBackups: Int, resumeGrace: Duration, resumeWALGrowth: UInt64,
+    _ options: ArchiveOptions, _ resources: ArchiveResources, maximumBackups: Int, resumeGrace: Duration,
+    resumeWALGrowth: UInt64,
     _ tokens: Tokens?, _ logger: Logger
   ) throws {
     self.options = options
+    self.resources = resources
     self.maximumBackups = maximumBackups
     self.resumeGrace = resumeGrace
     self.resumeWALGrowth = resumeWALGrowth

@@ -108,7 +108,7 @@ extension BackupService {
       family(
         "wal_growth_bytes", "gauge",
         "By how much a log has grown while its database was pinned: the largest.",
-        [("", "\(holds.map(\.logGrowth).max() ?? 0)")]),
+        [("", "\(holds.map(\.walGrowth).max() ?? 0)")]),
       family(
         "wal_left_total", "counter",
         "WAL files with rows that their databases lack and that no process had open when a backup released them.",

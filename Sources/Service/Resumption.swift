@@ -144,7 +144,7 @@ extension BackupService {
     let deadline = ContinuousClock.now + resumeGrace
     transfer.keptUntil = deadline
     transfer.changed.notify()
-    var walGrowthWhenLost = transfer.backup.hold?.totalLogGrowth ?? 0
+    var walGrowthWhenLost = transfer.backup.hold?.totalWALGrowth ?? 0
     Loop.start { [self] in
       var checkpointsSeen = 0
       var walGrowth: UInt64 = 0
@@ -153,7 +153,7 @@ extension BackupService {
       {
         _ = await transfer.changed.wait(until: min(deadline, .now + Self.checkpointInterval))
         checkpointsSeen = await transfer.isBeingCheckpointed() ? checkpointsSeen + 1 : 0
-        let growth = transfer.backup.hold?.totalLogGrowth ?? 0
+        let growth = transfer.backup.hold?.totalWALGrowth ?? 0
         // Fewer are held once what was read has been released.
         walGrowthWhenLost = min(walGrowthWhenLost, growth)
         walGrowth = growth - walGrowthWhenLost

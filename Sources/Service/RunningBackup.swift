@@ -78,7 +78,7 @@ import Systemd
         "skipped",
         metadata: [
           "database": "\(printable(skipped.path))", "reason": "\(skipped.reason)",
-          "detail": "\(printable(skipped.detail))",
+          "detail": "\(printable(skipped.advice))",
         ])
     }
     if skipped.count > Self.maximumSkippedLines {
@@ -164,7 +164,7 @@ package struct BackupFailure {
     switch error {
     case BackupError.cancelled where isStopping:
       (reason, detail) = ("stopping", "it was not finished within --drain-timeout")
-    case let error as BackupError: (reason, detail) = (error.reason, "\(error)")
+    case let error as BackupError: (reason, detail) = (error.reason, error.advice)
     case let error as PlaceTooOld:
       (reason, detail) = (
         "place-age",

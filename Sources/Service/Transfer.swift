@@ -68,7 +68,9 @@ import System
     // A client that takes nothing, or is gone, must not hold a snapshot past its limits.
     Loop.start { [self] in
       do {
-        try await session.watchLimits(until: sessionEnded) { backup.hold = $0 }
+        try await session.watchLimits(pause: { await sessionEnded.wait(until: .now + $0) }) {
+          backup.hold = $0
+        }
       } catch {
         hasFailed = true
         client?.breakOff()
@@ -94,7 +96,7 @@ import System
   }
 
   /// Whether it can be made again from its first byte.
-  package var canRewind: Bool { get async { await session.canBeginAnew } }
+  package var canRewind: Bool { get async { await session.canRewind } }
 
   private func holds(_ range: ByteRange) async -> Bool {
     var facts = facts
@@ -109,7 +111,7 @@ import System
     guard await holds(range), let positions = range.positions(in: length) else { return nil }
     if positions.lowerBound < output.start {
       furthestEnd = max(furthestEnd, output.end)
-      guard await session.beginAnew() else { return nil }
+      guard await session.rewind() else { return nil }
       output = RetainedOutput()
     }
     return Part(positions: positions, isRest: range.isOpen)
@@ -181,7 +183,7 @@ import System
     sessionEnded.notify()
     backup.bytesRead = await session.bytesRead
     let reason = await session.close()
-    backup.leftLogs = await session.leftLogs
+    backup.leftLogs = await session.leftWALs
     return isWhole ? nil : reason
   }
 }

@@ -14,9 +14,9 @@ package struct FileSystemSpace: Sendable {
 
 extension FileSystemSpace {
   /// - Returns: nil if the file system does not say, as some in user space do not.
-  package init?(of path: String) {
+  package init?(of path: BytePath) {
     var status = statvfs()
-    guard unsafe statvfs(path, &status) == 0 else { return nil }
+    guard unsafe statvfs(path.cString, &status) == 0 else { return nil }
     let (available, isTooLarge) = UInt64(status.f_bavail).multipliedReportingOverflow(
       by: UInt64(status.f_frsize))
     let (total, isTotalTooLarge) = UInt64(status.f_blocks).multipliedReportingOverflow(

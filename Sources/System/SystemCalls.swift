@@ -9,6 +9,15 @@ import Glibc
 package enum SystemCalls {
   /// Runs one call until it is not interrupted.
   package static func attempt(_ call: StaticString, _ body: () -> Int) throws(SystemError) -> Int? {
+    do throws(SystemError) { return try attemptOnPassed(call, body) } catch {
+      guard error.errno != EBADF, error.errno != EFAULT else { fatalError("\(error)") }
+      throw error
+    }
+  }
+
+  /// The same on a descriptor that another process may have passed, such as standard output, and then closed or not: there
+  /// `EBADF` is no bug of ours.
+  static func attemptOnPassed(_ call: StaticString, _ body: () -> Int) throws(SystemError) -> Int? {
     while true {
       let result = body()
       if result >= 0 { return result }
@@ -16,7 +25,6 @@ package enum SystemCalls {
       switch reason {
       case EINTR: continue
       case EAGAIN: return nil
-      case EBADF, EFAULT: fatalError("\(call): \(describe(reason))")
       default: throw SystemError(call: "\(call)", errno: reason)
       }
     }

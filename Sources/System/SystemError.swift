@@ -10,6 +10,9 @@ package struct SystemError: Error, Equatable, Sendable {
   /// The error number; see errno(3).
   package let errno: CInt
 
+  /// What an operation that was called off between two system calls leaves: `EINTR`.
+  package static let interrupted = EINTR
+
   /// Makes the error of a named call.
   package init(call: String, errno: CInt) {
     self.call = call
@@ -27,4 +30,17 @@ package struct SystemError: Error, Equatable, Sendable {
 extension SystemError: CustomStringConvertible {
   /// The reason in words and the call it came from, as in `Address already in use (bind)`.
   package var description: String { "\(SystemCalls.describe(errno)) (\(call))" }
+}
+
+extension SystemError {
+  /// Whether there is nothing by that path.
+  package var isMissing: Bool { errno == ENOENT || errno == ENOTDIR }
+  /// Whether something is there that this process may not see.
+  package var isForbidden: Bool { errno == EACCES || errno == EPERM }
+  /// A link stands where a directory is expected: open(2), `O_NOFOLLOW` with `O_DIRECTORY`.
+  package var isLink: Bool { errno == ELOOP || errno == ENOTDIR }
+  /// A directory stands where a file is expected.
+  package var isDirectory: Bool { errno == EISDIR }
+  package static let noRegularFile = SystemError(call: "open", errno: EISDIR)
+  package static let otherFileSystem = SystemError(call: "rename", errno: EXDEV)
 }

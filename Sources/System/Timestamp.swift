@@ -49,8 +49,9 @@ package struct Timestamp: Sendable {
       guard let digit = isGiven ? Self.digit(text[index]) : 0 else { return nil }
       nanoseconds = nanoseconds * 10 + digit
     }
-    let days = Self.days(year: numbers[0], month: numbers[1], day: numbers[2])
-    wholeSeconds = days * 86_400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]
+    let date = CivilDate(year: numbers[0], month: numbers[1], day: numbers[2])
+    wholeSeconds =
+      date.daysSince1970 * TimeOfDay.secondsPerDay + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]
     remainder = nanoseconds
     // What no clock shows, as the 31st of June, is another instant by now.
     guard seconds.utf8.elementsEqual(text.prefix(19) + [UInt8(ascii: "Z")]) else { return nil }
@@ -65,28 +66,20 @@ package struct Timestamp: Sendable {
     (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) ? Int64(byte - UInt8(ascii: "0")) : nil
   }
 
-  /// Days since 1970 in the Gregorian calendar, for a year from 0 on: years begin in March, so that the leap day is the last.
-  private static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
-    let years = month > 2 ? year : year - 1
-    let months = (month + 9) % 12
-    let leapDays = (years + 400) / 4 - (years + 400) / 100 + (years + 400) / 400
-    return (years + 400) * 365 + leapDays + (months * 153 + 2) / 5 + day - 1 - 865_565
-  }
-
   /// Which day in UTC it is in, counted from 1970-01-01.
-  package var day: Int64 { (wholeSeconds - (wholeSeconds % 86_400 + 86_400) % 86_400) / 86_400 }
+  package var day: Int64 { TimeOfDay.split(secondsSince1970: wholeSeconds).day }
 
   /// Which week from Monday to Sunday it is in, as ISO 8601 has them: 1970-01-01 was a Thursday.
   package var week: Int64 { (day + 3 - ((day + 3) % 7 + 7) % 7) / 7 }
 
   /// Which month it is in, counted from January of the year 0.
-  package var month: Int64 { Int64(parts.year) * 12 + Int64(parts.month) - 1 }
+  package var month: Int64 { civil.year * 12 + civil.month - 1 }
 
   /// To the second: `2026-01-31T23:59:59Z`.
   package var seconds: String { "\(date)T\(time)Z" }
 
   /// To the millisecond: `2026-01-31T23:59:59.250Z`.
-  package var milliseconds: String { "\(date)T\(time).\(pad(Int(remainder / 1_000_000), 3))Z" }
+  package var milliseconds: String { "\(date)T\(time).\(pad(remainder / 1_000_000, 3))Z" }
 
   /// For names of files: `20260131T235959Z`.
   package var compact: String { "\(date)T\(time)Z".filter { $0 != "-" && $0 != ":" } }
@@ -95,15 +88,19 @@ package struct Timestamp: Sendable {
   package var inFileNames: String { "\(date)T\(time)Z".filter { $0 != ":" } }
 
   /// The day alone: `2026-01-31`.
-  package var date: String { "\(pad(parts.year, 4))-\(pad(parts.month, 2))-\(pad(parts.day, 2))" }
-
-  private var time: String { "\(pad(parts.hour, 2)):\(pad(parts.minute, 2)):\(pad(parts.second, 2))" }
-
-  private var parts: (year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) {
-    FileSystem.calendar(wholeSeconds)
+  package var date: String {
+    let date = civil
+    return "\(pad(date.year, 4))-\(pad(date.month, 2))-\(pad(date.day, 2))"
   }
 
-  private func pad(_ number: Int, _ width: Int) -> String {
+  private var time: String {
+    let time = TimeOfDay.split(secondsSince1970: wholeSeconds).time
+    return "\(pad(time.hour, 2)):\(pad(time.minute, 2)):\(pad(time.second, 2))"
+  }
+
+  private var civil: CivilDate { CivilDate(daysSince1970: day) }
+
+  private func pad(_ number: Int64, _ width: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
   }

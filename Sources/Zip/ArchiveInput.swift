@@ -1,3 +1,5 @@
+import System
+
 /// A run of an archive's bytes, read from its begin to its end through a buffer.
 struct ArchiveInput {
   /// Where in the archive the next byte stands.
@@ -92,12 +94,5 @@ struct ArchiveInput {
   mutating func expectEnd() throws(ZipReadError) {
     let rest = try available()
     guard rest.isEmpty else { throw ZipReadError(.extraBytes(UInt64(rest.count)), at: offset) }
-  }
-}
-
-extension [UInt8] {
-  /// The number that stands at `index`, its lowest byte first. It must be there.
-  func littleEndian<Number: FixedWidthInteger & UnsignedInteger>(at index: Int) -> Number {
-    (0..<Number.bitWidth / 8).reduce(0) { $0 | Number(self[index + $1]) << (8 * $1) }
   }
 }

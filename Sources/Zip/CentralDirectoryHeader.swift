@@ -1,3 +1,5 @@
+import System
+
 /// One member as the central directory lists it.
 ///
 ///     central file header signature   4 bytes  (0x02014b50)

@@ -1,3 +1,5 @@
+import System
+
 /// A central directory header that was read. See ``CentralDirectoryHeader``.
 struct CentralRecord {
   static let signature: UInt32 = 0x0201_4b50

@@ -1,3 +1,5 @@
+import System
+
 /// What stands behind a member's data: what was not known before it.
 ///
 ///     signature                       4 bytes  (0x08074b50)

@@ -1,3 +1,5 @@
+import System
+
 /// Where a central directory is.
 struct DirectoryPlace: Equatable {
   let count: UInt64

@@ -1,3 +1,5 @@
+import System
+
 /// The last record of an archive: where its central directory is.
 ///
 ///     end of central dir signature    4 bytes  (0x06054b50)

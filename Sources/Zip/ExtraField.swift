@@ -1,3 +1,5 @@
+import System
+
 /// The zip64 extended information extra field: the values whose fields in the header hold only a mark.
 ///
 /// APPNOTE 4.5.3.

@@ -1,3 +1,5 @@
+import System
+
 /// What a member's extra field says that matters to a reader.
 ///
 /// APPNOTE 4.5.

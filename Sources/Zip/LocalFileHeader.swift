@@ -1,3 +1,5 @@
+import System
+
 /// What stands before a member's data.
 ///
 ///     local file header signature     4 bytes  (0x04034b50)

@@ -1,3 +1,5 @@
+import System
+
 /// The fields that stand in a member's local and in its central header, and are to agree.
 struct MemberFields: Equatable {
   static let stored: UInt16 = 0

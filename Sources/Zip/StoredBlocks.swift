@@ -1,3 +1,5 @@
+import System
+
 /// Data as it is, in deflate's stored blocks: the encoder for `store`, whose length follows from the data's alone.
 ///
 ///     +---------------------+-----+------+================+

@@ -1,3 +1,5 @@
+import System
+
 /// Where the central directory is, when ``EndOfCentralDirectory`` has no room to say it.
 ///
 ///     zip64 end of central dir

@@ -1,3 +1,5 @@
+import System
+
 /// Why an archive is not read on: what is wrong, in which member and where.
 package struct ZipReadError: Error, Equatable, Sendable {
   /// What is wrong.
@@ -69,7 +71,7 @@ extension ZipReadError.Fault: CustomStringConvertible {
   /// The fault in words.
   package var description: String {
     switch self {
-    case .unreadable(let number): "the archive cannot be read: \(SystemInput.describe(number))"
+    case .unreadable(let number): "the archive cannot be read: \(SystemCalls.describe(number))"
     case .noArchive: "it does not begin as an archive does"
     case .truncated: "the archive is cut off"
     case .missing(let record): "there is no \(record) where one must be"

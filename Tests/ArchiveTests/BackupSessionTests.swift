@@ -31,7 +31,8 @@ struct BackupSessionTests {
     try folder.database("rollback.db", journalMode: "delete", rows: 700)
     try folder.write("empty.db", [])
     try folder.write("extra/plan.svg")
-    let (session, preamble) = try await BackupSession.open(folder.options(compression: compression))
+    let (session, preamble) = try await BackupSession.open(
+      folder.options(compression: compression), folder.resources)
     let bytes = try await archive(session)
     #expect(preamble.archiveSize == (compression == .store ? UInt64(bytes.count) : nil))
     try folder.write("../\(folder.url.lastPathComponent).zip", bytes)
@@ -58,7 +59,7 @@ struct BackupSessionTests {
     let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
     try FileManager.default.removeItem(atPath: folder.path + "/b.db")
     try FileManager.default.removeItem(atPath: folder.path + "/extra/file")
-    let inventory = try Inventory(of: directory, options, now: 0)
+    let inventory = try Inventory(of: directory, options, folder.memory, now: 0)
     #expect(inventory.items.map(\.entry.name) == ["a.db", "VERSION"])
     #expect(inventory.skipped.map(\.path) == ["b.db", "extra/file"])
     #expect(inventory.skipped.map(\.reason) == ["missing", "missing"])
@@ -66,8 +67,8 @@ struct BackupSessionTests {
 
   @Test func `reads no further than its window while nobody asks`() async throws {
     try folder.database("big.db", rows: 20_000)
-    let (session, preamble) = try await BackupSession.open(folder.options())
-    let window = UInt64(folder.options().compressors.threadCount + 3) * UInt64(DeflateEngine.blockSize)
+    let (session, preamble) = try await BackupSession.open(folder.options(), folder.resources)
+    let window = UInt64(folder.resources.compressors.threadCount + 3) * UInt64(DeflateEngine.blockSize)
     #expect(preamble.contentSize > 2 * window)
     #expect(await session.bytesRead == 0)
     _ = try await session.next()
@@ -76,7 +77,7 @@ struct BackupSessionTests {
 
   @Test func `ends with the reason for which it was closed`() async throws {
     try folder.database("a.db")
-    let (session, _) = try await BackupSession.open(folder.options())
+    let (session, _) = try await BackupSession.open(folder.options(), folder.resources)
     #expect(await session.close() == nil)
     await #expect { try await session.next() } throws: {
       if case BackupError.cancelled = $0 { true } else { false }
@@ -85,10 +86,10 @@ struct BackupSessionTests {
 
   @Test func `ends when its task is cancelled`() async throws {
     try folder.database("a.db")
-    let options = folder.options()
+    let (options, resources) = (folder.options(), folder.resources)
     let task = Task {
       withUnsafeCurrentTask { $0?.cancel() }
-      _ = try await BackupSession.open(options)
+      _ = try await BackupSession.open(options, resources)
     }
     await #expect { try await task.value } throws: {
       if case BackupError.cancelled = $0 { true } else { false }
@@ -98,10 +99,10 @@ struct BackupSessionTests {
   @Test func `names what was skipped, and with strict refuses`() async throws {
     try folder.database("a.db")
     try folder.link("b.db", to: "a.db")
-    let (_, preamble) = try await BackupSession.open(folder.options())
+    let (_, preamble) = try await BackupSession.open(folder.options(), folder.resources)
     #expect(preamble.skipped.map(\.path) == ["b.db"])
     await #expect {
-      try await BackupSession.open(folder.options(), BackupSession.Request(strict: true))
+      try await BackupSession.open(folder.options(), folder.resources, BackupSession.Request(strict: true))
     } throws: {
       if case BackupError.incomplete(let skipped) = $0 { skipped == preamble.skipped } else { false }
     }
@@ -111,34 +112,34 @@ struct BackupSessionTests {
     try folder.database("a.db", rows: 20_000)
     var options = folder.options()
     options.maximumSnapshotAge = .zero
-    let (session, _) = try await BackupSession.open(options)
+    let (session, _) = try await BackupSession.open(options, folder.resources)
     let isTooOld = { (error: any Error) in if case BackupError.snapshotTooOld = error { true } else { false }
     }
-    await #expect { try await session.watchLimits(until: Condition()) } throws: { isTooOld($0) }
+    await #expect { try await session.watchLimits { _ in false } } throws: { isTooOld($0) }
     await #expect { try await session.next() } throws: { isTooOld($0) }
   }
 
   private func open(
-    mayBeginAnew: Bool = true, _ compression: Compression = .store
+    keepsRewindable: Bool = true, _ compression: Compression = .store
   ) async throws -> BackupSession {
     var request = BackupSession.Request(compression: compression)
-    request.mayBeginAnew = mayBeginAnew
-    return try await BackupSession.open(folder.options(), request).session
+    request.keepsRewindable = keepsRewindable
+    return try await BackupSession.open(folder.options(), folder.resources, request).session
   }
 
   @Test(arguments: [0, 1, 2, 7], [Compression.store, .fast, .default])
-  func `makes the same bytes when it begins anew`(_ chunks: Int, _ compression: Compression) async throws {
+  func `makes the same bytes when it is rewound`(_ chunks: Int, _ compression: Compression) async throws {
     try folder.database("a.db", journalMode: "wal", rows: 2500)
     try folder.database("b.db", journalMode: "delete", rows: 2500)
     try folder.write("empty.db", [])
-    let session = try await open(mayBeginAnew: true, compression)
+    let session = try await open(keepsRewindable: true, compression)
     var begun: [UInt8] = []
     for _ in 0..<chunks { begun += (try await session.next() ?? []).joined() }
     for _ in 0..<2 {
-      #expect(await session.beginAnew())
+      #expect(await session.rewind())
       // And again, before it has come as far.
       #expect(try await session.next() != nil)
-      #expect(await session.beginAnew())
+      #expect(await session.rewind())
       try folder.execute("INSERT INTO t VALUES ('new')", in: "a.db")
     }
     let whole = try await archive(session)
@@ -150,9 +151,9 @@ struct BackupSessionTests {
 
   @Test func `does not begin anew what it does not hold`() async throws {
     try folder.database("a.db", rows: 5000)
-    let session = try await open(mayBeginAnew: false)
+    let session = try await open(keepsRewindable: false)
     let first = try await session.next()
-    #expect(await !session.beginAnew())
+    #expect(await !session.rewind())
     #expect(try await session.next() != first)
   }
 
@@ -160,17 +161,17 @@ struct BackupSessionTests {
     try folder.write("extra/a", Array(repeating: 1, count: 1 << 20))
     let session = try await open()
     _ = try await session.next()
-    #expect(await session.canBeginAnew)
+    #expect(await session.canRewind)
     try overwrite("extra/a", at: 0)
-    #expect(await !session.canBeginAnew)
-    #expect(await !session.beginAnew())
+    #expect(await !session.canRewind)
+    #expect(await !session.rewind())
   }
 
   @Test(arguments: [0, 3]) func `makes no other bytes when it begins anew`(_ chunks: Int) async throws {
     try folder.write("extra/a", Array(repeating: 1, count: 8 << 20))
     let session = try await open()
     for _ in 0..<12 { _ = try await session.next() }
-    #expect(await session.beginAnew())
+    #expect(await session.rewind())
     for _ in 0..<chunks { _ = try await session.next() }
     // Behind what is read ahead, and before what was made.
     try overwrite("extra/a", at: 5 << 20)
@@ -192,12 +193,12 @@ struct BackupSessionTests {
     var options = folder.options()
     options.maximumSnapshotAge = .zero
     var request = BackupSession.Request(compression: .store)
-    request.mayBeginAnew = true
-    let (session, preamble) = try await BackupSession.open(options, request)
+    request.keepsRewindable = true
+    let (session, preamble) = try await BackupSession.open(options, folder.resources, request)
     while await session.bytesRead < preamble.contentSize - 8 << 20 { _ = try await session.next() }
-    #expect(await session.canBeginAnew)
-    try await session.watchLimits(until: Condition())
-    #expect(await !session.beginAnew())
+    #expect(await session.canRewind)
+    try await session.watchLimits { _ in false }
+    #expect(await !session.rewind())
     #expect(try await archive(session).count > 6 << 20)
   }
 

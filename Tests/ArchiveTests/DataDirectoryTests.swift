@@ -23,7 +23,7 @@ struct DataDirectoryTests {
     _ includes: [String] = ["extra"], selection: [String]? = nil
   ) throws(BackupError) -> DataDirectory {
     try DataDirectory(
-      folder.path, includes: includes.map { .init(path: $0, isRequired: true) }, selection: selection)
+      folder.path, includes: includes.map { .init(path: BytePath($0), isRequired: true) }, selection: selection)
   }
 
   private func reasons(_ directory: DataDirectory) -> [String: String] {
@@ -37,7 +37,7 @@ struct DataDirectoryTests {
     try FileManager.default.createDirectory(
       at: folder.url.appending(path: "folder.sqlite"), withIntermediateDirectories: true)
     let directory = try look([])
-    #expect(directory.databases.map(\.name) == [".db", "Z.db", "a.db", "a.sqlite", "b.db"])
+    #expect(directory.databases.map(\.path) == [".db", "Z.db", "a.db", "a.sqlite", "b.db"])
     #expect(directory.files.isEmpty)
     #expect(directory.skipped.isEmpty)
   }
@@ -48,8 +48,8 @@ struct DataDirectoryTests {
       "extra/deep/z.svg",
     ] { try folder.write(name) }
     let directory = try look()
-    #expect(directory.databases.map(\.name) == ["extra/x.db"])
-    #expect(directory.files.map(\.name) == ["extra/deep/z.svg", "extra/y-wal"])
+    #expect(directory.databases.map(\.path) == ["extra/x.db"])
+    #expect(directory.files.map(\.path) == ["extra/deep/z.svg", "extra/y-wal"])
   }
 
   @Test func `knows a database directly in it by what is in it`() throws {
@@ -57,7 +57,7 @@ struct DataDirectoryTests {
     for name in ["text", "a.db-journal", "History-wal"] { try folder.write(name) }
     try folder.write("short", Array("SQLite format".utf8))
     let directory = try look([])
-    #expect(directory.databases.map(\.name) == ["History", "a.db", "data-wal"])
+    #expect(directory.databases.map(\.path) == ["History", "a.db", "data-wal"])
     #expect(directory.files.isEmpty)
     #expect(directory.skipped.isEmpty)
   }
@@ -82,8 +82,8 @@ struct DataDirectoryTests {
     try folder.write("extra/text", Array("SQLite format 3, explained".utf8))
     let directory = try look()
     #expect(
-      directory.databases.map(\.name) == ["extra/deep/noname", "extra/notes-wal", "extra/x.sqlite"])
-    #expect(directory.files.map(\.name) == ["extra/short", "extra/text"])
+      directory.databases.map(\.path) == ["extra/deep/noname", "extra/notes-wal", "extra/x.sqlite"])
+    #expect(directory.files.map(\.path) == ["extra/short", "extra/text"])
     // Whose index it may be, and whether that database is pinned under another name, only opening it would tell.
     #expect(directory.skipped.map(\.path) == ["extra/plan-shm"])
   }
@@ -91,7 +91,7 @@ struct DataDirectoryTests {
   @Test func `names a log, an index or a journal that was asked for by name`() throws {
     for name in ["a.db", "a.db-shm", "a.db-wal", "b-journal"] { try folder.write(name) }
     let directory = try look(["a.db", "a.db-shm", "a.db-wal", "b-journal"])
-    #expect(directory.files.map(\.name) == ["b-journal"])
+    #expect(directory.files.map(\.path) == ["b-journal"])
     #expect(reasons(directory) == ["a.db-shm": "companion", "a.db-wal": "companion"])
   }
 
@@ -110,7 +110,7 @@ struct DataDirectoryTests {
     try folder.write("extra/live-wal")
     let directory = try look()
     #expect(directory.databases.isEmpty)
-    #expect(directory.files.map(\.name) == ["extra/plain", "extra/same"])
+    #expect(directory.files.map(\.path) == ["extra/plain", "extra/same"])
     let names = ["a.db", "extra/database", "extra/index", "extra/log", "extra/live"]
     #expect(reasons(directory) == Dictionary(uniqueKeysWithValues: names.map { ($0, "hard-link") }))
   }
@@ -119,8 +119,8 @@ struct DataDirectoryTests {
     try folder.write("extra/deep/z.svg")
     try folder.write("a.db")
     let directory = try look(["extra", "extra/deep", "extra/deep/z.svg", "a.db"])
-    #expect(directory.files.map(\.name) == ["extra/deep/z.svg"])
-    #expect(directory.databases.map(\.name) == ["a.db"])
+    #expect(directory.files.map(\.path) == ["extra/deep/z.svg"])
+    #expect(directory.databases.map(\.path) == ["a.db"])
   }
 
   @Test func `names what it leaves out`() throws {
@@ -144,7 +144,7 @@ struct DataDirectoryTests {
         "extra/pipe": "not-a-regular-file", "extra/\u{fffd}\u{fffd}": "name-not-utf8", "nowhere": "missing",
         "way/plain": "symbolic-link",
       ])
-    #expect(directory.files.map(\.name) == ["extra/plain"])
+    #expect(directory.files.map(\.path) == ["extra/plain"])
   }
 
   @Test func `goes so deep and no deeper`() throws {
@@ -152,7 +152,7 @@ struct DataDirectoryTests {
     try folder.write(deepest + "/last")
     try folder.write(deepest + "/d/never")
     let directory = try look()
-    #expect(directory.files.map(\.name) == [deepest + "/last"])
+    #expect(directory.files.map(\.path) == [BytePath(deepest + "/last")])
     #expect(reasons(directory) == [deepest + "/d": "too-deep"])
   }
 
@@ -169,7 +169,7 @@ struct DataDirectoryTests {
 
   @Test func `takes two names that look the same as the two files that they are`() throws {
     for name in ["caf\u{e9}.db", "cafe\u{301}.db", "\u{600}.db"] { try folder.write(name) }
-    let names = try look([]).databases.map { Array($0.name.utf8) }
+    let names = try look([]).databases.map { $0.path.bytes }
     #expect(Set(names).count == 3)
   }
 
@@ -182,14 +182,14 @@ struct DataDirectoryTests {
     try link(folder.path + "/a.db", folder.path + "/z.db")
     try link(folder.path + "/b.db", elsewhere.path + "/b.db")
     let directory = try look([])
-    #expect(directory.databases.map(\.name) == ["c.db"])
+    #expect(directory.databases.map(\.path) == ["c.db"])
     #expect(reasons(directory) == ["a.db": "hard-link", "b.db": "hard-link", "z.db": "hard-link"])
   }
 
   @Test func `takes the databases asked for, once each, and nothing else`() throws {
     for name in ["a.db", "b.db", "c.db", "extra/file"] { try folder.write(name) }
     let directory = try look(selection: ["c.db", "a.db", "c.db"])
-    #expect(directory.databases.map(\.name) == ["a.db", "c.db"])
+    #expect(directory.databases.map(\.path) == ["a.db", "c.db"])
     #expect(directory.files.isEmpty)
   }
 
@@ -197,7 +197,7 @@ struct DataDirectoryTests {
     for name in ["a.db", "extra/b.db", "extra/c.db"] { try folder.write(name) }
     try folder.database("extra/noname")
     let directory = try look(selection: ["extra/c.db", "extra/noname"])
-    #expect(directory.databases.map(\.name) == ["extra/c.db", "extra/noname"])
+    #expect(directory.databases.map(\.path) == ["extra/c.db", "extra/noname"])
     #expect(directory.files.isEmpty)
   }
 
@@ -219,7 +219,7 @@ struct DataDirectoryTests {
   }
 
   @Test func `a pattern excludes bytes that are no text`() throws {
-    let path = Array("extra/caf".utf8) + [0xe9, UInt8(ascii: "1")]
+    let path = BytePath(Array("extra/caf".utf8) + [0xe9, UInt8(ascii: "1")])
     for pattern in ["caf??", "caf*1", "extra/caf*", "ca[e-g]*"] {
       #expect(Exclusion([pattern]).matches(path))
     }
@@ -227,8 +227,8 @@ struct DataDirectoryTests {
       #expect(!Exclusion([pattern]).matches(path))
     }
     #expect(Exclusion(["extra"]).matchesAnyPart(of: path))
-    #expect(Exclusion(["caf*1"]).matchesDatabase(ofCompanion: path + Array("-wal".utf8)))
-    #expect(!Exclusion(["caf*1"]).matches(path + Array("-wal".utf8)))
+    #expect(Exclusion(["caf*1"]).matchesDatabase(ofCompanion: path + "-wal"))
+    #expect(!Exclusion(["caf*1"]).matches(path + "-wal"))
   }
 
   @Test func `an excluded database takes its log with it, and an excluded folder is not entered`() throws {
@@ -239,7 +239,7 @@ struct DataDirectoryTests {
       folder.path, includes: [.init(path: "extra", isRequired: true)], excludes: ["*.db", "in"],
       selection: nil)
     #expect(directory.databases.isEmpty && directory.skipped.isEmpty)
-    #expect(directory.files.map(\.name) == ["extra/d.svg"])
+    #expect(directory.files.map(\.path) == ["extra/d.svg"])
     #expect(directory.excluded.sorted() == ["a.db", "extra/b.db", "extra/in"])
     #expect(!directory.hasDatabase)
   }

@@ -1,7 +1,6 @@
 import System
 import TestSupport
 import CSQLite
-import EventLoop
 import Foundation
 import SQLiteSnapshot
 import Zip
@@ -42,8 +41,11 @@ extension Folder {
       includes: [ArchiveOptions.Include(path: "extra", isRequired: false)], compression: compression,
       strict: false,
       snapshots: Snapshot.Options(
-        busyTimeout: .milliseconds(50), memory: MemoryBudget(byteCount: 64 << 20), spoolDirectory: "/var/tmp"),
-      maximumSnapshotAge: .seconds(3600), maximumLogGrowth: 1 << 30, minimumFree: .bytes(0),
-      compressors: Self.compressors)
+        busyTimeout: .milliseconds(50), spoolDirectory: "/var/tmp"),
+      maximumSnapshotAge: .seconds(3600), maximumWALGrowth: 1 << 30, minimumFree: .bytes(0))
   }
+
+  var memory: MemoryBudget { MemoryBudget(byteCount: 64 << 20) }
+
+  var resources: ArchiveResources { ArchiveResources(compressors: Self.compressors, memory: memory) }
 }

@@ -14,9 +14,9 @@ struct InventoryTests {
     var options = folder.options()
     options.allowsEmpty = true
     let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
-    #expect(directory.files.map(\.name) == ["extra/new"])
+    #expect(directory.files.map(\.path) == ["extra/new"])
     try folder.database("extra/new")
-    let inventory = try Inventory(of: directory, options, now: 0)
+    let inventory = try Inventory(of: directory, options, folder.memory, now: 0)
     #expect(inventory.items.map(\.entry.name) == ["VERSION"])
     #expect(inventory.skipped.map(\.reason) == ["changed"])
   }
@@ -26,7 +26,7 @@ struct InventoryTests {
     try folder.write("extra/file", Array(repeating: 1, count: 4096))
     let options = folder.options()
     let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
-    let inventory = try Inventory(of: directory, options, now: 0)
+    let inventory = try Inventory(of: directory, options, folder.memory, now: 0)
     let item = try #require(inventory.items.first)
     try item.checkRead()
     let file = try FileHandle(forWritingTo: folder.url.appending(path: "extra/file"))
@@ -39,7 +39,7 @@ struct InventoryTests {
     for name in ["a.db", "VERSION", "MANIFEST.json"] { try folder.database(name) }
     let options = folder.options()
     let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
-    let inventory = try Inventory(of: directory, options, now: 0)
+    let inventory = try Inventory(of: directory, options, folder.memory, now: 0)
     #expect(inventory.items.map(\.entry.name) == ["a.db", "VERSION"])
     #expect(Set(inventory.skipped.map(\.path)) == ["VERSION", "MANIFEST.json"])
     #expect(inventory.skipped.allSatisfy { $0.reason == "unsafe-name" })
@@ -51,7 +51,7 @@ struct InventoryTests {
     try folder.write("extra/none", [])
     let options = folder.options()
     let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
-    let inventory = try Inventory(of: directory, options, now: 0)
+    let inventory = try Inventory(of: directory, options, folder.memory, now: 0)
     let sizes = inventory.items.map { [$0.entry.name: $0.entry.size] }.reduce(into: [:]) {
       $0.merge($1) { $1 }
     }
@@ -70,7 +70,7 @@ struct InventoryTests {
     try folder.write(parent + "busy.sqlite3" + suffix, content)
     let options = folder.options()
     let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
-    let inventory = try Inventory(of: directory, options, now: 0)
+    let inventory = try Inventory(of: directory, options, folder.memory, now: 0)
     #expect(inventory.skipped.map(\.path) == [parent + "busy.sqlite3"])
     #expect(inventory.skipped.map(\.reason) == ["not-a-database"])
     #expect(inventory.items.contains { $0.entry.name == parent + "idle.sqlite3" })
@@ -80,10 +80,9 @@ struct InventoryTests {
   func `another engine's database is copied before it can change`(budget: UInt64) throws {
     let folder = try Folder()
     try folder.write("extra/vault.db", [UInt8](repeating: 9, count: 5000))
-    var options = folder.options()
-    options.snapshots.memory = MemoryBudget(byteCount: budget)
+    let options = folder.options()
     let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
-    let inventory = try Inventory(of: directory, options, now: 0)
+    let inventory = try Inventory(of: directory, options, MemoryBudget(byteCount: budget), now: 0)
     try folder.write("extra/vault.db", [])
     let item = try #require(inventory.items.first)
     #expect(try item.read(5000, at: 0) == [UInt8](repeating: 9, count: 5000))
@@ -92,21 +91,23 @@ struct InventoryTests {
   }
 
   @Test func `a file without a size is no empty one`() throws {
-    var options = try Folder().options()
+    let folder = try Folder()
+    var options = folder.options()
     options.dataDirectory = "/proc/sys/kernel"
     let includes = [ArchiveOptions.Include(path: "random/boot_id", isRequired: true)]
     let directory = try DataDirectory(options.dataDirectory, includes: includes, selection: nil)
     #expect(directory.files.map(\.status.size) == [0])
-    let inventory = try Inventory(of: directory, options, now: 0)
+    let inventory = try Inventory(of: directory, options, folder.memory, now: 0)
     #expect(inventory.items.map(\.entry.name) == ["VERSION"])
     #expect(inventory.skipped.map(\.reason) == ["io-error", "no-database"])
   }
 
   @Test(arguments: ["MANIFEST.json/x", ".sluice-restore-2026/staged", "a\\b"])
   func `knows names that no archive may have`(name: String) {
-    #expect(EntryNames.fault(Item(name: name, bytes: [], modified: 0)) != nil)
+    #expect(EntryNames.fault(ArchiveItem(name: name, bytes: [], modified: 0)) != nil)
     #expect(
-      EntryNames.fault(Item(name: "x/" + name.replacing("\\", with: ""), bytes: [], modified: 0)) == nil)
+      EntryNames.fault(ArchiveItem(name: "x/" + name.replacing("\\", with: ""), bytes: [], modified: 0))
+        == nil)
   }
 
   @Test func `leaves out names that are the archive's own or that restore refuses`() throws {
@@ -117,7 +118,7 @@ struct InventoryTests {
       at: folder.url.appending(path: "a.db"), to: folder.url.appending(path: long))
     let options = folder.options()
     let directory = try DataDirectory(folder.path, includes: [], selection: nil)
-    let inventory = try Inventory(of: directory, options, now: 0)
+    let inventory = try Inventory(of: directory, options, folder.memory, now: 0)
     #expect(inventory.items.map(\.entry.name) == ["a.db", "VERSION"])
     #expect(Set(inventory.skipped.map(\.reason)) == ["unsafe-name"])
     #expect(Set(inventory.skipped.map(\.path)) == ["VERSION", long])

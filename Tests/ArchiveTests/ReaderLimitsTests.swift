@@ -11,11 +11,11 @@ struct ReaderLimitsTests {
       snapshotSkewMilliseconds: 0, complete: skipped.isEmpty, entries: [], skipped: skipped)
   }
 
-  private func items(_ count: Int, _ name: (Int) -> String) -> [Item] {
-    (0..<count).map { Item(name: name($0), bytes: [1], modified: 0) }
+  private func items(_ count: Int, _ name: (Int) -> String) -> [ArchiveItem] {
+    (0..<count).map { ArchiveItem(name: name($0), bytes: [1], modified: 0) }
   }
 
-  private func refusal(_ items: [Item], _ manifest: Manifest) -> String? {
+  private func refusal(_ items: [ArchiveItem], _ manifest: Manifest) -> String? {
     do throws(BackupError) { try ReaderLimits.check(items, manifest) } catch {
       guard case .tooLarge(let detail) = error else { return "\(error)" }
       return detail
@@ -48,7 +48,7 @@ struct ReaderLimitsTests {
   }
 
   @Test func `refuses more data than is read`() {
-    let item = Item(
+    let item = ArchiveItem(
       .init(name: "huge", modified: 0, permissions: 0o644, size: 1 << 48), .text([]))
     #expect(refusal([item], manifest())?.contains("bytes") == true)
   }

@@ -20,7 +20,7 @@ struct RestoreTransactionTests {
       let file = try staging.directory.makeFile("\(index)")
       journal.items.append(
         RestoreJournal.Item(
-          path: "a.db", inode: try Directory.status(of: file).identity.inode,
+          path: "a.db", inode: try file.status().identity.inode,
           replaced: try target.directory.status("a.db")?.identity.inode,
           companions: DatabaseNames.companionSuffixes))
     }

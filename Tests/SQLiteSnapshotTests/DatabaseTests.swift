@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5)))
 struct DatabaseTests {
-  private func failure(_ path: String, _ options: Snapshot.Options) -> SQLiteError? {
+  private func failure(_ path: String, _ options: SnapshotSettings) -> SQLiteError? {
     #expect(throws: SQLiteError.self) { _ = try Database(path: path, options).snapshot() }
   }
 

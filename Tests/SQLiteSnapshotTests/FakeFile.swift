@@ -52,8 +52,8 @@ final class FakeFile {
   }
 
   /// Good for as long as the fake is.
-  var openFile: OpenFile {
-    OpenFile(UnsafeMutableRawPointer(head).assumingMemoryBound(to: sqlite3_file.self), methods)
+  var vfsFile: VFSFile {
+    VFSFile(UnsafeMutableRawPointer(head).assumingMemoryBound(to: sqlite3_file.self), methods)
   }
 
   private static func of(_ file: UnsafeMutablePointer<sqlite3_file>?) -> FakeFile {

@@ -24,9 +24,4 @@ struct SQLiteErrorTests {
     let isOurs = [.unseenWriter, .encryptedOrForeign, .unsupportedFormat].contains(reason)
     #expect(error.description == (isOurs ? "words" : "words (SQLite code \(code))"))
   }
-
-  @Test func `says an error number in words`() {
-    #expect(describe(2) == "No such file or directory")
-    #expect(describe(9999) == "errno 9999")
-  }
 }

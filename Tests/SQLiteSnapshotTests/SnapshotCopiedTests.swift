@@ -32,7 +32,7 @@ struct SnapshotCopiedTests {
     // Byte for byte, with the counters of the header.
     #expect(bytes == expected)
     #expect(try Inspection(of: bytes, in: scratch) == .sound)
-    #expect(try snapshot.logGrowth() == 0)
+    #expect(try snapshot.walGrowth() == 0)
   }
 
   @Test(arguments: ["DELETE", "TRUNCATE", "PERSIST"], budgets)

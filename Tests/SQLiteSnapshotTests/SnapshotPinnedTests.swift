@@ -176,13 +176,13 @@ struct SnapshotPinnedTests {
     let path = scratch.file("a.db")
     let database = try Bank.create(path)
     let snapshot = try Database(path: path, scratch.options()).snapshot()
-    #expect(try snapshot.logGrowth() == 0)
+    #expect(try snapshot.walGrowth() == 0)
     let other = try OtherProcess()
     let size = { Int(try other.ask("len(read('\(path)-wal'))")) ?? -1 }
     let before = try size()
     try Bank.grow(database, byteCount: 200_000)
-    #expect(try snapshot.logGrowth() > 200_000)
-    #expect(try snapshot.logGrowth() == UInt64(size() - before))
+    #expect(try snapshot.walGrowth() > 200_000)
+    #expect(try snapshot.walGrowth() == UInt64(size() - before))
   }
 
   @Test func `a database file that was cut short is corrupt, not a database with holes`() throws {

@@ -29,9 +29,55 @@ final class Scratch {
     return file("spool")
   }
 
-  func options(busyTimeout: Duration = .seconds(20), budget: UInt64 = 1 << 30) throws -> Snapshot.Options {
-    Snapshot.Options(
+  func options(busyTimeout: Duration = .seconds(20), budget: UInt64 = 1 << 30) throws -> SnapshotSettings {
+    SnapshotSettings(
       busyTimeout: busyTimeout, memory: MemoryBudget(byteCount: budget), spoolDirectory: try spool())
+  }
+}
+
+/// The options of a snapshot, and what its copy may take.
+struct SnapshotSettings {
+  var busyTimeout: Duration
+  var memory: MemoryBudget
+  var spoolDirectory: String
+
+  var options: Snapshot.Options {
+    Snapshot.Options(busyTimeout: busyTimeout, spoolDirectory: spoolDirectory)
+  }
+}
+
+// The paths of tests are text.
+
+extension Database {
+  convenience init(path: String, _ settings: SnapshotSettings) throws(SQLiteError) {
+    try self.init(path: BytePath(path), settings.options, settings.memory)
+  }
+}
+
+extension PlainFile {
+  convenience init(path: String) throws(SQLiteError) { try self.init(path: BytePath(path)) }
+}
+
+extension PlainCopy {
+  convenience init?(
+    of file: PlainFile, byteCount: UInt64, _ settings: SnapshotSettings, isSame: () -> Bool
+  ) throws(SQLiteError) {
+    try self.init(
+      of: file, byteCount: byteCount, settings.options, settings.memory, isSame: isSame)
+  }
+}
+
+extension FileNames {
+  init(of path: String) throws(SQLiteError) { try self.init(of: BytePath(path)) }
+
+  static func isJournalInUse(_ path: String) throws(SQLiteError) -> Bool {
+    try isJournalInUse(BytePath(path))
+  }
+}
+
+extension DatabaseConnection {
+  static func reading(_ path: String, busyTimeout: Duration) throws(SQLiteError) -> DatabaseConnection {
+    try reading(BytePath(path), busyTimeout: busyTimeout)
   }
 }
 

@@ -9,10 +9,10 @@ struct WALIndexHeaderTests {
   @Test func `reads what both copies agree on`() throws {
     let file = FakeFile()
     file.looks = [good]
-    let header = try WALIndexHeader(of: file.openFile)
+    let header = try WALIndexHeader(of: file.vfsFile)
     #expect(header.frameCount == 5)
     #expect(header.pageCount == 77)
-    #expect(header.salts == (UInt32(0x1234_5678).bigEndian, UInt32(0x9abc_def0).bigEndian))
+    #expect(header.salts == WALSalts([UInt32(0x1234_5678).bigEndian, UInt32(0x9abc_def0).bigEndian], at: 0))
     #expect(file.lookCount == 2, "once more after the counts")
   }
 
@@ -22,7 +22,7 @@ struct WALIndexHeaderTests {
     var torn = good
     torn[word] ^= 1
     file.looks = [torn, torn, good]
-    #expect(try WALIndexHeader(of: file.openFile).frameCount == 5)
+    #expect(try WALIndexHeader(of: file.vfsFile).frameCount == 5)
     #expect(file.lookCount == 4)
   }
 
@@ -33,11 +33,11 @@ struct WALIndexHeaderTests {
     anew += [UInt32](repeating: 0, count: counts.count)
     // A writer starts the log anew between the counts and the second look.
     file.looks = [good + counts, anew]
-    var header = try WALIndexHeader(of: file.openFile)
+    var header = try WALIndexHeader(of: file.vfsFile)
     #expect(header.frameCount == 0)
     #expect(header.backfilledCount == 0)
     file.looks = [good + counts]
-    header = try WALIndexHeader(of: file.openFile)
+    header = try WALIndexHeader(of: file.vfsFile)
     #expect(header.backfilledCount == 3)
     #expect(header.backfillAttempted == 4)
   }
@@ -49,7 +49,7 @@ struct WALIndexHeaderTests {
     torn[word] ^= 0x100
     torn[word + 12] ^= 0x100
     file.looks = [torn]
-    let error = #expect(throws: SQLiteError.self) { try WALIndexHeader(of: file.openFile) }
+    let error = #expect(throws: SQLiteError.self) { try WALIndexHeader(of: file.vfsFile) }
     #expect(error?.reason == .locked)
   }
 
@@ -58,7 +58,7 @@ struct WALIndexHeaderTests {
     var torn = good
     torn[4] += 1
     file.looks = [torn]
-    let error = #expect(throws: SQLiteError.self) { try WALIndexHeader(of: file.openFile) }
+    let error = #expect(throws: SQLiteError.self) { try WALIndexHeader(of: file.vfsFile) }
     #expect(error?.code == SQLITE_BUSY)
     #expect(file.lookCount > 10)
   }
@@ -68,13 +68,13 @@ struct WALIndexHeaderTests {
     let file = FakeFile()
     file.looks = [good]
     file.sharedMemoryCode = code
-    #expect(try WALIndexHeader(of: file.openFile).pageCount == 77)
+    #expect(try WALIndexHeader(of: file.vfsFile).pageCount == 77)
   }
 
   @Test func `says why there is no shared memory`() {
     let file = FakeFile()
     file.sharedMemoryCode = SQLITE_IOERR | 21 << 8
-    let error = #expect(throws: SQLiteError.self) { try WALIndexHeader(of: file.openFile) }
+    let error = #expect(throws: SQLiteError.self) { try WALIndexHeader(of: file.vfsFile) }
     #expect(error?.code == SQLITE_IOERR | 21 << 8)
   }
 }

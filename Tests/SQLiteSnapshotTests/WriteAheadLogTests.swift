@@ -12,8 +12,8 @@ struct WriteAheadLogTests {
     file.contents = log.bytes
     change(&file.contents)
     file.looks = [log.index(frameCount: frameCount)]
-    let index = try WALIndexHeader(of: file.openFile)
-    return try WriteAheadLog(scanning: file.openFile, publishedBy: index, pageSize: pageSize ?? log.pageSize)
+    let index = try WALIndexHeader(of: file.vfsFile)
+    return try WriteAheadLog(scanning: file.vfsFile, publishedBy: index, pageSize: pageSize ?? log.pageSize)
   }
 
   /// Pages 3, 1, 3, 2, then 1 and 7 in a second commit.
@@ -26,8 +26,8 @@ struct WriteAheadLogTests {
     return log
   }
 
-  private func places(_ frames: some Sequence<UInt64>) -> [[Int]] {
-    frames.map { [Int($0 >> 32), Int($0 & 0xffff_ffff)] }
+  private func places(_ frames: some Sequence<WriteAheadLog.PageFrame>) -> [[Int]] {
+    frames.map { [Int($0.page), $0.frame] }
   }
 
   @Test(arguments: [512, 4096, 65536], [false, true])
@@ -67,7 +67,7 @@ struct WriteAheadLogTests {
     ] as [(Range<UInt64>, [Int])])
   func `finds the frames of a range of pages`(range: Range<UInt64>, pages: [Int]) throws {
     let scanned = try #require(try scan(log()))
-    #expect(scanned.frames(ofPages: range).map { Int($0 >> 32) } == pages)
+    #expect(scanned.frames(ofPages: range).map { Int($0.page) } == pages)
   }
 
   @Test func `knows where a frame begins`() {
@@ -80,11 +80,11 @@ struct WriteAheadLogTests {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
     let database = try Bank.create(path, byteCount: 900_000)
-    let connection = try Connection.reading(path, busyTimeout: .zero)
+    let connection = try DatabaseConnection.reading(path, busyTimeout: .zero)
     try connection.execute("BEGIN; PRAGMA schema_version")
     let index = try WALIndexHeader(of: connection.databaseFile())
     let scanned = try #require(
-      try WriteAheadLog(scanning: connection.logFile(), publishedBy: index, pageSize: 4096))
+      try WriteAheadLog(scanning: connection.walFile(), publishedBy: index, pageSize: 4096))
     // It answers with three numbers: whether it was busy, the frames in the log, those moved.
     let checkpoint = try database.text("PRAGMA wal_checkpoint(PASSIVE)")
     #expect(checkpoint == "0|\(index.frameCount)|\(index.frameCount)")
@@ -96,7 +96,7 @@ struct WriteAheadLogTests {
   @Test func `an error of the file is passed on`() throws {
     let file = FakeFile()
     file.failure = SQLITE_IOERR | 1 << 8
-    let error = #expect(throws: SQLiteError.self) { try WriteAheadLog.readHeader(file.openFile) }
+    let error = #expect(throws: SQLiteError.self) { try WALHeader(of: file.vfsFile) }
     #expect(error?.code == SQLITE_IOERR | 1 << 8)
     #expect(error?.reason == .inputOutput)
   }

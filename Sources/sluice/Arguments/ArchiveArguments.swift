@@ -50,8 +50,8 @@ struct ContentArguments: ParsableArguments {
   func includes() throws -> [ArchiveOptions.Include] {
     let given = try paths(include, "--include")
     let optional = try ["floor_plan", "floorplan"] + paths(includeIfPresent, "--include-if-present")
-    return optional.map { ArchiveOptions.Include(path: $0, isRequired: false) }
-      + given.map { ArchiveOptions.Include(path: $0, isRequired: true) }
+    return optional.map { ArchiveOptions.Include(path: BytePath($0), isRequired: false) }
+      + given.map { ArchiveOptions.Include(path: BytePath($0), isRequired: true) }
   }
 
   private func paths(_ given: [String], _ option: String) throws -> [String] {
@@ -178,11 +178,9 @@ struct ArchiveArguments: ParsableArguments {
       includes: try content.includes(), excludes: try content.excludes(), allowsEmpty: content.allowEmpty,
       compression: compression, strict: strict,
       snapshots: Snapshot.Options(
-        busyTimeout: busyTimeout.value, memory: MemoryBudget(byteCount: memoryBudget.value),
-        spoolDirectory: spoolDirectory),
-      maximumSnapshotAge: maxSnapshotAge.value, maximumLogGrowth: maxWalGrowth.value,
-      minimumFree: minFree.value,
-      compressors: try WorkerPool(named: "compressor"))
+        busyTimeout: busyTimeout.value, spoolDirectory: spoolDirectory),
+      maximumSnapshotAge: maxSnapshotAge.value, maximumWALGrowth: maxWalGrowth.value,
+      minimumFree: minFree.value)
     guard !content.data.isEmpty else {
       throw Failure(
         description: "--data: give the directory with the databases (under systemd: sluice setup)")
@@ -192,6 +190,14 @@ struct ArchiveArguments: ParsableArguments {
       throw Failure(description: "--spool-directory \(spoolDirectory): no directory that can be written to")
     }
     return options
+  }
+
+  /// What copies of databases may take together.
+  var memory: MemoryBudget { MemoryBudget(byteCount: memoryBudget.value) }
+
+  /// - Throws: `SystemError` when there are no threads for compressing.
+  func resources() throws -> ArchiveResources {
+    ArchiveResources(compressors: try WorkerPool(named: "compressor"), memory: memory)
   }
 }
 

@@ -65,16 +65,8 @@ actor ArchiveFile {
   }
 
   private func append(_ bytes: [UInt8]) throws {
-    var written = 0
-    while written < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { buffer in
-        unsafe write(descriptor, buffer.baseAddress.map { unsafe $0 + written }, bytes.count - written)
-      }
-      let reason = errno
-      guard count >= 0 || reason == EINTR else {
-        throw Self.failure(paths?.final ?? "standard output", "cannot be written", "write", reason)
-      }
-      written += max(0, count)
+    do { try SystemCalls.writeAll(bytes, to: descriptor) } catch {
+      throw Self.failure(paths?.final ?? "standard output", "cannot be written", "write", error.errno)
     }
   }
 

@@ -73,10 +73,10 @@ struct BackupCommand: ParsableCommand {
       throw Failure(description: "-o -: a zip would garble the terminal; send it to a file or a pipe")
     }
     raiseDescriptorLimit()
-    let options = try archive.options()
+    let (options, resources) = (try archive.options(), try archive.resources())
     let isComplete = try Loop.run {
       let signals = try Signals(ends)
-      let work = Loop.start { try await write(options) }
+      let work = Loop.start { try await write(options, resources) }
       Loop.start {
         _ = try await signals.next()
         work.cancel()
@@ -85,18 +85,22 @@ struct BackupCommand: ParsableCommand {
       }
       do { return try await work.value } catch BackupError.cancelled {
         throw Failure(description: "interrupted: no archive was made")
+      } catch let error as BackupError {
+        throw Failure(description: error.advice)
       }
     }
     if !isComplete { throw ExitCode(3) }
   }
 
   /// - Returns: whether nothing was skipped.
-  @Loop private func write(_ options: ArchiveOptions) async throws -> Bool {
+  @Loop private func write(
+    _ options: ArchiveOptions, _ resources: ArchiveResources
+  ) async throws -> Bool {
     var request = BackupSession.Request(databases: try selection())
     request.digest = true
-    let (session, preamble) = try await BackupSession.open(options, request)
+    let (session, preamble) = try await BackupSession.open(options, resources, request)
     for skipped in preamble.skipped.prefix(RunningBackup.maximumSkippedLines) {
-      printError("sluice: skipped \(printable(skipped.path)) (\(skipped.reason)): \(skipped.detail)")
+      printError("sluice: skipped \(printable(skipped.path)) (\(skipped.reason)): \(skipped.advice)")
     }
     let more = preamble.skipped.count - RunningBackup.maximumSkippedLines
     if more > 0 { printError("sluice: skipped \(more) more, which MANIFEST.json names") }
@@ -108,7 +112,7 @@ struct BackupCommand: ParsableCommand {
     do {
       let opened = try await ArchiveFile(output, defaultName: preamble.timedFileName)
       file = opened
-      Loop.start { try await session.watchLimits(until: ended) }
+      Loop.start { try await session.watchLimits(pause: { await ended.wait(until: .now + $0) }) }
       while let chunk = try await session.next() {
         guard !Task.isCancelled else { throw BackupError.cancelled }
         try await opened.append(chunk)
@@ -120,7 +124,7 @@ struct BackupCommand: ParsableCommand {
       let line = checksumLine(await session.digest ?? [], of: output ?? preamble.timedFileName)
       put(line, output == "-" ? STDERR_FILENO : STDOUT_FILENO)
       await session.close()
-      for name in await session.leftLogs.prefix(RunningBackup.maximumSkippedLines) {
+      for name in await session.leftWALs.prefix(RunningBackup.maximumSkippedLines) {
         printError("sluice: \(printable(name)): \(RunningBackup.leftLogAdvice)")
       }
     } catch {

@@ -71,16 +71,9 @@ struct Health: ParsableCommand {
     return sockets.first.map { "unix:\(socketDirectory)/\($0)" } ?? defaultAddress
   }
 
-  /// The corresponding C functions are `opendir` and `readdir`.
   private static func names(in directory: String) -> [String] {
-    guard let stream = unsafe opendir(directory) else { return [] }
-    defer { unsafe closedir(stream) }
-    var names: [String] = []
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
-      if let name = String(validating: name, as: UTF8.self) { names.append(name) }
-    }
-    return names
+    let names = (try? FileSystem.names(in: directory, limit: .max)) ?? []
+    return names.compactMap(\.string)
   }
 
   func run() throws {

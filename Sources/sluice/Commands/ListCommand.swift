@@ -46,8 +46,10 @@ struct ListCommand: ParsableCommand {
   func run() throws {
     raiseDescriptorLimit()
     let listing: Listing
-    do { listing = try Listing(try archive.options(), takesSnapshots: true) } catch let error as BackupError {
-      throw Failure(description: "\(error)")
+    do {
+      listing = try Listing(try archive.options(), archive.memory, takesSnapshots: true)
+    } catch let error as BackupError {
+      throw Failure(description: error.advice)
     }
     put(json ? try text(of: listing) : listing.lines.map { $0 + "\n" }.joined(), STDOUT_FILENO)
     if !listing.isComplete { throw ExitCode(3) }

@@ -142,6 +142,7 @@ struct Serve: ParsableCommand {
     }
     let tokenSource = TokenSource(file: tokenFile)
     let options: ArchiveOptions
+    let resources: ArchiveResources
     let tokens: Tokens?
     let hasDatabase: Bool
     do {
@@ -151,6 +152,7 @@ struct Serve: ParsableCommand {
             + "\(Self.fewestDescriptors): raise the limit (LimitNOFILE= in a unit, ulimit -n in a shell)")
       }
       options = try archive.options()
+      resources = try archive.resources()
       tokens = try tokenSource.read()
       // What cannot be looked at is the backup's to report.
       hasDatabase = (try? options.findsDatabase()) ?? true
@@ -166,7 +168,7 @@ struct Serve: ParsableCommand {
       let output = try LogOutput()
       let logger = Logger(label: "sluice") { _ in LineLogHandler(output) }
       let service = try BackupService(
-        options, maximumBackups: maxBackups, resumeGrace: resumeGrace.value,
+        options, resources, maximumBackups: maxBackups, resumeGrace: resumeGrace.value,
         resumeWALGrowth: resumeWalGrowth.value, tokens, logger)
       if let directory = stateDirectory ?? Self.passedStateDirectory {
         await service.keepState(in: try StateFile(in: directory, logger))

@@ -93,19 +93,13 @@ struct DataOwner {
   }
 
   private func databases() -> [(name: String, owner: uid_t)] {
-    guard let stream = unsafe opendir(path) else { return [] }
-    defer { unsafe closedir(stream) }
-    var found: [(String, uid_t)] = []
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      var status = stat()
-      guard name.utf8.suffix(3).elementsEqual(".db".utf8), unsafe lstat("\(path)/\(name)", &status) == 0
-      else { continue }
-      found.append((name, status.st_uid))
+    let names = (try? FileSystem.names(in: path, limit: .max)) ?? []
+    return names.compactMap { name in
+      guard name.hasSuffix(".db"),
+        let status = try? FileSystem.status(BytePath(path).appending(name))
+      else { return nil }
+      return (name.lossyString, status.owner)
     }
-    return found
   }
 
   /// systemd starts no unit as a number that has no name: status 217/USER or 216/GROUP. The files of a container's volume

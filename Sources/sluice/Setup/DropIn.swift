@@ -66,14 +66,7 @@ extension DropIn {
       descriptor = unsafe open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
       try Self.check("open", descriptor)
       defer { close(descriptor) }
-      var bytes = Array(content.utf8)[...]
-      while !bytes.isEmpty {
-        let count = unsafe bytes.withUnsafeBufferPointer {
-          unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
-        }
-        try Self.check("write", CInt(clamping: count), allowing: EINTR)
-        bytes = bytes.dropFirst(max(count, 0))
-      }
+      try SystemCalls.writeAll(Array(content.utf8), to: descriptor)
       try Self.check("fsync", fsync(descriptor))
       try Self.check("rename", unsafe rename(partial, path))
     } catch {

@@ -126,7 +126,7 @@ struct SetupCommand: ParsableCommand {
   /// What a backup would take. The databases are not opened: as root, that would be no test of what the service may do.
   private func show(_ archive: ArchiveArguments) {
     do {
-      let listing = try Listing(try archive.options(), takesSnapshots: false)
+      let listing = try Listing(try archive.options(), archive.memory, takesSnapshots: false)
       let data = printable(archive.content.data)
       if listing.skipped.contains(where: { $0.path == "." }) {
         printError(

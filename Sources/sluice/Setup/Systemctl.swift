@@ -1,5 +1,6 @@
 import Glibc
 import Service
+import System
 
 /// The service manager's command, run without a shell.
 enum Systemctl {
@@ -17,7 +18,7 @@ enum Systemctl {
     var process = pid_t()
     let reason = unsafe posix_spawnp(&process, "systemctl", nil, nil, &argv, environ)
     guard reason == 0 else {
-      throw Failure(description: "\(command): \(unsafe String(cString: strerror(reason)))")
+      throw Failure(description: "\(command): \(SystemCalls.describe(reason))")
     }
     var status: CInt = 0
     while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}

@@ -8,11 +8,11 @@ import Glibc
 /// long as a lock needs it; a descriptor of our own would not.
 ///
 /// The corresponding C type is `sqlite3_file`.
-@safe struct OpenFile {
+@safe struct VFSFile {
   private let file: UnsafeMutablePointer<sqlite3_file>
   private let methods: UnsafePointer<sqlite3_io_methods>
 
-  /// Wraps a file that somebody else keeps open for as long as this value is used.
+  /// Wraps a file that its owner keeps open for as long as this value is used.
   init(_ file: UnsafeMutablePointer<sqlite3_file>, _ methods: UnsafePointer<sqlite3_io_methods>) {
     unsafe self.file = file
     unsafe self.methods = methods
@@ -70,7 +70,7 @@ import Glibc
     return UInt64(size)
   }
 
-  /// The first words of the shared memory that a database in WAL mode has its index in.
+  /// The first words of the shared memory that a database in WAL mode has its wal-index in.
   ///
   /// The corresponding C function is `xShmMap` of `sqlite3_io_methods`. SQLite has the region mapped already.
   func sharedMemory(wordCount: Int) throws(SQLiteError) -> [UInt32] {
@@ -85,8 +85,8 @@ import Glibc
     return (0..<wordCount).map { unsafe region.load(fromByteOffset: $0 * 4, as: UInt32.self) }
   }
 
-  /// Whether another process holds one of the locks of a log's index, as far as a look can tell: the lock is shared for as
-  /// long as that takes. What asks for it just then is told that it is busy.
+  /// Whether another process holds one of the locks of a wal-index, as far as a look can tell: the lock is shared for as
+  /// long as that takes. A process that asks for it just then finds it busy.
   ///
   /// The corresponding C function is `xShmLock` of `sqlite3_io_methods`.
   /// - Parameter index: of the lock: walformat.html §2.3.

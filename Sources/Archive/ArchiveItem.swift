@@ -3,7 +3,7 @@ import System
 import Zip
 
 /// One entry of an archive before it is written: where its bytes come from, and what the manifest says of it.
-struct Item {
+struct ArchiveItem {
   /// Where an entry's bytes come from.
   enum Source {
     case snapshot(Snapshot)
@@ -36,7 +36,7 @@ struct Item {
 
   /// The archive's last entry.
   init(manifest: Manifest, modified: Int64) {
-    self.init(name: "MANIFEST.json", bytes: manifest.encoded(), modified: modified)
+    self.init(name: Manifest.entryName, bytes: manifest.encoded(), modified: modified)
   }
 
   /// An entry of our own making.
@@ -66,26 +66,26 @@ struct Item {
   /// Closes what it was read from.
   package mutating func release() { source = .text([]) }
 
-  /// By how many bytes the log of a pinned database has grown.
+  /// By how many bytes the WAL of a pinned database has grown.
   ///
-  /// - Throws: `logGrewTooMuch` if that is more than `limit`; `reading` if the pin does not hold any more.
-  func logGrowth(limit: UInt64) throws(BackupError) -> UInt64 {
+  /// - Throws: `walGrewTooMuch` if that is more than `limit`; `reading` if the pin does not hold any more.
+  func walGrowth(limit: UInt64) throws(BackupError) -> UInt64 {
     guard case .snapshot(let snapshot) = source else { return 0 }
     let growth: UInt64
     do throws(SQLiteError) {
       try snapshot.checkHold()
-      growth = try snapshot.logGrowth()
+      growth = try snapshot.walGrowth()
     } catch {
       throw .reading(path: entry.name, error)
     }
-    guard growth <= limit else { throw .logGrewTooMuch(path: entry.name, limit: limit) }
+    guard growth <= limit else { throw .walGrewTooMuch(path: entry.name, limit: limit) }
     return growth
   }
 
-  /// How much room the file system of a pinned database's log has; nil where that is not known.
-  var logSpace: FileSystemSpace? {
+  /// How much room the file system of a pinned database's WAL has; nil where that is not known.
+  var walSpace: FileSystemSpace? {
     guard case .snapshot(let snapshot) = source else { return nil }
-    return snapshot.logSpace()
+    return snapshot.walSpace()
   }
 
   /// Whether it is a pinned database that is being checkpointed, as far as can be told.
@@ -94,11 +94,11 @@ struct Item {
     return (try? snapshot.isBeingCheckpointed()) ?? false
   }
 
-  /// Whether it is a pinned database whose log would be left with rows in it that no process has open; false where that
-  /// cannot be told.
-  var leavesLog: Bool {
+  /// Whether it is a pinned database whose WAL would be left with rows in it that no process has open; false where that
+  /// cannot be found out.
+  var leavesWAL: Bool {
     guard case .snapshot(let snapshot) = source else { return false }
-    return snapshot.leavesLog() ?? false
+    return snapshot.leavesWAL() ?? false
   }
 
   /// What SQLite keeps of a database that changes whenever its content does; nothing for what is no database.
@@ -142,11 +142,8 @@ struct Item {
   /// Whether it is a plain file that was written to since it was looked at, as far as its times tell.
   var wasWrittenTo: Bool {
     guard case .file = source, let directory, let status else { return false }
-    let baseName = entry.name.utf8.split(separator: UInt8(ascii: "/")).last.map {
-      String(decoding: $0, as: UTF8.self)
-    }
     // What has taken its name is another file, and this one as it was.
-    guard let now = try? FileSystem.status("\(directory.path)/\(baseName ?? "")"),
+    guard let now = try? FileSystem.status(directory.path(of: BytePath(entry.name).name)),
       now.identity == status.identity
     else { return false }
     return now.changedAt != status.changedAt

@@ -1,10 +1,11 @@
 import CSQLite
+import System
 import Testing
 
 @testable import SQLiteSnapshot
 
 @Suite(.timeLimit(.minutes(5)))
-struct ConnectionTests {
+struct DatabaseConnectionTests {
   @Test func `a copy counts if the database was the same under each of its locks`() async throws {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
@@ -13,12 +14,12 @@ struct ConnectionTests {
     try writer.tell("transfer_for_ever('\(path)', 5, 0)")
     #expect(try writer.answer() == "\"ready\"")
     for _ in 0..<2 {
-      let source = try Connection.reading(path, busyTimeout: .seconds(60))
+      let source = try DatabaseConnection.reading(path, busyTimeout: .seconds(60))
       let header = { () throws(SQLiteError) in try source.databaseFile().read(100, at: 0).bytes }
       // Page by page, a writer always comes between.
-      let stepwise = try Connection.scratch("file:copy?vfs=memdb")
+      let stepwise = try DatabaseConnection.scratch("file:copy?vfs=memdb")
       #expect(try stepwise.copy(from: source, pagesPerStep: 1, look: header) == nil)
-      let copy = try Connection.scratch("file:copy?vfs=memdb")
+      let copy = try DatabaseConnection.scratch("file:copy?vfs=memdb")
       #expect(
         try copy.copy(from: source, pagesPerStep: -1, look: header)?.prefix(15)
           == Array("SQLite format 3".utf8)[...])
@@ -32,7 +33,7 @@ struct ConnectionTests {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
     let database = try Bank.create(path, journalMode: mode)
-    let connection = try Connection.reading(path, busyTimeout: .zero)
+    let connection = try DatabaseConnection.reading(path, busyTimeout: .zero)
     #expect(try connection.text("PRAGMA journal_mode") == name)
     #expect(try connection.number("SELECT count(*) FROM account") == 100)
     #expect(try connection.text("SELECT 1 WHERE 0") == "")
@@ -44,13 +45,13 @@ struct ConnectionTests {
   }
 
   @Test func `gives SQLite's own words`() throws {
-    let connection = try Connection.scratch("file:words?vfs=memdb")
+    let connection = try DatabaseConnection.scratch("file:words?vfs=memdb")
     let error = #expect(throws: SQLiteError.self) { try connection.execute("SELECT * FROM nobody") }
     #expect(error == SQLiteError(code: SQLITE_ERROR, message: "no such table: nobody"))
   }
 
   @Test func `an in-memory database has a limit of its own`() throws {
-    let connection = try Connection.scratch("file:limit?vfs=memdb")
+    let connection = try DatabaseConnection.scratch("file:limit?vfs=memdb")
     try connection.limitSize(100_000)
     try connection.execute("CREATE TABLE t(x)")
     let error = #expect(throws: SQLiteError.self) {
@@ -63,9 +64,9 @@ struct ConnectionTests {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
     let database = try Bank.create(path, journalMode: "DELETE")
-    let connection = try Connection.reading(path, busyTimeout: .zero)
+    let connection = try DatabaseConnection.reading(path, busyTimeout: .zero)
     _ = try connection.number("PRAGMA schema_version")
-    let error = #expect(throws: SQLiteError.self) { _ = try connection.logFile() }
+    let error = #expect(throws: SQLiteError.self) { _ = try connection.walFile() }
     #expect(error?.reason == .cannotOpen)
     #expect(try connection.databaseFile().size() == UInt64(database.serialized().count))
   }

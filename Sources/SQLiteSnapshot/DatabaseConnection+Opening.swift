@@ -1,0 +1,73 @@
+import CSQLite
+import System
+
+/// The ways of opening a database.
+extension DatabaseConnection {
+  /// Opens a database that is there already, to read it and nothing else. A symbolic link is refused.
+  ///
+  /// - Parameter busyTimeout: how long another connection's lock is waited for, each time one is met.
+  static func reading(_ path: BytePath, busyTimeout: Duration) throws(SQLiteError) -> DatabaseConnection {
+    let connection = try open(path, SQLITE_OPEN_READONLY, in: ExactPaths.name, busyTimeout: busyTimeout)
+    // The last connection to close would otherwise checkpoint the WAL and delete it.
+    try unsafe connection.check(csqlite_no_checkpoint_on_close(connection.handle))
+    // Most pragmas read the schema, which may be damaged without harm here: then they ignore it.
+    try connection.execute("PRAGMA writable_schema=ON")
+    return connection
+  }
+
+  /// Opens a database on a read-only file system that no process can change: without locks, WAL and journal.
+  ///
+  /// The corresponding URI parameter is `immutable`.
+  static func immutable(_ path: BytePath) throws(SQLiteError) -> DatabaseConnection {
+    let connection = try open(
+      immutableURI(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, in: ExactPaths.name,
+      busyTimeout: .zero)
+    try connection.execute("PRAGMA writable_schema=ON")
+    return connection
+  }
+
+  /// The URI of a file that no process changes: https://www.sqlite.org/uri.html §3.1.
+  private static func immutableURI(_ path: BytePath) -> BytePath {
+    let escaped = path.bytes.flatMap { byte in
+      "%?#".utf8.contains(byte) ? Array(("%" + String(byte, radix: 16)).utf8) : [byte]
+    }
+    return "file:" + BytePath(escaped) + "?immutable=1"
+  }
+
+  /// Opens a database from outside that is in memory, to look at it. The corresponding C function is
+  /// `sqlite3_deserialize`.
+  ///
+  /// - Parameter bytes: stay where they are until the connection is closed.
+  static func untrusted(_ bytes: UnsafeMutableBufferPointer<UInt8>) throws(SQLiteError) -> DatabaseConnection
+  {
+    let connection = try open(":memory:", SQLITE_OPEN_READWRITE, busyTimeout: .zero)
+    let count = Int64(bytes.count)
+    try unsafe connection.check(
+      sqlite3_deserialize(
+        connection.handle, "main", bytes.baseAddress, count, count,
+        UInt32(SQLITE_DESERIALIZE_READONLY)))
+    try connection.distrust()
+    return connection
+  }
+
+  /// Opens a database file from outside that no process uses, to look at it.
+  static func untrusted(_ path: BytePath) throws(SQLiteError) -> DatabaseConnection {
+    let connection = try open(
+      immutableURI(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW,
+      busyTimeout: .zero
+    )
+    try connection.distrust()
+    return connection
+  }
+
+  /// Opens an empty database that a copy is written into, and that no other process will open.
+  ///
+  /// - Parameter name: a path, or a URI of the `memdb` VFS.
+  static func scratch(_ name: BytePath) throws(SQLiteError) -> DatabaseConnection {
+    let connection = try open(
+      name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, busyTimeout: .zero)
+    // It is thrown away whole if anything fails: no journal, no syncs.
+    try connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-256")
+    return connection
+  }
+}

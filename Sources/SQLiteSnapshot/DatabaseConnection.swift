@@ -1,0 +1,112 @@
+import CSQLite
+import System
+
+/// A connection to one database, closed when its owner goes.
+///
+/// The corresponding C type is `sqlite3`. Used by one thread at a time (`SQLITE_OPEN_NOMUTEX`).
+@safe struct DatabaseConnection: ~Copyable {
+  let handle: OpaquePointer
+  /// Kept for the busy handler, which has a pointer to it.
+  let busy: BusyHandler
+  /// That the database file was probably opened as: SQLite may have used one that it had.
+  let likelyDescriptor: CInt
+
+  /// - Parameter name: a path, or a URI if the flags say so.
+  static func open(
+    _ name: BytePath, _ flags: Int32, in vfs: String? = nil, busyTimeout: Duration
+  ) throws(SQLiteError) -> DatabaseConnection {
+    _ = isConfigured
+    var opened: OpaquePointer?
+    let flags = flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
+    let code = unsafe sqlite3_open_v2(name.cString, &opened, flags, vfs)
+    guard code == SQLITE_OK, let handle = unsafe opened else {
+      let error = unsafe SQLiteError(code, of: opened)
+      unsafe sqlite3_close_v2(opened)
+      throw error
+    }
+    let descriptor = csqlite_last_opened()
+    let busy = BusyHandler(timeout: busyTimeout)
+    unsafe busy.install(on: handle)
+    return unsafe DatabaseConnection(handle: handle, busy: busy, likelyDescriptor: descriptor)
+  }
+
+  /// Once in the process, before SQLite is used.
+  static let isConfigured: Void = csqlite_configure()
+
+  private init(handle: OpaquePointer, busy: BusyHandler, likelyDescriptor: CInt) {
+    unsafe self.handle = handle
+    self.busy = busy
+    self.likelyDescriptor = likelyDescriptor
+  }
+
+  deinit { unsafe sqlite3_close_v2(handle) }
+
+  /// How long another connection's lock is waited for from now on, each time one is met.
+  func setBusyTimeout(_ timeout: Duration) { busy.timeout = timeout }
+
+  /// Runs statements whose rows are of no interest. The corresponding C function is `sqlite3_exec`.
+  func execute(_ sql: String) throws(SQLiteError) {
+    try unsafe check(sqlite3_exec(handle, sql, nil, nil, nil))
+  }
+
+  /// The first column of a statement's first row, as text; empty if there is no row, or nothing in it.
+  func text(_ sql: String) throws(SQLiteError) -> String {
+    try unsafe first(sql) { (statement) throws(SQLiteError) in
+      if let text = unsafe sqlite3_column_text(statement, 0) { return unsafe String(cString: text) }
+      // As there is none where there is no memory for it.
+      let code = unsafe sqlite3_errcode(handle)
+      guard code != SQLITE_NOMEM else { throw unsafe SQLiteError(code, of: handle) }
+      return ""
+    } ?? ""
+  }
+
+  /// Reads a statement's rows, as text, until `body` returns false.
+  ///
+  /// - Parameter body: is given the columns; empty for what is nothing.
+  func forEach(_ sql: String, _ body: ([String]) -> Bool) throws(SQLiteError) {
+    var statement: OpaquePointer?
+    try unsafe check(sqlite3_prepare_v2(handle, sql, -1, &statement, nil))
+    defer { unsafe sqlite3_finalize(statement) }
+    while true {
+      let code = unsafe sqlite3_step(statement)
+      guard code == SQLITE_ROW else {
+        guard code == SQLITE_DONE else { throw unsafe SQLiteError(code, of: handle) }
+        return
+      }
+      let columns = (0..<(unsafe sqlite3_column_count(statement))).map { column in
+        unsafe sqlite3_column_text(statement, column).map { unsafe String(cString: $0) } ?? ""
+      }
+      // As there is no text where there is no memory for it.
+      guard unsafe sqlite3_errcode(handle) != SQLITE_NOMEM else {
+        throw unsafe SQLiteError(SQLITE_NOMEM, of: handle)
+      }
+      guard body(columns) else { return }
+    }
+  }
+
+  /// The first column of a statement's first row, as a number; 0 if there is no row.
+  func number(_ sql: String) throws(SQLiteError) -> Int {
+    try unsafe first(sql) { unsafe Int(sqlite3_column_int64($0, 0)) } ?? 0
+  }
+
+  /// Reads a statement's first row; nil if there is none.
+  private func first<Value>(
+    _ sql: String, _ read: (OpaquePointer?) throws(SQLiteError) -> Value
+  ) throws(SQLiteError) -> Value? {
+    var statement: OpaquePointer?
+    try unsafe check(sqlite3_prepare_v2(handle, sql, -1, &statement, nil))
+    defer { unsafe sqlite3_finalize(statement) }
+    let code = unsafe sqlite3_step(statement)
+    guard code == SQLITE_ROW else {
+      guard code == SQLITE_DONE else { throw unsafe SQLiteError(code, of: handle) }
+      return nil
+    }
+    return try unsafe read(statement)
+  }
+
+  /// - Throws: what SQLite says of a call that did not succeed.
+  func check(_ code: Int32) throws(SQLiteError) {
+    guard code != SQLITE_OK else { return }
+    throw unsafe SQLiteError(code, of: handle)
+  }
+}

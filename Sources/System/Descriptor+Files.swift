@@ -1,0 +1,114 @@
+import Glibc
+
+/// What is done to a file that is open.
+extension Descriptor {
+  /// The corresponding C function is `fstat`.
+  package func status() throws(SystemError) -> FileSystem.Status { try FileSystem.status(of: rawValue) }
+
+  /// Makes its content last. The corresponding C function is `fsync`.
+  package func sync() throws(SystemError) {
+    let raw = rawValue
+    try SystemCalls.require("fsync") { Int(fsync(raw)) }
+  }
+
+  /// Gives it another file's owner and group, and these permissions. Only root may give a file away; any other user keeps
+  /// it, and gives it the group if that is one of the user's own.
+  ///
+  /// The corresponding C functions are `fchown` and `fchmod`.
+  package func own(as status: FileSystem.Status, permissions: UInt16) throws(SystemError) {
+    let raw = rawValue
+    if geteuid() == 0 {
+      try SystemCalls.require("fchown") { Int(fchown(raw, status.owner, status.group)) }
+    } else {
+      _ = fchown(raw, uid_t.max, status.group)
+    }
+    try SystemCalls.require("fchmod") { Int(fchmod(raw, mode_t(permissions))) }
+  }
+
+  /// Sets when the content was last changed. The corresponding C function is `futimens`.
+  package func setModified(_ seconds: Int64) {
+    let times = [
+      timespec(tv_sec: 0, tv_nsec: Int(Self.UTIME_OMIT)), timespec(tv_sec: time_t(seconds), tv_nsec: 0),
+    ]
+    // A file system that has no such time still has the content.
+    _ = unsafe futimens(rawValue, times)
+  }
+
+  /// The corresponding C constant is `UTIME_OMIT`, a macro that Swift does not import.
+  private static let UTIME_OMIT = (1 << 30) - 2
+
+  // MARK: bytes
+
+  /// Writes all of the bytes where the last write ended.
+  ///
+  /// The corresponding C function is `write`.
+  package func write(_ bytes: [UInt8]) throws(SystemError) { try SystemCalls.writeAll(bytes, to: rawValue) }
+
+  /// Writes all of the bytes from an offset on. The corresponding C function is `pwrite`.
+  package func write(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
+    let raw = rawValue
+    try unsafe SystemCalls.writeAll(bytes, "pwrite") { unsafe pwrite(raw, $0, $1, off_t(offset) + off_t($2)) }
+  }
+
+  /// The bytes of a file from its beginning, at most so many. The corresponding C function is `read`.
+  package func read(atMost limit: Int) throws(SystemError) -> [UInt8] {
+    try SystemCalls.readAll(rawValue, atMost: limit)
+  }
+
+  /// The bytes from an offset on: as many as there are, at most `count`. The corresponding C function is `pread`.
+  package func read(_ count: Int, at offset: UInt64) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < count {
+      let piece = try SystemCalls.readSome(rawValue, count - bytes.count, at: offset + UInt64(bytes.count))
+      if piece.isEmpty { break }
+      if bytes.isEmpty { bytes = piece } else { bytes += piece }
+    }
+    return bytes
+  }
+
+  // MARK: locks
+
+  /// A run of a file's bytes that locks are for.
+  package struct LockRange {
+    package let start: Int64
+    package let count: Int64
+
+    package init(start: Int64, count: Int64) {
+      self.start = start
+      self.count = count
+    }
+  }
+
+  /// Locks bytes against every other open file, without waiting. The lock lasts until the descriptor is closed, and does not
+  /// care for other descriptors of the file: fcntl(2), "Open file description locks".
+  ///
+  /// - Returns: false if another has a lock there.
+  package func lock(_ range: LockRange) throws(SystemError) -> Bool {
+    var lock = Self.request(range)
+    let raw = rawValue
+    do throws(SystemError) {
+      return try SystemCalls.attempt("fcntl") { unsafe Int(fcntl(raw, Self.F_OFD_SETLK, &lock)) } != nil
+    } catch {
+      guard error.errno == EACCES else { throw error }
+      return false
+    }
+  }
+
+  /// The process that has a lock on these bytes; nil when the kernel does not say.
+  package func lockHolder(_ range: LockRange) -> Int32? {
+    var lock = Self.request(range)
+    guard unsafe fcntl(rawValue, Self.F_OFD_GETLK, &lock) == 0, lock.l_type != F_UNLCK, lock.l_pid > 0
+    else { return nil }
+    return lock.l_pid
+  }
+
+  private static func request(_ range: LockRange) -> flock {
+    flock(
+      l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: off_t(range.start),
+      l_len: off_t(range.count), l_pid: 0)
+  }
+
+  // Only declared under _GNU_SOURCE, with which the Glibc module was not made: <bits/fcntl-linux.h>.
+  private static let F_OFD_GETLK: CInt = 36
+  private static let F_OFD_SETLK: CInt = 37
+}

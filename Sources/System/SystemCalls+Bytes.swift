@@ -1,0 +1,76 @@
+import Glibc
+
+/// Bytes out of a descriptor and into one: the loops around calls that may be interrupted, or take and give a part only.
+extension SystemCalls {
+  /// Writes all of the bytes; `EAGAIN` is an error here. The corresponding C function is `write`.
+  package static func writeAll(_ bytes: [UInt8], to descriptor: CInt) throws(SystemError) {
+    try unsafe writeAll(bytes, "write") { pointer, count, _ in unsafe Glibc.write(descriptor, pointer, count)
+    }
+  }
+
+  /// - Parameter write: is given what is left, its length, and how much has been written.
+  static func writeAll(
+    _ bytes: [UInt8], _ call: StaticString, _ write: (UnsafePointer<UInt8>, Int, Int) -> Int
+  ) throws(SystemError) {
+    try unsafe bytes.withUnsafeBufferPointer { (buffer) throws(SystemError) in
+      guard let base = buffer.baseAddress else { return }
+      var written = 0
+      while written < buffer.count {
+        let count = try attemptOnPassed(call) {
+          unsafe write(base + written, buffer.count - written, written)
+        }
+        guard let count else { throw SystemError(call: "\(call)", errno: EAGAIN) }
+        // No file takes nothing without an error.
+        guard count > 0 else { throw SystemError(call: "\(call)", errno: EIO) }
+        written += count
+      }
+    }
+  }
+
+  /// All that comes, at most `limit` bytes of it. The corresponding C function is `read`.
+  package static func readAll(_ descriptor: CInt, atMost limit: Int) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < limit {
+      let count = min(64 << 10, limit - bytes.count)
+      guard let piece = try readSome(descriptor, count) else {
+        throw SystemError(call: "read", errno: EAGAIN)
+      }
+      if piece.isEmpty { break }
+      bytes += piece
+    }
+    return bytes
+  }
+
+  /// At most `count` bytes of what comes next; none only at the end, nil if nothing has come yet.
+  ///
+  /// The corresponding C function is `read`.
+  package static func readSome(_ descriptor: CInt, _ count: Int) throws(SystemError) -> [UInt8]? {
+    try unsafe filled(count, "read") { unsafe Glibc.read(descriptor, $0, count) }
+  }
+
+  /// At most `count` bytes of a file; none only at the end. The corresponding C function is `pread`.
+  package static func readSome(
+    _ descriptor: CInt, _ count: Int, at offset: UInt64
+  ) throws(SystemError) -> [UInt8] {
+    try unsafe filled(count, "pread") { unsafe pread(descriptor, $0, count, off_t(offset)) } ?? []
+  }
+
+  private static func filled(
+    _ count: Int, _ call: StaticString, _ read: (UnsafeMutablePointer<UInt8>?) -> Int
+  ) throws(SystemError) -> [UInt8]? {
+    var failure: SystemError?
+    var isFilled = false
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filledCount in
+      do throws(SystemError) {
+        let got = try attemptOnPassed(call) { unsafe read(buffer.baseAddress) }
+        isFilled = got != nil
+        filledCount = got ?? 0
+      } catch {
+        failure = error
+        filledCount = 0
+      }
+    }
+    if let failure { throw failure }
+    return isFilled ? bytes : nil
+  }
+}

@@ -1,0 +1,47 @@
+import Testing
+import TestSupport
+
+@testable import System
+
+struct DescriptorFilesTests {
+  private let folder: Folder
+  private let directory: Directory
+
+  init() throws {
+    folder = try Folder()
+    directory = try Directory(path: folder.path)
+  }
+
+  @Test func `writes at an offset, and reads as much as there is`() throws {
+    let file = try directory.makeFile("a")
+    try file.write(Array("hello".utf8))
+    try file.write(Array("XY".utf8), at: 3)
+    #expect(try file.read(100, at: 1) == Array("elXY".utf8))
+    #expect(try file.read(2, at: 1) == Array("el".utf8))
+    #expect(try file.read(1, at: 5).isEmpty)
+    #expect(try file.status().size == 5)
+  }
+
+  @Test func `reads a file to its end, or to a limit`() throws {
+    let bytes = [UInt8](repeating: 7, count: 200_000)
+    try folder.write("a", bytes)
+    let file = try directory.openFile("a", writing: false)
+    #expect(try file.read(atMost: 1_000_000) == bytes)
+    #expect(try directory.openFile("a", writing: false).read(atMost: 70_000).count == 70_000)
+  }
+
+  @Test func `a lock is met by another descriptor of the file`() throws {
+    let first = try directory.makeFile("a")
+    let second = try directory.openFile("a", writing: true)
+    #expect(try first.lock(Descriptor.LockRange(start: 0, count: 1)))
+    #expect(try !second.lock(Descriptor.LockRange(start: 0, count: 1)))
+    #expect(try second.lock(Descriptor.LockRange(start: 1, count: 1)))
+  }
+
+  /// A process may be started without standard output.
+  @Test func `a descriptor that is not open is an error here`() {
+    #expect(throws: SystemError.self) { try SystemCalls.writeAll([1], to: 9999) }
+    #expect(throws: SystemError.self) { _ = try SystemCalls.readSome(9999, 1) }
+    put("text", 9999)
+  }
+}
