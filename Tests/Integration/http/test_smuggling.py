@@ -99,9 +99,9 @@ def test_a_request_ends_where_its_section_says(server, rule, at_once):
 
 HTTP = """
   log_format whole escape=none '$upstream_status|$status|$request_uri';
-  client_body_timeout 300ms;
-  client_header_timeout 300ms;
-  lingering_timeout 300ms;
+  client_body_timeout 1s;
+  client_header_timeout 1s;
+  lingering_timeout 1s;
   upstream sluice {{
     server {tap};
     keepalive 1;
