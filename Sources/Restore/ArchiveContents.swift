@@ -23,7 +23,7 @@ final class ArchiveContents {
   /// The content of `VERSION`, once that was read; nil if it is longer than what is compared.
   private(set) var version: [UInt8]?
   /// Entries that are folders, as far as the archive was read.
-  private(set) var folders: [String] = []
+  private(set) var folders: [BytePath] = []
 
   /// Nil for standard input.
   private let opened: Descriptor?
@@ -32,8 +32,8 @@ final class ArchiveContents {
   private let zip: ZipArchive?
   private let isInterrupted: @Sendable () -> Bool
 
-  static let manifestName = Manifest.entryName
-  static let versionName = Manifest.versionEntryName
+  static let manifestName = BytePath(Manifest.entryName)
+  static let versionName = BytePath(Manifest.versionEntryName)
 
   /// Opens an archive by its path.
   ///
@@ -67,9 +67,9 @@ final class ArchiveContents {
     self.isInterrupted = isInterrupted
     zip = ZipArchive.isFile(number) ? try ZipArchive(number) : nil
     guard let zip else { return }
-    folders = zip.members.filter(\.isDirectory).map(\.name)
+    folders = zip.members.filter(\.isDirectory).map { BytePath($0.name) }
     // First, so that nothing is inflated that the manifest does not list.
-    guard let member = zip.members.first(where: { $0.name == Self.manifestName && !$0.isDirectory })
+    guard let member = zip.members.first(where: { BytePath($0.name) == Self.manifestName && !$0.isDirectory })
     else { return }
     manifest = .unreadable
     if member.size <= Manifest.maximumSize { _ = try read(member) { _ in } }
@@ -81,16 +81,16 @@ final class ArchiveContents {
   var members: [ZipMember] { zip?.members.filter { !$0.isDirectory } ?? [] }
 
   /// How an entry differs from the manifest by its size; nil also if there is none to compare with.
-  func difference(_ path: String, size: UInt64) -> EntryDifference? {
+  func difference(_ path: BytePath, size: UInt64) -> EntryDifference? {
     // The manifest says nothing of itself.
-    guard case .readable(let comparison) = manifest, path.bytes != Self.manifestName.bytes else { return nil }
+    guard case .readable(let comparison) = manifest, path != Self.manifestName else { return nil }
     return comparison.difference(path, size: size)
   }
 
   /// How the archive as a whole differs from its manifest; nothing if it has none that can be read.
   ///
-  /// - Parameter paths: of all entries, by their bytes.
-  func differences(paths: Set<[UInt8]>) -> [ArchiveDifference] {
+  /// - Parameter paths: of all entries.
+  func differences(paths: Set<BytePath>) -> [ArchiveDifference] {
     guard case .readable(let comparison) = manifest else { return [] }
     return comparison.differences(paths: paths, folders: folders, version: version)
   }
@@ -102,7 +102,7 @@ final class ArchiveContents {
   func read(_ member: ZipMember, _ body: ([UInt8]) throws -> Void) throws -> EntryContent {
     guard let zip else { preconditionFailure("a pipe has no members to choose from") }
     var digest = EntryDigest()
-    try keeping(member.name) { keep in
+    try keeping(BytePath(member.name)) { keep in
       try zip.read(member) { piece in
         digest.append(piece)
         keep(piece)
@@ -121,13 +121,13 @@ final class ArchiveContents {
   /// - Throws: `ZipReadError`; `RestoreError.interrupted`; what `visit` throws.
   func forEachEntry(
     _ progress: @escaping (UInt64, UInt64?) -> Void = { _, _ in },
-    visit: (String, UInt64?, Read) throws -> ZipReadError?
+    visit: (BytePath, UInt64?, Read) throws -> ZipReadError?
   ) throws {
     var done: UInt64 = 0
     guard isPipe else {
       let total = members.reduce(0) { $0 + $1.size }
       for member in members {
-        _ = try visit(member.name, member.size) { body in
+        _ = try visit(BytePath(member.name), member.size) { body in
           try self.read(member) { piece in
             try body(piece)
             done += UInt64(piece.count)
@@ -138,9 +138,9 @@ final class ArchiveContents {
       return
     }
     var stream = ZipStream(descriptor, isGivenUp: isInterrupted)
-    while let name = try stream.next() {
-      guard name.utf8.last != UInt8(ascii: "/") else {
-        folders.append(try stream.read { _ in }.name)
+    while let name = try stream.next().map({ BytePath($0) }) {
+      guard !name.hasSuffix("/") else {
+        folders.append(BytePath(try stream.read { _ in }.name))
         continue
       }
       let fault = try visit(name, nil) { body in
@@ -165,7 +165,7 @@ final class ArchiveContents {
 
   /// Keeps what is read of `MANIFEST.json` and `VERSION`, up to the most that is looked at.
   private func keeping<Result>(
-    _ name: String, _ read: (_ keep: ([UInt8]) -> Void) throws -> Result
+    _ name: BytePath, _ read: (_ keep: ([UInt8]) -> Void) throws -> Result
   ) throws -> Result {
     let limit =
       switch name {

@@ -1,5 +1,5 @@
 import Archive
-import System
+package import System
 import Zip
 
 /// The backups in a directory that were made one after the other: `NAME-2026-11-28T031502Z.zip`;
@@ -11,15 +11,15 @@ package struct BackupSeries {
   /// What is to be done.
   package struct Plan {
     /// The newest first, each with the rules that keep it; none for one that all clocks place in the future.
-    package let kept: [(name: String, rules: [Retention.Rule])]
+    package let kept: [(name: BytePath, rules: [Retention.Rule])]
     /// To be removed, the newest first.
-    package let removed: [String]
+    package let removed: [BytePath]
     /// What keeps anything from being removed.
     package let loss: Retention.Loss?
   }
 
   /// Those that say nothing of themselves, sorted, each with the reason: they are left alone and count for nothing.
-  package private(set) var unjudged: [(name: String, detail: String)] = []
+  package private(set) var unjudged: [(name: BytePath, detail: String)] = []
 
   private let directory: Directory
   private var backups: [Retention.Backup] = []
@@ -36,8 +36,7 @@ package struct BackupSeries {
   package init(in path: String, name: String) throws {
     directory = try Directory(path: path)
     let names = try FileSystem.names(in: directory.path, limit: Self.maximumNames)
-      .compactMap(\.string)
-      .filter { Self.isName($0, of: name) }
+      .filter { $0.string != nil && Self.isName($0, of: name) }
       .sorted()
     for name in names {
       // Gone meanwhile, or a link or a directory: none of ours.
@@ -58,9 +57,9 @@ package struct BackupSeries {
 
   /// Removes the archives that the plan removes, the oldest first, unless there is a loss.
   ///
-  /// - Parameter done: is told each name, once it is gone.
+  /// - Parameter done: gets each name, once it is gone.
   /// - Throws: `SystemError`, when one cannot be removed; the rest stays.
-  package func carryOut(_ plan: Plan, done: (String) -> Void) throws {
+  package func carryOut(_ plan: Plan, done: (BytePath) -> Void) throws {
     guard plan.loss == nil else { return }
     for name in plan.removed.reversed() {
       try directory.remove(name)
@@ -70,29 +69,28 @@ package struct BackupSeries {
   }
 
   /// Whether a name is one of the series: byte by byte, so that `other-backup-…` is none of `backup`'s.
-  static func isName(_ text: String, of name: String) -> Bool {
-    let text = Array(text.utf8)
-    let prefix = Array("\(name)-".utf8)
-    guard text.starts(with: prefix) else { return false }
-    let rest = text.dropFirst(prefix.count)
+  static func isName(_ text: BytePath, of name: String) -> Bool {
+    let prefix = BytePath("\(name)-")
+    guard text.hasPrefix(prefix) else { return false }
+    let rest = text.bytes.dropFirst(prefix.bytes.count)
     let digit = UInt8(ascii: "0")...UInt8(ascii: "9")
     let isDated = rest.prefix(datePattern.utf8.count).elementsEqual(datePattern.utf8) { byte, pattern in
       pattern == UInt8(ascii: "0") ? digit.contains(byte) : byte == pattern
     }
-    let end = String(decoding: rest.dropFirst(datePattern.utf8.count), as: UTF8.self)
+    let end = BytePath(Array(rest.dropFirst(datePattern.utf8.count)))
     return isDated && [".zip", "-incomplete.zip", unverifiedEnd].contains(end)
   }
 
   private static let datePattern = "0000-00-00T000000Z"
   /// Of an archive that may be whole, and is not known to be.
-  private static let unverifiedEnd = "-unverified.zip"
+  private static let unverifiedEnd: BytePath = "-unverified.zip"
 
   /// Why an archive says nothing of itself.
   private struct Unjudged: Error, CustomStringConvertible {
     let description: String
   }
 
-  private func read(_ name: String) throws -> Retention.Backup {
+  private func read(_ name: BytePath) throws -> Retention.Backup {
     let file = try directory.openFile(name, writing: false)
     let status = try file.status()
     let contents = try ArchiveContents(consume file)
@@ -107,11 +105,12 @@ package struct BackupSeries {
       throw Unjudged(description: "its MANIFEST.json is none that this version can read")
     }
     for member in contents.members {
-      if let difference = contents.difference(member.name, size: member.size) {
-        throw Unjudged(description: "\(printable(member.name)): \(difference)")
+      let path = BytePath(member.name)
+      if let difference = contents.difference(path, size: member.size) {
+        throw Unjudged(description: "\(path): \(difference)")
       }
     }
-    if let difference = contents.differences(paths: Set(contents.members.map(\.name.bytes))).first {
+    if let difference = contents.differences(paths: Set(contents.members.map { BytePath($0.name) })).first {
       throw Unjudged(description: "\(difference)")
     }
     return Retention.Backup(
@@ -119,9 +118,9 @@ package struct BackupSeries {
       isComplete: manifest.complete && !name.hasSuffix(Self.unverifiedEnd),
       databases: Dictionary(
         manifest.entries.compactMap { entry in
-          entry.database.map { (entry.path.bytes, $0.pageCount) }
+          entry.database.map { (BytePath(entry.path), $0.pageCount) }
         }
       ) { first, _ in first },
-      leftOut: Set((manifest.skipped.map(\.path) + (manifest.excluded ?? [])).map(\.bytes)))
+      leftOut: Set((manifest.skipped.map(\.path) + (manifest.excluded ?? [])).map { BytePath($0) }))
   }
 }

@@ -13,8 +13,9 @@ import System
 ///
 /// The corresponding C file is SQLite's `os_unix.c`: `PENDING_BYTE`, `RESERVED_BYTE`, `SHARED_FIRST`, `SHARED_SIZE`.
 final class DatabaseUse {
-  private let files: [FileSystem.Identity: String]
-  private let locks: [LockedFile]
+  private var files: [FileSystem.Identity: BytePath] = [:]
+  private var locks: [LockedFile] = []
+  private var lockHolders: [FileUser] = []
 
   private final class LockedFile {
     let descriptor: Descriptor
@@ -25,40 +26,38 @@ final class DatabaseUse {
 
   /// Locks every file that would be replaced.
   ///
-  /// - Throws: `inUse`; `obstacle` for one whose locks cannot be looked at.
+  /// - Throws: `inUse`; `obstacle` for one whose locks cannot be read.
   init(of journal: RestoreJournal, in target: RestoreTarget) throws(RestoreError) {
-    var files: [FileSystem.Identity: String] = [:]
-    var locks: [LockedFile] = []
-    var users: [FileUser] = []
     for item in journal.items {
-      do {
-        guard let folder = try target.folder(item.folder) else { continue }
-        for suffix in item.companions {
-          guard let status = try folder.status(item.name + suffix) else { continue }
-          files[status.identity] = item.path + suffix
-        }
-        // The kept name, too: a restore that was killed may have left the old file under that alone.
-        for name in [item.name, item.name + journal.suffix] {
-          guard let status = try folder.status(name), status.kind == .regular else { continue }
-          files[status.identity] = item.path
-          guard name == item.name else { continue }
-          let file = LockedFile(try folder.openFile(name, writing: true))
-          if try !file.descriptor.lock(Self.lockBytes) {
-            users.append(
-              FileUser(path: item.path, pid: file.descriptor.lockHolder(Self.lockBytes)))
-          }
-          locks.append(file)
-        }
-      } catch {
-        throw .obstacle(path: item.path, detail: "its locks cannot be looked at: \(error)")
+      do throws(SystemError) { try lock(item, journal.suffix, in: target) } catch {
+        throw .obstacle(path: item.path, detail: "its locks cannot be read: \(error)")
       }
     }
-    self.files = files
-    self.locks = locks
     let others = FileUser.all(of: files)
-    users.removeAll { user in user.pid == nil && others.contains { $0.path.bytes == user.path.bytes } }
-    let all = Set(users).union(others)
+    lockHolders.removeAll { user in user.pid == nil && others.contains { $0.path == user.path } }
+    let all = Set(lockHolders).union(others)
     guard all.isEmpty else { throw .inUse(all.sorted { $0.description < $1.description }) }
+  }
+
+  private func lock(
+    _ item: RestoredFile, _ keptSuffix: BytePath, in target: RestoreTarget
+  ) throws(SystemError) {
+    guard let folder = try target.folder(item.folder) else { return }
+    for suffix in item.companions {
+      guard let status = try folder.status(item.name + suffix) else { continue }
+      files[status.identity] = item.path + suffix
+    }
+    // The kept name, too: a restore that was killed may have left the old file under that alone.
+    for name in [item.name, item.name + keptSuffix] {
+      guard let status = try folder.status(name), status.kind == .regular else { continue }
+      files[status.identity] = item.path
+      guard name == item.name else { continue }
+      let file = LockedFile(try folder.openFile(name, writing: true))
+      if try !file.descriptor.lock(Self.lockBytes) {
+        lockHolders.append(FileUser(path: item.path, pid: file.descriptor.lockHolder(Self.lockBytes)))
+      }
+      locks.append(file)
+    }
   }
 
   /// Checks again, once the files can be opened no more: a process that came after the first check is seen now.

@@ -5,31 +5,31 @@ import System
 /// A manifest beside what an archive has. `verify`, `restore` and `keep` judge by this alone, so that they cannot disagree.
 struct ManifestComparison {
   let manifest: Manifest
-  /// By the bytes of their paths.
-  let entries: [[UInt8]: Manifest.Entry]
-  private let repeated: [String]
+  let entries: [BytePath: Manifest.Entry]
+  private let repeated: [BytePath]
 
   init(_ manifest: Manifest) {
     self.manifest = manifest
-    var entries: [[UInt8]: Manifest.Entry] = [:]
-    var repeated: [String] = []
-    for entry in manifest.entries where entries.updateValue(entry, forKey: entry.path.bytes) != nil {
-      repeated.append(entry.path)
+    var entries: [BytePath: Manifest.Entry] = [:]
+    var repeated: [BytePath] = []
+    for entry in manifest.entries
+    where entries.updateValue(entry, forKey: BytePath(entry.path)) != nil {
+      repeated.append(BytePath(entry.path))
     }
     self.entries = entries
     self.repeated = repeated
   }
 
   /// How an entry differs by what the archive's records say of it, before it is read.
-  func difference(_ path: String, size: UInt64) -> EntryDifference? {
-    guard let entry = entries[path.bytes] else { return .unlisted }
+  func difference(_ path: BytePath, size: UInt64) -> EntryDifference? {
+    guard let entry = entries[path] else { return .unlisted }
     return size == entry.size ? nil : .size(found: size, listed: entry.size)
   }
 
   /// How an entry differs, once it was read to its end.
-  func difference(_ path: String, _ content: EntryContent) -> EntryDifference? {
+  func difference(_ path: BytePath, _ content: EntryContent) -> EntryDifference? {
     if let difference = difference(path, size: content.size) { return difference }
-    guard let entry = entries[path.bytes] else { return .unlisted }
+    guard let entry = entries[path] else { return .unlisted }
     if content.sha256 != entry.sha256 { return .sha256 }
     if content.crc32.hexadecimal != entry.crc32 { return .crc32 }
     guard let database = entry.database else { return nil }
@@ -40,16 +40,14 @@ struct ManifestComparison {
   /// How the archive as a whole differs.
   ///
   /// - Parameters:
-  ///   - paths: of all entries, by their bytes.
+  ///   - paths: of all entries.
   ///   - folders: entries that are folders.
   ///   - version: the content of `VERSION`, if there is one.
-  func differences(paths: Set<[UInt8]>, folders: [String], version: [UInt8]?) -> [ArchiveDifference] {
+  func differences(paths: Set<BytePath>, folders: [BytePath], version: [UInt8]?) -> [ArchiveDifference] {
     var differences = repeated.map { ArchiveDifference.listedTwice($0) }
     // The manifest cannot list itself.
-    let manifestPath = ArchiveContents.manifestName.bytes
-    differences += entries.keys.filter { !paths.contains($0) || $0 == manifestPath }
-      .sorted { $0.lexicographicallyPrecedes($1) }
-      .map { .missing(String(decoding: $0, as: UTF8.self)) }
+    differences += entries.keys.filter { !paths.contains($0) || $0 == ArchiveContents.manifestName }
+      .sorted().map { .missing($0) }
     differences += folders.map { .folder($0) }
     if let version, version != Array((manifest.appVersion + "\n").utf8) { differences.append(.version) }
     if manifest.complete != manifest.skipped.isEmpty {
@@ -110,9 +108,9 @@ extension EntryDifference: CustomStringConvertible {
 
 /// How an archive differs from its manifest, in what concerns no entry that is there, or all of them.
 enum ArchiveDifference: Error, Equatable {
-  case listedTwice(String)
-  case missing(String)
-  case folder(String)
+  case listedTwice(BytePath)
+  case missing(BytePath)
+  case folder(BytePath)
   case version
   case completeness(complete: Bool, skipped: Int)
 }
@@ -120,9 +118,9 @@ enum ArchiveDifference: Error, Equatable {
 extension ArchiveDifference: CustomStringConvertible {
   var description: String {
     switch self {
-    case .listedTwice(let path): "the manifest has \(printable(path)) twice"
-    case .missing(let path): "\(printable(path)): is missing"
-    case .folder(let path): "\(printable(path)): is a folder, which no manifest lists"
+    case .listedTwice(let path): "the manifest has \(path) twice"
+    case .missing(let path): "\(path): is missing"
+    case .folder(let path): "\(path): is a folder, which no manifest lists"
     case .version: "VERSION is not what the manifest says (app_version)"
     case .completeness(let complete, let skipped):
       "the manifest contradicts itself: it is \(complete ? "" : "not ")complete, and skipped \(skipped)"

@@ -6,11 +6,10 @@ import Zip
 /// what is restored is read through this.
 struct RestorableArchive {
   let manifest: Manifest
-  /// By the bytes of their paths, as `members` are.
-  var entries: [[UInt8]: Manifest.Entry] { comparison.entries }
-  let members: [[UInt8]: ZipMember]
+  var entries: [BytePath: Manifest.Entry] { comparison.entries }
+  let members: [BytePath: ZipMember]
   /// In the order in which their data stands.
-  let paths: [String]
+  let paths: [BytePath]
 
   private let contents: ArchiveContents
   private let comparison: ManifestComparison
@@ -25,15 +24,16 @@ struct RestorableArchive {
     }
     self.comparison = comparison
     manifest = comparison.manifest
-    members = Dictionary(contents.members.map { ($0.name.bytes, $0) }) { first, _ in first }
-    paths = contents.members.map(\.name)
+    members = Dictionary(contents.members.map { (BytePath($0.name), $0) }) { first, _ in first }
+    paths = contents.members.map { BytePath($0.name) }
     for member in contents.members {
-      if let difference = contents.difference(member.name, size: member.size) {
-        throw .damaged("\(printable(member.name)): \(difference)")
+      let path = BytePath(member.name)
+      if let difference = contents.difference(path, size: member.size) {
+        throw .damaged("\(path): \(difference)")
       }
     }
     // It is not among what is put in place, and so is read nowhere else.
-    if members[ArchiveContents.versionName.bytes] != nil { try read(ArchiveContents.versionName) { _ in } }
+    if members[ArchiveContents.versionName] != nil { try read(ArchiveContents.versionName) { _ in } }
     if let difference = contents.differences(paths: Set(members.keys)).first {
       throw .damaged("\(difference)")
     }
@@ -61,16 +61,16 @@ struct RestorableArchive {
   /// Inflates one entry, hands it on piece by piece, and compares it with the manifest, which says nothing of itself.
   ///
   /// - Throws: `damaged`, `unreadable`, `interrupted`; `staging` if `body` throws a `SystemError`.
-  func read(_ path: String, _ body: ([UInt8]) throws -> Void) throws(RestoreError) {
-    guard let member = members[path.bytes] else { throw .unknownPath(path) }
+  func read(_ path: BytePath, _ body: ([UInt8]) throws -> Void) throws(RestoreError) {
+    guard let member = members[path] else { throw .unknownPath(path) }
     do {
       let content = try contents.read(member, body)
-      guard path.bytes != ArchiveContents.manifestName.bytes else { return }
+      guard path != ArchiveContents.manifestName else { return }
       if let difference = comparison.difference(path, content) { throw difference }
     } catch let error as SystemError {
       throw .staging(path: path, detail: "\(error)")
     } catch let difference as EntryDifference {
-      throw .damaged("\(printable(path)): \(difference)")
+      throw .damaged("\(path): \(difference)")
     } catch {
       throw RestoreError(reading: error)
     }

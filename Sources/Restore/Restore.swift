@@ -1,6 +1,6 @@
 package import Archive
 import SQLiteSnapshot
-import System
+package import System
 import Zip
 
 /// One restore: an archive whose entries are put into a directory, all of them or none.
@@ -18,14 +18,14 @@ package struct Restore {
     /// The path of the directory to restore into.
     package var directory: String
     /// Files and folders of the archive; none for everything.
-    package var only: [String]
+    package var only: [BytePath]
     /// Whether what is there may be replaced.
     package var force: Bool
     /// How long SQLite may check one database.
     package var checkTimeout: Duration
 
     /// Makes options of all of them.
-    package init(archive: String, directory: String, only: [String], force: Bool, checkTimeout: Duration) {
+    package init(archive: String, directory: String, only: [BytePath], force: Bool, checkTimeout: Duration) {
       self.archive = archive
       self.directory = directory
       self.only = only
@@ -37,7 +37,7 @@ package struct Restore {
   /// What would have been chosen and is not in the archive.
   package let skipped: [Skipped]
   /// Databases of which something could not be judged, and what: they need what only their application has.
-  package private(set) var notChecked: [(path: String, parts: [String])] = []
+  package private(set) var notChecked: [(path: BytePath, parts: [String])] = []
 
   private let options: Options
   private let target: RestoreTarget
@@ -79,7 +79,7 @@ package struct Restore {
     plan = try RestorePlan(of: archive, only: options.only, in: target)
     let skipped = archive.manifest.skipped
     self.skipped =
-      options.only.isEmpty ? skipped : skipped.filter { RestorePlan.matches($0.path, options.only) }
+      options.only.isEmpty ? skipped : skipped.filter { RestorePlan.matches(BytePath($0.path), options.only) }
   }
 
   /// The plan, a line for each file.
@@ -87,7 +87,7 @@ package struct Restore {
 
   /// Of what is restored, uncompressed, in bytes.
   package var size: UInt64 {
-    plan.journal.items.reduce(0) { $0 + (archive.members[$1.path.bytes]?.size ?? 0) }
+    plan.journal.items.reduce(0) { $0 + (archive.members[$1.path]?.size ?? 0) }
   }
 
   /// How many files are put in place, and how many are kept under another name for them.
@@ -97,7 +97,7 @@ package struct Restore {
   package var directory: String { target.path }
 
   /// What is appended to the name of every file that is kept, and stands in that of no other.
-  package var keptSuffix: String { plan.journal.suffix }
+  package var keptSuffix: BytePath { plan.journal.suffix }
 
   /// Throws if what would be replaced is in use, or in the middle of a transaction that has other databases, too.
   package func checkUse() throws(RestoreError) { _ = try requireUnused() }
@@ -144,31 +144,30 @@ package struct Restore {
       timeLimit: options.checkTimeout, isThorough: false, isInterrupted: isInterrupted)
     for (index, item) in plan.journal.items.enumerated() {
       let inode = try staging.stage(
-        item.path, of: archive, as: index, replacing: plan.replaced[item.path.bytes]
+        item.path, of: archive, as: index, replacing: plan.replaced[item.path]
       ) {
         done += UInt64($0)
         progress(done)
       }
       plan.stage(index, inode: inode)
-      let entry = archive.entries[item.path.bytes]
+      let entry = archive.entries[item.path]
       guard entry?.kind == .database, entry?.size != 0 else { continue }
-      try Self.check(item.path, stagedAs: "\(target.path)/\(staging.name)/\(index)", &check).map {
-        notChecked.append((item.path, $0))
-      }
+      let file = BytePath(target.path).appending(staging.name).appending(RestoreJournal.stagedName(index))
+      try Self.check(item.path, stagedAs: file, &check).map { notChecked.append((item.path, $0)) }
     }
   }
 
   /// - Returns: what could not be judged; nil if all was.
   private static func check(
-    _ path: String, stagedAs file: String, _ check: inout BoundedCheck
+    _ path: BytePath, stagedAs file: BytePath, _ check: inout BoundedCheck
   ) throws(RestoreError) -> [String]? {
     let findings: DatabaseFindings
-    do { findings = try check.findings(of: .path(BytePath(file))) } catch let error as RestoreError {
+    do { findings = try check.findings(of: .path(file)) } catch let error as RestoreError {
       throw error
     } catch {
       throw .staging(path: path, detail: "\(error)")
     }
-    if let fault = findings.fault { throw .damaged("\(printable(path)): \(fault)") }
+    if let fault = findings.fault { throw .damaged("\(path): \(fault)") }
     if let reason = findings.unfinished { throw .checkUnfinished(path: path, detail: reason) }
     return findings.unchecked.isEmpty ? nil : findings.unchecked
   }

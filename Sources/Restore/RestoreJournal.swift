@@ -1,7 +1,6 @@
 import Archive
 import FoundationEssentials
 import System
-import Zip
 
 /// What a restore is about to do, written down before the first step and removed after the last: by it, the next run
 /// knows how to go on with a restore that was killed.
@@ -11,37 +10,18 @@ struct RestoreJournal: Codable, Equatable {
   /// The version of this format.
   var format = 1
   /// What follows the name of a file that is kept.
-  var suffix: String
+  var suffix: BytePath
   /// Folders that the restore makes, each after the one it is in.
-  var newFolders: [String]
-  var items: [Item]
-
-  /// One file; its staged name is its place in the list.
-  struct Item: Codable, Equatable {
-    /// Relative to the directory.
-    var path: String
-    /// The inode of the staged file: by it, the new file is told from the old.
-    var inode: UInt64 = 0
-    /// The inode of the file that it replaces, if there is one.
-    var replaced: UInt64?
-    /// The suffixes by which a database finds what belongs to it, save those that the archive has files of its own for.
-    var companions: [String]
-
-    /// The folder that it is in; empty for the directory itself.
-    var folder: String { Self.split(path).folder }
-    /// Its name in that folder.
-    var name: String { Self.split(path).name }
-
-    private static func split(_ path: String) -> (folder: String, name: String) {
-      let parts = path.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
-      return (parts.dropLast().joined(separator: "/"), parts.last ?? "")
-    }
-  }
+  var newFolders: [BytePath]
+  var items: [RestoredFile]
 
   /// The names that it has in the staging directory: the journal of a restore that goes on, and of one that goes back.
-  static let forward = "journal"
-  static let backward = "journal-of-the-way-back"
-  static let unfinished = "journal.partial"
+  static let forward: BytePath = "journal"
+  static let backward: BytePath = "journal-of-the-way-back"
+  static let unfinished: BytePath = "journal.partial"
+
+  /// The name of a staged file, by its place in the list.
+  static func stagedName(_ index: Int) -> BytePath { BytePath("\(index)") }
 
   /// Far more than the longest list that an archive can have.
   static let maximumSize = 16 << 20
@@ -55,7 +35,7 @@ struct RestoreJournal: Codable, Equatable {
     }
   }
 
-  init(suffix: String, newFolders: [String], items: [Item]) {
+  init(suffix: BytePath, newFolders: [BytePath], items: [RestoredFile]) {
     self.suffix = suffix
     self.newFolders = newFolders
     self.items = items
@@ -66,10 +46,10 @@ struct RestoreJournal: Codable, Equatable {
   /// - Returns: nil if it is no journal of ours.
   init?(_ text: [UInt8]) {
     guard let journal = try? JSONDecoder().decode(RestoreJournal.self, from: Data(text)),
-      journal.format == 1, journal.suffix.utf8.starts(with: RestorableNames.keptMark.utf8),
-      !journal.suffix.utf8.contains(UInt8(ascii: "/")),
-      (journal.newFolders + journal.items.map(\.path)).allSatisfy(RestorableNames.isSafe),
-      journal.items.allSatisfy({ $0.companions.allSatisfy(DatabaseNames.companionSuffixes.contains) })
+      journal.format == 1, journal.suffix.hasPrefix(BytePath(RestorableNames.keptMark)),
+      journal.suffix.isRelativeAndPlain, journal.suffix.parent == nil,
+      (journal.newFolders + journal.items.map(\.path)).allSatisfy({ RestorableNames.isSafe($0) }),
+      journal.items.allSatisfy({ $0.companions.allSatisfy(RestoredFile.companionSuffixes.contains) })
     else { return nil }
     self = journal
   }

@@ -10,12 +10,12 @@ import Zip
 ///
 /// The lock on the file `lock` tells a restore that runs from one that was killed.
 final class RestoreStaging {
-  let name: String
+  let name: BytePath
   let directory: Directory
   private let target: RestoreTarget
   private let lock: Descriptor?
 
-  private static let lockName = "lock"
+  private static let lockName: BytePath = "lock"
   private static let lockRange = Descriptor.LockRange(start: 0, count: 1)
 
   /// Makes one.
@@ -23,7 +23,7 @@ final class RestoreStaging {
   /// - Throws: `staging`, `directory` if another restore runs.
   init(in target: RestoreTarget) throws(RestoreError) {
     let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
-    name = RestorableNames.stagingPrefix + String(repeating: "0", count: 16 - digits.count) + digits
+    name = BytePath(RestorableNames.stagingPrefix + String(repeating: "0", count: 16 - digits.count) + digits)
     self.target = target
     do {
       directory = try target.directory.makeDirectory(name)
@@ -40,7 +40,7 @@ final class RestoreStaging {
   /// Takes over what a restore that was killed has left.
   ///
   /// - Throws: `directory` if it is still running, or was not ours.
-  init(leftAs name: String, in target: RestoreTarget, dryRun: Bool = false) throws(RestoreError) {
+  init(leftAs name: BytePath, in target: RestoreTarget, dryRun: Bool = false) throws(RestoreError) {
     self.name = name
     self.target = target
     let isFree: Bool
@@ -74,10 +74,10 @@ final class RestoreStaging {
   }
 
   /// The names of all that are there.
-  static func names(in target: RestoreTarget) throws(RestoreError) -> [String] {
+  static func names(in target: RestoreTarget) throws(RestoreError) -> [BytePath] {
     do {
       return try target.directory.names().filter {
-        $0.utf8.starts(with: RestorableNames.stagingPrefix.utf8)
+        $0.hasPrefix(BytePath(RestorableNames.stagingPrefix))
           && (try? target.directory.status($0)?.kind) == .directory
       }.sorted()
     } catch {
@@ -100,14 +100,14 @@ final class RestoreStaging {
   ///   - progress: gets how many bytes were written, piece by piece.
   /// - Returns: its inode.
   func stage(
-    _ path: String, of archive: RestorableArchive, as index: Int, replacing replaced: FileSystem.Status?,
+    _ path: BytePath, of archive: RestorableArchive, as index: Int, replacing replaced: FileSystem.Status?,
     _ progress: (Int) -> Void
   ) throws(RestoreError) -> UInt64 {
-    let member = archive.members[path.bytes]
+    let member = archive.members[path]
     let permissions =
       replaced?.permissions ?? (member?.permissions ?? 0o644) & target.status.permissions
     do {
-      let file = try directory.makeFile("\(index)")
+      let file = try directory.makeFile(RestoreJournal.stagedName(index))
       let number = file.rawValue
       try archive.read(path) { piece in
         try SystemCalls.writeAll(piece, to: number)

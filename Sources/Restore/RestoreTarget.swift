@@ -26,38 +26,37 @@ final class RestoreTarget {
   /// A folder in the directory, through no link; nil if it is not there.
   ///
   /// - Parameter path: relative; empty for the directory itself.
-  func folder(_ path: String) throws(SystemError) -> Directory? {
+  func folder(_ path: BytePath) throws(SystemError) -> Directory? {
+    guard !path.isEmpty else { return directory }
     var folder = directory
-    for name in Self.parts(path) {
+    for name in path.components {
       guard try folder.status(name) != nil else { return nil }
       folder = try folder.directory(name)
     }
     return folder
   }
 
+  /// The folder that something is in; nil if it is not there.
+  func parent(of path: BytePath) throws(SystemError) -> Directory? { try folder(path.folder) }
+
   /// Makes folders that are not there yet.
-  func make(_ paths: [String]) throws(SystemError) {
+  func make(_ paths: [BytePath]) throws(SystemError) {
     for path in paths {
-      guard let name = Self.parts(path).last,
-        let parent = try folder(Self.parts(path).dropLast().joined(separator: "/")),
-        try parent.status(name) == nil
-      else { continue }
-      try parent.makeDirectory(name).own(as: status)
+      guard let parent = try parent(of: path), try parent.status(path.name) == nil else { continue }
+      try parent.makeDirectory(path.name).own(as: status)
       try parent.sync()
     }
   }
 
   /// Removes those folders that are empty.
-  func removeFolders(_ paths: [String]) {
+  func removeFolders(_ paths: [BytePath]) {
     for path in paths.reversed() {
-      guard let name = Self.parts(path).last,
-        let parent = try? folder(Self.parts(path).dropLast().joined(separator: "/"))
-      else { continue }
-      try? parent.removeDirectory(name)
+      try? parent(of: path)?.removeDirectory(path.name)
     }
   }
+}
 
-  static func parts(_ path: String) -> [String] {
-    path.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
-  }
+extension BytePath {
+  /// The folder that it is in; empty for the directory that paths are relative to.
+  var folder: BytePath { parent ?? "" }
 }

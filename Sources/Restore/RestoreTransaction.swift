@@ -20,7 +20,7 @@ import System
 struct RestoreTransaction {
   let target: RestoreTarget
   let staging: Directory
-  let stagingName: String
+  let stagingName: BytePath
   let journal: RestoreJournal
   /// Whether it goes on with what another began: names of ours may be there already.
   var isResumed = false
@@ -35,7 +35,7 @@ struct RestoreTransaction {
         throw RestoreError.rolledBack(detail: "the files could not be put in place: \(error)")
       } catch let error as FileError {
         throw RestoreError.rolledBack(
-          detail: "\(printable(error.path)) could not be put in place: \(error.reason)")
+          detail: "\(error.path) could not be put in place: \(error.reason)")
       } catch let error as Obstacle {
         throw RestoreError.rolledBack(detail: "\(error.path) \(error.detail)")
       }
@@ -45,14 +45,14 @@ struct RestoreTransaction {
     }
   }
 
-  private struct Obstacle: Error {
-    let path: String
+  struct Obstacle: Error {
+    let path: BytePath
     var detail = "has changed meanwhile"
   }
 
   /// A system call that failed for a file.
   private struct FileError: Error, CustomStringConvertible {
-    let path: String
+    let path: BytePath
     let reason: SystemError
     var description: String { "\(path): \(reason)" }
   }
@@ -79,10 +79,10 @@ struct RestoreTransaction {
         try staging.sync()
       }
       // A full disk has room again.
-      for index in journal.items.indices { try staging.remove("\(index)") }
-      try forEach(isWayBack: true) { item, _, folder in try takeAway(item, in: folder) }
-      try forEach(isWayBack: true) { item, _, folder in try giveBack(item, in: folder) }
-      try forEach(isWayBack: true) { item, _, folder in try forget(item, in: folder) }
+      for index in journal.items.indices { try staging.remove(RestoreJournal.stagedName(index)) }
+      try forEach(isWayBack: true) { item, _, folder in try guardNew(item, in: folder) }
+      try forEach(isWayBack: true) { item, _, folder in try putBack(item, in: folder) }
+      try forEach(isWayBack: true) { item, _, folder in try removeKept(item, in: folder) }
       target.removeFolders(journal.newFolders)
       try staging.remove(RestoreJournal.backward)
       try? staging.sync()
@@ -91,7 +91,7 @@ struct RestoreTransaction {
       let reason =
         switch reason {
         case RestoreError.rolledBack(let detail): detail
-        case RestoreError.sharedName(let path): "two entries have the name \(printable(path))"
+        case RestoreError.sharedName(let path): "two entries have the name \(path)"
         default: "\(reason)"
         }
       throw .unfinished(detail: "\(reason); and the way back failed: \(error)")
@@ -103,12 +103,12 @@ struct RestoreTransaction {
   /// - Parameter isWayBack: whether a file is left out whose folder is not there, or in whose place another process has put
   ///   something else: nothing there is ours, and what was kept stays kept.
   private func forEach(
-    isWayBack: Bool = false, _ body: (RestoreJournal.Item, Int, Directory) throws -> Void
+    isWayBack: Bool = false, _ body: (RestoredFile, Int, Directory) throws -> Void
   ) throws {
     // One at a time: an archive may have more folders than a process may have descriptors.
-    var current: (path: String, folder: Directory)?
+    var current: (path: BytePath, folder: Directory)?
     for (index, item) in journal.items.enumerated() {
-      if item.folder.bytes != current?.path.bytes {
+      if item.folder != current?.path {
         try current?.folder.sync()
         current = try target.folder(item.folder).map { (item.folder, $0) }
       }
@@ -121,133 +121,5 @@ struct RestoreTransaction {
       } catch is Obstacle where isWayBack {}
     }
     try current?.folder.sync()
-  }
-
-  // MARK: what stands under a name
-
-  private enum Occupant {
-    case nothing
-    case guarded
-    case new
-    case old(inode: UInt64)
-  }
-
-  private var guardText: String { "\(stagingName)/\(RestoreJournal.forward)/a-restore-is-under-way" }
-  private static let guardName = "guard"
-
-  private func occupant(_ item: RestoreJournal.Item, in folder: Directory) throws -> Occupant {
-    guard let status = try folder.status(item.name) else { return .nothing }
-    switch status.kind {
-    case .regular:
-      return status.identity.inode == item.inode ? .new : .old(inode: status.identity.inode)
-    case .symbolicLink where folder.linkText(item.name) == guardText: return .guarded
-    default: throw Obstacle(path: item.path)
-    }
-  }
-
-  private func inode(_ name: String, in folder: Directory) throws -> UInt64? {
-    try folder.status(name)?.identity.inode
-  }
-
-  // MARK: the rounds
-
-  /// While the old file stands under its name, the kept names are mere second names, and may be made again.
-  private func keep(_ item: RestoreJournal.Item, in folder: Directory) throws {
-    let old: UInt64?
-    switch try occupant(item, in: folder) {
-    case .guarded, .new: return
-    case .nothing: old = nil
-    case .old(let inode): old = inode
-    }
-    // What came while the restore was killed is kept as well; what came while it runs is of a process that ought
-    // not to write here.
-    guard isResumed || old == item.replaced else { throw Obstacle(path: item.path) }
-    // The file itself comes last: a kept database is whole when it appears.
-    for suffix in item.companions + [""] {
-      let name = item.name + suffix
-      let keptName = item.name + journal.suffix + suffix
-      let present = try inode(name, in: folder)
-      let kept = try inode(keptName, in: folder)
-      guard present != kept else { continue }
-      if kept != nil {
-        guard isResumed else { throw Obstacle(path: item.path + journal.suffix + suffix) }
-        try folder.remove(keptName)
-      }
-      if present != nil { try folder.link(name, to: keptName) }
-    }
-  }
-
-  private func putGuard(_ item: RestoreJournal.Item, in folder: Directory) throws {
-    switch try occupant(item, in: folder) {
-    case .guarded where !isResumed:
-      throw RestoreError.sharedName(path: item.path)
-    case .guarded, .new: return
-    // This fails if something has come there since.
-    case .nothing: try folder.makeLink(item.name, to: guardText)
-    case .old: try putGuard(over: item, in: folder)
-    }
-  }
-
-  private func putGuard(over item: RestoreJournal.Item, in folder: Directory) throws {
-    try staging.remove(Self.guardName)
-    try staging.makeLink(Self.guardName, to: guardText)
-    try staging.rename(Self.guardName, to: folder, item.name)
-  }
-
-  private func clear(_ item: RestoreJournal.Item, in folder: Directory) throws {
-    // What stands beside a new file belongs to that.
-    guard case .guarded = try occupant(item, in: folder) else { return }
-    for suffix in item.companions {
-      guard let present = try inode(item.name + suffix, in: folder) else { continue }
-      guard try present == inode(item.name + journal.suffix + suffix, in: folder) else {
-        throw Obstacle(path: item.path + suffix)
-      }
-      try folder.remove(item.name + suffix)
-    }
-  }
-
-  private func place(_ item: RestoreJournal.Item, _ index: Int, in folder: Directory) throws {
-    switch try occupant(item, in: folder) {
-    case .new: return
-    case .nothing, .old: throw Obstacle(path: item.path)
-    case .guarded: break
-    }
-    guard try inode("\(index)", in: staging) == item.inode else { throw Obstacle(path: item.path) }
-    try staging.rename("\(index)", to: folder, item.name)
-  }
-
-  // MARK: the way back
-
-  private func takeAway(_ item: RestoreJournal.Item, in folder: Directory) throws {
-    guard case .new = try occupant(item, in: folder) else { return }
-    try putGuard(over: item, in: folder)
-  }
-
-  /// The file itself comes last: when it stands under its name again, all that belongs to it is beside it.
-  private func giveBack(_ item: RestoreJournal.Item, in folder: Directory) throws {
-    guard case .guarded = try occupant(item, in: folder) else { return }
-    for suffix in item.companions {
-      let kept = try inode(item.name + journal.suffix + suffix, in: folder)
-      let present = try inode(item.name + suffix, in: folder)
-      guard present != kept else { continue }
-      // It belonged to the new file, which a process has opened.
-      if present != nil { try folder.remove(item.name + suffix) }
-      if kept != nil { try folder.link(item.name + journal.suffix + suffix, to: item.name + suffix) }
-    }
-    try folder.sync()
-    if try inode(item.name + journal.suffix, in: folder) != nil {
-      try folder.rename(item.name + journal.suffix, to: folder, item.name)
-    } else {
-      try folder.remove(item.name)
-    }
-  }
-
-  private func forget(_ item: RestoreJournal.Item, in folder: Directory) throws {
-    for suffix in [""] + item.companions {
-      let keptName = item.name + journal.suffix + suffix
-      guard let kept = try inode(keptName, in: folder), try kept == inode(item.name + suffix, in: folder)
-      else { continue }
-      try folder.remove(keptName)
-    }
   }
 }

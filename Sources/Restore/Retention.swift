@@ -1,5 +1,5 @@
 import Archive
-import System
+package import System
 
 /// How many backups of a series are kept: of the newest, and of the newest in each day, week and month that has any.
 ///
@@ -17,30 +17,29 @@ package struct Retention: Sendable {
 
   /// One backup of the series, and what it says of itself.
   struct Backup {
-    var name: String
+    var name: BytePath
     /// When the server began it, as its manifest says.
     var created: Timestamp
     /// When its file was written here.
     var modified: Timestamp
     /// Whether nothing was skipped, and the archive was verified.
     var isComplete: Bool
-    /// How many pages each database in it has, by the bytes of its path.
-    var databases: [[UInt8]: UInt32] = [:]
+    /// How many pages each database in it has.
+    var databases: [BytePath: UInt32] = [:]
     /// What its manifest names as left out.
-    var leftOut: Set<[UInt8]> = []
+    var leftOut: Set<BytePath> = []
 
     /// Whether its manifest says that a path was left out, or a folder of it.
-    func names(_ path: [UInt8]) -> Bool {
-      let ends = path.indices.filter { path[$0] == UInt8(ascii: "/") } + [path.endIndex]
-      return ends.contains { leftOut.contains(Array(path[..<$0])) }
+    func names(_ path: BytePath) -> Bool {
+      leftOut.contains(path) || path.ancestors.contains(where: leftOut.contains)
     }
   }
 
   /// What is kept and what is not, the newest first.
   struct Choice: Equatable {
     /// Each name with its rules. None: all clocks place the archive in the future, and it takes no other's place.
-    var kept: [(name: String, rules: [Rule])] = []
-    var removed: [String] = []
+    var kept: [(name: BytePath, rules: [Rule])] = []
+    var removed: [BytePath] = []
 
     static func == (left: Choice, right: Choice) -> Bool {
       left.removed == right.removed && left.kept.elementsEqual(right.kept, by: ==)
@@ -50,11 +49,11 @@ package struct Retention: Sendable {
   /// Databases that the newest archive has no longer, or has empty.
   package struct Loss: Equatable, Sendable {
     /// The newest archive.
-    package var archive: String
+    package var archive: BytePath
     /// The last good one before it, in which they are.
-    package var good: String
+    package var good: BytePath
     /// Their paths, sorted.
-    package var databases: [String]
+    package var databases: [BytePath]
   }
 
   private let counts: [Rule: Int]
@@ -77,7 +76,7 @@ package struct Retention: Sendable {
   ///
   /// - Parameter now: an archive that a clock places after it has its time from the other clock.
   func choose(_ backups: [Backup], now: Timestamp) -> Choice {
-    var rules: [String: Set<Rule>] = [:]
+    var rules: [BytePath: Set<Rule>] = [:]
     for clock in Clock.allCases {
       let all = Self.newestFirst(backups, clock, now).filter { $0.time != nil }
       for pool in [all, all.filter { $0.backup.isComplete }] {
@@ -100,7 +99,7 @@ package struct Retention: Sendable {
   /// Marks the newest archive of each of the newest periods.
   private func mark(
     _ newestFirst: [Dated], _ rule: Rule, _ count: Int,
-    _ rules: inout [String: Set<Rule>]
+    _ rules: inout [BytePath: Set<Rule>]
   ) {
     var marked = 0
     var current: Int64?
@@ -147,14 +146,13 @@ package struct Retention: Sendable {
     return nil
   }
 
-  private func lost(from good: Backup, in backup: Backup) -> [String] {
+  private func lost(from good: Backup, in backup: Backup) -> [BytePath] {
     good.databases
       .filter { path, pages in
         pages > 1 && backup.databases[path, default: 0] <= 1
-          && !gone.matchesAnyPart(of: BytePath(path)) && !backup.names(path)
+          && !gone.matchesAnyPart(of: path) && !backup.names(path)
       }
-      .keys.sorted { $0.lexicographicallyPrecedes($1) }
-      .map { String(decoding: $0, as: UTF8.self) }
+      .keys.sorted()
   }
 
   // MARK: the two clocks

@@ -24,7 +24,7 @@ enum SuperJournal {
           let name = try self.name(in: item.name + "-journal", folder)
         else { continue }
         // Where the application looks, and where it may have been before the directory was mounted here.
-        let ownName = RestoreTarget.parts(name).last ?? name
+        let ownName = name.name
         guard try !FileSystem.isMissing(name) || folder.status(ownName) != nil else { continue }
         throw RestoreError.unsettled(path: item.path, superJournal: ownName)
       } catch let error as RestoreError {
@@ -36,28 +36,24 @@ enum SuperJournal {
   }
 
   /// What a journal names; nil if it names none, or is not there.
-  private static func name(in journal: String, _ folder: Directory) throws(SystemError) -> String? {
+  private static func name(in journal: BytePath, _ folder: Directory) throws(SystemError) -> BytePath? {
     guard let status = try folder.status(journal), status.kind == .regular, status.size > UInt64(tailSize)
     else { return nil }
     let file = try folder.openFile(journal, writing: false)
     // A journal whose head is zeros has done its work.
     guard let first = try file.read(1, at: 0).first, first != 0 else { return nil }
     let tail = try file.read(tailSize, at: status.size - UInt64(tailSize))
-    let count = number(tail, 0)
-    guard tail.count == tailSize, tail.suffix(8).elementsEqual(magic), count > 0, count <= maximumNameSize,
+    guard tail.count == tailSize else { return nil }
+    let count = tail.bigEndian(at: 0) as UInt32
+    guard tail.suffix(8).elementsEqual(magic), count > 0, count <= maximumNameSize,
       UInt64(count) <= status.size - UInt64(tailSize)
     else { return nil }
-    let name = try file.read(
-      Int(count), at: status.size - UInt64(tailSize) - UInt64(count))
+    let name = try file.read(Int(count), at: status.size - UInt64(tailSize) - UInt64(count))
     // SQLite sums `char`, which has a sign on some machines.
     let sums = [
       name.reduce(UInt32(0)) { $0 &+ UInt32($1) },
       name.reduce(UInt32(0)) { $0 &+ UInt32(bitPattern: Int32(Int8(bitPattern: $1))) },
     ]
-    return sums.contains(number(tail, 4)) ? String(decoding: name, as: UTF8.self) : nil
-  }
-
-  private static func number(_ bytes: [UInt8], _ place: Int) -> UInt32 {
-    bytes.dropFirst(place).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+    return sums.contains(tail.bigEndian(at: 4)) ? BytePath(name) : nil
   }
 }

@@ -60,6 +60,8 @@ package struct Verification: Sendable {
     /// 0 if it could not be read.
     var crc32: UInt32 = 0
 
+    var bytePath: BytePath { BytePath(path) }
+
     enum CodingKeys: String, CodingKey {
       case path, size, sha256, fault, note
       case isDatabase = "database"
@@ -119,7 +121,7 @@ package struct Verification: Sendable {
     try contents.forEachEntry(progress) { path, size, read in
       if let size, let difference = contents.difference(path, size: size) {
         entries.append(
-          Entry(path: path, size: size, sha256: "", isDatabase: false, fault: "\(difference)"))
+          Entry(path: path.lossyString, size: size, sha256: "", isDatabase: false, fault: "\(difference)"))
         return nil
       }
       return try check(path, read)
@@ -129,7 +131,7 @@ package struct Verification: Sendable {
   /// Sums one entry up, and lets SQLite check it if it is a database.
   ///
   /// - Returns: why it could not be read to its end.
-  private mutating func check(_ path: String, _ read: ArchiveContents.Read) throws -> ZipReadError? {
+  private mutating func check(_ path: BytePath, _ read: ArchiveContents.Read) throws -> ZipReadError? {
     var digest = EntryDigest()
     var sniffed = SniffedDatabase(in: spoolDirectory)
     var crc32: UInt32 = 0
@@ -145,7 +147,7 @@ package struct Verification: Sendable {
     }
     let content = digest.content(crc32: crc32)
     var entry = Entry(
-      path: path, size: content.size, sha256: content.sha256, isDatabase: sniffed.isDatabase,
+      path: path.lossyString, size: content.size, sha256: content.sha256, isDatabase: sniffed.isDatabase,
       fault: unreadable.map { "\($0)" }, crc32: crc32)
     if unreadable == nil, let database = sniffed.finished() {
       let findings = try check.findings(of: database)

@@ -18,10 +18,10 @@ extension Verification {
       return
     }
     skipped = comparison.manifest.skipped
-    for index in entries.indices where entries[index].path.bytes != ArchiveContents.manifestName.bytes {
+    for index in entries.indices where entries[index].bytePath != ArchiveContents.manifestName {
       Self.compare(&entries[index], comparison)
     }
-    let paths = Set(entries.map(\.path.bytes))
+    let paths = Set(entries.map(\.bytePath))
     faults += contents?.differences(paths: paths).map { "\($0)" } ?? []
     let isSound = faults.isEmpty && entries.allSatisfy { $0.fault == nil }
     let isFinished = entries.allSatisfy { $0.notFinished == nil }
@@ -30,7 +30,7 @@ extension Verification {
   }
 
   private static func compare(_ found: inout Entry, _ comparison: ManifestComparison) {
-    guard let listed = comparison.entries[found.path.bytes] else {
+    guard let listed = comparison.entries[found.bytePath] else {
       found.fault = found.fault ?? "\(EntryDifference.unlisted)"
       return
     }
@@ -45,7 +45,7 @@ extension Verification {
     }
     guard found.fault == nil else { return }
     let content = EntryContent(size: found.size, sha256: found.sha256, crc32: found.crc32)
-    var difference = comparison.difference(found.path, content)
+    var difference = comparison.difference(found.bytePath, content)
     if difference == nil, listed.kind == .database, found.size > 0, !found.isDatabase {
       difference = .noDatabase
     }

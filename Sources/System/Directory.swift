@@ -29,24 +29,22 @@ package final class Directory {
         owning: try Self.check("openat", unsafe openat(descriptor.rawValue, name.cString, flags))))
   }
 
-  package func directory(_ name: String) throws(SystemError) -> Directory { try directory(BytePath(name)) }
-
   /// The path of a name in it, wherever the directory is by now.
   package func path(of name: BytePath) -> BytePath { path.appending(name) }
 
   /// What is by a name; nil if nothing is, or nothing can be: a log's name may be too long where the file's is not.
-  package func status(_ name: String) throws(SystemError) -> FileSystem.Status? {
+  package func status(_ name: BytePath) throws(SystemError) -> FileSystem.Status? {
     var status = stat()
-    let result = unsafe fstatat(descriptor.rawValue, name, &status, AT_SYMLINK_NOFOLLOW)
+    let result = unsafe fstatat(descriptor.rawValue, name.cString, &status, AT_SYMLINK_NOFOLLOW)
     if result < 0, errno == ENOENT || errno == ENAMETOOLONG { return nil }
     try Self.check("fstatat", result)
     return FileSystem.Status(status)
   }
 
   /// Whether a name is short enough for the file system, which knows best: not all of them take 255 bytes.
-  package func canHave(_ name: String) -> Bool {
+  package func canHave(_ name: BytePath) -> Bool {
     var status = stat()
-    return unsafe fstatat(descriptor.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+    return unsafe fstatat(descriptor.rawValue, name.cString, &status, AT_SYMLINK_NOFOLLOW) == 0
       || errno != ENAMETOOLONG
   }
 
@@ -56,31 +54,33 @@ package final class Directory {
   }
 
   /// Gives a file a second name.
-  package func link(_ name: String, to newName: String) throws(SystemError) {
-    try Self.check("linkat", unsafe linkat(descriptor.rawValue, name, descriptor.rawValue, newName, 0))
+  package func link(_ name: BytePath, to newName: BytePath) throws(SystemError) {
+    try Self.check(
+      "linkat", unsafe linkat(descriptor.rawValue, name.cString, descriptor.rawValue, newName.cString, 0))
   }
 
   /// Moves a file from here over what is by a name there, in one step.
-  package func rename(_ name: String, to other: Directory, _ newName: String) throws(SystemError) {
+  package func rename(_ name: BytePath, to other: Directory, _ newName: BytePath) throws(SystemError) {
     try Self.check(
-      "renameat", unsafe renameat(descriptor.rawValue, name, other.descriptor.rawValue, newName))
+      "renameat",
+      unsafe renameat(descriptor.rawValue, name.cString, other.descriptor.rawValue, newName.cString))
   }
 
   /// Removes a name. One that is gone already is as good.
-  package func remove(_ name: String) throws(SystemError) {
-    let result = unsafe unlinkat(descriptor.rawValue, name, 0)
+  package func remove(_ name: BytePath) throws(SystemError) {
+    let result = unsafe unlinkat(descriptor.rawValue, name.cString, 0)
     if result < 0, errno == ENOENT { return }
     try Self.check("unlinkat", result)
   }
 
   /// Removes an empty directory.
-  package func removeDirectory(_ name: String) throws(SystemError) {
-    try Self.check("unlinkat", unsafe unlinkat(descriptor.rawValue, name, AT_REMOVEDIR))
+  package func removeDirectory(_ name: BytePath) throws(SystemError) {
+    try Self.check("unlinkat", unsafe unlinkat(descriptor.rawValue, name.cString, AT_REMOVEDIR))
   }
 
   /// Makes a directory that only we can enter, and opens it.
-  package func makeDirectory(_ name: String) throws(SystemError) -> Directory {
-    try Self.check("mkdirat", unsafe mkdirat(descriptor.rawValue, name, 0o700))
+  package func makeDirectory(_ name: BytePath) throws(SystemError) -> Directory {
+    try Self.check("mkdirat", unsafe mkdirat(descriptor.rawValue, name.cString, 0o700))
     return try directory(name)
   }
 
@@ -91,35 +91,33 @@ package final class Directory {
   }
 
   /// Makes a symbolic link.
-  package func makeLink(_ name: String, to text: String) throws(SystemError) {
-    try Self.check("symlinkat", unsafe symlinkat(text, descriptor.rawValue, name))
+  package func makeLink(_ name: BytePath, to text: BytePath) throws(SystemError) {
+    try Self.check("symlinkat", unsafe symlinkat(text.cString, descriptor.rawValue, name.cString))
   }
 
   /// Where a symbolic link leads; nil if it is none.
-  package func linkText(_ name: String) -> String? {
+  package func linkText(_ name: BytePath) -> BytePath? {
     var text = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = unsafe readlinkat(descriptor.rawValue, name, &text, text.count)
-    return count < 0 ? nil : String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let count = unsafe readlinkat(descriptor.rawValue, name.cString, &text, text.count)
+    return count < 0 ? nil : BytePath(text[..<count].map { UInt8(bitPattern: $0) })
   }
 
   /// Makes a file that nobody else may read yet.
-  package func makeFile(_ name: String) throws(SystemError) -> Descriptor {
+  package func makeFile(_ name: BytePath) throws(SystemError) -> Descriptor {
     let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
     return Descriptor(
-      owning: try Self.check("openat", unsafe openat(descriptor.rawValue, name, flags, 0o600)))
+      owning: try Self.check("openat", unsafe openat(descriptor.rawValue, name.cString, flags, 0o600)))
   }
 
   /// Opens a file. It does not wait for the other end of a pipe.
-  package func openFile(_ name: String, writing: Bool) throws(SystemError) -> Descriptor {
+  package func openFile(_ name: BytePath, writing: Bool) throws(SystemError) -> Descriptor {
     let flags = (writing ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
-    return Descriptor(owning: try Self.check("openat", unsafe openat(descriptor.rawValue, name, flags)))
+    return Descriptor(
+      owning: try Self.check("openat", unsafe openat(descriptor.rawValue, name.cString, flags)))
   }
 
-  /// The names in it that are UTF-8.
-  package func names() throws(SystemError) -> [String] {
-    try FileSystem.names(in: path, limit: .max)
-      .compactMap(\.string)
-  }
+  /// The names in it, in no order.
+  package func names() throws(SystemError) -> [BytePath] { try FileSystem.names(in: path, limit: .max) }
 
   /// Makes the names in it last. The corresponding C function is `fsync`.
   package func sync() throws(SystemError) { try descriptor.sync() }

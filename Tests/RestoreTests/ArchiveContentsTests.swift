@@ -21,8 +21,8 @@ struct ArchiveContentsTests {
   }
 
   /// Every path, with what was read of it.
-  private func readAll(_ contents: ArchiveContents) throws -> [String: String] {
-    var found: [String: String] = [:]
+  private func readAll(_ contents: ArchiveContents) throws -> [BytePath: String] {
+    var found: [BytePath: String] = [:]
     try contents.forEachEntry { path, _, read in
       var bytes: [UInt8] = []
       _ = try read { bytes += $0 }
@@ -47,7 +47,7 @@ struct ArchiveContentsTests {
       }
       #expect(comparison.manifest.entries.map(\.path) == ["a.txt", "floor_plan/b.svg", "VERSION"])
       #expect(
-        contents.differences(paths: Set(found.keys.map(\.bytes)).subtracting(["MANIFEST.json".bytes])).isEmpty
+        contents.differences(paths: Set(found.keys).subtracting(["MANIFEST.json"])).isEmpty
       )
     }
   }
@@ -108,7 +108,7 @@ struct ArchiveContentsTests {
       let contents = try open(path)
       #expect(try readAll(contents)["x"] == nil)
       #expect(contents.folders == ["x"])
-      #expect(contents.differences(paths: ["VERSION".bytes]).contains(.folder("x")))
+      #expect(contents.differences(paths: ["VERSION"]).contains(.folder("x")))
     }
   }
 

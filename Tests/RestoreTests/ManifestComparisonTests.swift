@@ -8,7 +8,7 @@ struct ManifestComparisonTests {
   private var backup = TestBackup()
 
   private var comparison: ManifestComparison { ManifestComparison(backup.manifest) }
-  private var paths: Set<[UInt8]> { Set(backup.files.map(\.name.bytes)) }
+  private var paths: Set<BytePath> { Set(backup.files.map { BytePath($0.name) }) }
 
   private func content(_ text: String) -> EntryContent {
     let entry = TestBackup.entry("", Array(text.utf8))
@@ -49,7 +49,7 @@ struct ManifestComparisonTests {
       TestBackup.entry("e\u{301}", []), TestBackup.entry("\u{e9}", []), TestBackup.entry("a.txt", []),
     ]
     let found = ManifestComparison(backup.manifest).differences(
-      paths: paths.union(["\u{e9}".bytes]), folders: [], version: nil)
+      paths: paths.union(["\u{e9}"]), folders: [], version: nil)
     #expect(found == [.listedTwice("a.txt"), .missing("e\u{301}")])
   }
 
@@ -57,7 +57,7 @@ struct ManifestComparisonTests {
     var backup = backup
     backup.manifest.entries.append(TestBackup.entry("MANIFEST.json", []))
     let found = ManifestComparison(backup.manifest).differences(
-      paths: paths.union(["MANIFEST.json".bytes]), folders: ["floor_plan"], version: nil)
+      paths: paths.union(["MANIFEST.json"]), folders: ["floor_plan"], version: nil)
     #expect(found == [.missing("MANIFEST.json"), .folder("floor_plan")])
   }
 

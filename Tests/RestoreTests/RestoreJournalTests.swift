@@ -11,8 +11,11 @@ struct RestoreJournalTests {
     path: String = "floor_plan/a.db", companions: [String] = ["-wal"]
   ) -> RestoreJournal {
     RestoreJournal(
-      suffix: suffix, newFolders: folders,
-      items: [RestoreJournal.Item(path: path, inode: 1, replaced: 2, companions: companions)])
+      suffix: BytePath(suffix), newFolders: folders.map { BytePath($0) },
+      items: [
+        RestoredFile(
+          path: BytePath(path), inode: 1, replaced: 2, companions: companions.map { BytePath($0) })
+      ])
   }
 
   @Test func `reads what it has written`() {

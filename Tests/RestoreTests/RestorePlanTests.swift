@@ -6,7 +6,9 @@ import Testing
 @testable import Restore
 
 struct RestorePlanTests {
-  private static let archive = [
+  private static func paths(_ texts: [String]) -> [BytePath] { texts.map { BytePath($0) } }
+
+  private static let archive: [BytePath] = [
     "a.db", "floor_plan/plan.json", "floor_plan/upper/x.svg", "floor_plan.db", "VERSION", "MANIFEST.json",
   ]
 
@@ -17,13 +19,13 @@ struct RestorePlanTests {
     (["VERSION"], ["VERSION"]),
   ])
   func `chooses files and folders`(_ only: [String], _ chosen: [String]) throws {
-    #expect(try RestorePlan.selection(of: Self.archive, only: only) == chosen)
+    #expect(try RestorePlan.selection(of: Self.archive, only: Self.paths(only)) == Self.paths(chosen))
   }
 
   @Test(arguments: ["b.db", "floor", "floor_plan/p", "", "/"])
   func `refuses what is not there`(_ missing: String) {
     #expect(throws: RestoreError.self) {
-      try RestorePlan.selection(of: Self.archive, only: ["a.db", missing])
+      try RestorePlan.selection(of: Self.archive, only: ["a.db", BytePath(missing)])
     }
   }
 
@@ -32,16 +34,14 @@ struct RestorePlanTests {
     (["\u{212a}.db"], ["\u{212a}.db"]),
   ])
   func `chooses by bytes what looks the same`(_ only: [String], _ chosen: [String]) throws {
-    let archive = ["K.db", "\u{212a}.db", "\u{e9}.db", "e\u{301}.db", "\u{e9}/x", "e\u{301}/x"]
-    let found = try RestorePlan.selection(of: archive, only: only)
-    // As bytes: as Strings they would be equal in any case.
-    #expect(found.map(\.bytes) == chosen.map(\.bytes))
+    let archive: [BytePath] = ["K.db", "\u{212a}.db", "\u{e9}.db", "e\u{301}.db", "\u{e9}/x", "e\u{301}/x"]
+    #expect(try RestorePlan.selection(of: archive, only: Self.paths(only)) == Self.paths(chosen))
   }
 
-  private func plan(_ paths: [String], in folder: Folder) throws -> RestorePlan {
-    try RestorePlan(
-      paths, of: Set(paths.map(\.bytes)),
-      databases: Set(paths.filter { $0.hasSuffix(".db") }.map(\.bytes)),
+  private func plan(_ texts: [String], in folder: Folder) throws -> RestorePlan {
+    let paths = Self.paths(texts)
+    return try RestorePlan(
+      paths, of: RestorePlan.Names(all: Set(paths), databases: Set(paths.filter { $0.hasSuffix(".db") })),
       in: RestoreTarget(path: folder.path), timestamp: "20260131T235959Z")
   }
 
@@ -73,7 +73,7 @@ struct RestorePlanTests {
   ])
   func `takes what only looks the same for what it is`(_ paths: [String]) throws {
     let plan = try plan(paths, in: Folder())
-    #expect(plan.journal.items.map(\.path.bytes) == paths.map(\.bytes))
+    #expect(plan.journal.items.map(\.path) == Self.paths(paths))
     #expect(plan.journal.items.allSatisfy { $0.companions.count == 3 })
   }
 
@@ -83,7 +83,7 @@ struct RestorePlanTests {
 
   @Test(arguments: [name(255), name(247, ".db"), name(255) + "/b.db"])
   func `takes names as long as the file system does`(_ path: String) throws {
-    #expect(try plan([path], in: Folder()).journal.items.map(\.path) == [path])
+    #expect(try plan([path], in: Folder()).journal.items.map(\.path) == [BytePath(path)])
   }
 
   @Test(arguments: [name(256), name(248, ".db"), name(256) + "/b.db"])
@@ -104,11 +104,11 @@ struct RestorePlanTests {
     let folder = try Folder()
     let (name, longer) = (Self.name(length), Self.name(length + 1))
     for name in [name, longer] { try folder.write(name + suffix) }
-    #expect(try plan([name], in: folder).kept.map(\.path) == [name + suffix])
+    #expect(try plan([name], in: folder).kept.map(\.path) == [BytePath(name + suffix)])
     #expect {
       try plan([name, longer], in: folder)
     } throws: {
-      if case .cannotKeep([longer + suffix])? = $0 as? RestoreError { true } else { false }
+      if case .cannotKeep([BytePath(longer + suffix)])? = $0 as? RestoreError { true } else { false }
     }
   }
 

@@ -11,7 +11,7 @@ struct RestoreStagingTests {
   private let target: RestoreTarget
   private let journal = RestoreJournal(
     suffix: ".before-restore-20260131T235959Z", newFolders: [],
-    items: [RestoreJournal.Item(path: "a.txt", inode: 1, companions: [])])
+    items: [RestoredFile(path: "a.txt", inode: 1, companions: [])])
 
   init() throws {
     folder = try Folder()
@@ -49,7 +49,7 @@ struct RestoreStagingTests {
   }
 
   /// What a killed restore leaves: a folder whose lock is free.
-  private func abandoned(_ body: (RestoreStaging) throws -> Void) throws -> String {
+  private func abandoned(_ body: (RestoreStaging) throws -> Void) throws -> BytePath {
     let staging = try RestoreStaging(in: target)
     try body(staging)
     return staging.name
@@ -98,7 +98,7 @@ struct RestoreStagingTests {
 
   // MARK: staging files
 
-  private func stage(_ backup: TestBackup, replacing name: String? = nil) throws -> (
+  private func stage(_ backup: TestBackup, replacing name: BytePath? = nil) throws -> (
     name: String, inode: UInt64
   ) {
     let staging = try RestoreStaging(in: target)

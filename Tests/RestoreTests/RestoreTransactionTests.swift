@@ -17,12 +17,12 @@ struct RestoreTransactionTests {
     let staging = try RestoreStaging(in: target)
     var journal = RestoreJournal(suffix: ".before-restore-20260131T235959Z", newFolders: [], items: [])
     for index in 0..<2 {
-      let file = try staging.directory.makeFile("\(index)")
+      let file = try staging.directory.makeFile(RestoreJournal.stagedName(index))
       journal.items.append(
-        RestoreJournal.Item(
+        RestoredFile(
           path: "a.db", inode: try file.status().identity.inode,
           replaced: try target.directory.status("a.db")?.identity.inode,
-          companions: DatabaseNames.companionSuffixes))
+          companions: RestoredFile.companionSuffixes))
     }
     try staging.write(journal)
     let transaction = RestoreTransaction(
@@ -36,7 +36,7 @@ struct RestoreTransactionTests {
       }
     }
     staging.remove()
-    #expect(try target.directory.names().sorted() == present)
+    #expect(try target.directory.names().sorted() == present.map { BytePath($0) })
     for name in present {
       #expect(try Data(contentsOf: folder.url.appending(path: name)) == Data("old \(name)".utf8))
     }

@@ -97,22 +97,22 @@ struct KeepCommand: ParsableCommand {
     }
     let plan = series.plan(Retention(counts, gone: gone))
     for (name, detail) in series.unjudged {
-      put("left \(printable(name)): \(printable(detail))\n", STDOUT_FILENO)
+      put("left \(name): \(printable(detail))\n", STDOUT_FILENO)
     }
     if dryRun {
       for (name, rules) in plan.kept {
         let why =
           rules.isEmpty ? "dated in the future by both clocks" : rules.map(\.rawValue).joined(separator: ", ")
-        put("keep \(printable(name)): \(why)\n", STDOUT_FILENO)
+        put("keep \(name): \(why)\n", STDOUT_FILENO)
       }
       if plan.loss == nil {
-        for name in plan.removed { put("remove \(printable(name))\n", STDOUT_FILENO) }
+        for name in plan.removed { put("remove \(name)\n", STDOUT_FILENO) }
       }
     }
     if let loss = plan.loss { throw Failure(description: describe(loss)) }
     guard !dryRun else { return }
     do {
-      try series.carryOut(plan) { put("removed \(printable($0))\n", STDOUT_FILENO) }
+      try series.carryOut(plan) { put("removed \($0)\n", STDOUT_FILENO) }
     } catch {
       throw Failure(description: "\(directory): an old backup cannot be removed: \(error)")
     }
@@ -121,7 +121,7 @@ struct KeepCommand: ParsableCommand {
   /// Of many databases only the first are named.
   private func describe(_ loss: Retention.Loss) -> String {
     return
-      "nothing is removed: \(printable(loss.archive)) lacks what \(printable(loss.good)) has: \(listed(loss.databases)) "
-      + "(absent or without a table); if that is meant, add --gone \(printable(loss.databases[0]))"
+      "nothing is removed: \(loss.archive) lacks what \(loss.good) has: \(listed(loss.databases)) "
+      + "(absent or without a table); if that is meant, add --gone \(loss.databases[0])"
   }
 }

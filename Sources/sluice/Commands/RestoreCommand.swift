@@ -72,7 +72,7 @@ struct RestoreCommand: ParsableCommand {
       try recover()
       var restore = try Restore(
         Restore.Options(
-          archive: archive, directory: into, only: only, force: force,
+          archive: archive, directory: into, only: only.map { BytePath($0) }, force: force,
           checkTimeout: checkTimeout.value), isInterrupted: isInterrupted)
       if dryRun { try showPlan(of: restore) } else { try carryOut(&restore) }
       try warn(of: restore)
@@ -127,7 +127,7 @@ struct RestoreCommand: ParsableCommand {
   private func warn(of restore: Restore) throws {
     for (path, parts) in restore.notChecked {
       printError(
-        "sluice: \(printable(path)) is sound, and was not fully checked: \(printable(parts.joined(separator: "; ")))"
+        "sluice: \(path) is sound, and was not fully checked: \(printable(parts.joined(separator: "; ")))"
       )
     }
     for skipped in restore.skipped {

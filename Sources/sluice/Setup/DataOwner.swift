@@ -15,41 +15,12 @@ struct DataOwner {
   /// What an administrator should know before it surprises him.
   private(set) var warnings: [String] = []
 
-  /// Looks at a directory.
+  /// Reads a directory's owner.
   ///
   /// - Throws: a `Failure` that says why no unit can serve it.
   init(of directory: String) throws {
-    var status = stat()
-    let resolved = unsafe realpath(directory, nil)
-    var reason = errno
-    guard let resolved = unsafe resolved else {
-      throw Failure(description: "--data \(directory): \(SystemError(call: "realpath", errno: reason))")
-    }
-    defer { unsafe free(resolved) }
-    let isThere = unsafe stat(resolved, &status) == 0
-    reason = errno
-    guard isThere else {
-      throw Failure(description: "--data \(directory): \(SystemError(call: "stat", errno: reason))")
-    }
-    guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw Failure(description: "--data \(directory) is no directory")
-    }
-    guard let path = unsafe String(validatingCString: resolved),
-      !path.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f })
-    else {
-      throw Failure(description: "--data: a unit can have no path with control characters or outside UTF-8")
-    }
-    guard path != "/" else {
-      throw Failure(
-        description: "--data /: the service would have the whole system to write to; give a directory in it")
-    }
-    // systemd.exec(5), DynamicUser=: these are given to another when their unit ends.
-    guard !(61184...65519).contains(status.st_uid) else {
-      throw Failure(
-        description: "--data \(path) belongs to \(status.st_uid), which is lent by systemd (DynamicUser=): "
-          + "give the application's unit a User= of its own first")
-    }
-    self.path = path
+    let status: stat
+    (path, status) = try Self.servable(directory)
     let entry = unsafe getpwuid(status.st_uid)
     // A group that is root's only because root made the directory says nothing of the application.
     let isRoots = status.st_gid == 0 && status.st_uid != 0
@@ -70,14 +41,47 @@ struct DataOwner {
     warnOfOwners(status.st_uid)
   }
 
+  /// The path of a directory without links, and its status.
+  ///
+  /// - Throws: a `Failure`, if that is no directory that a unit can serve.
+  private static func servable(_ directory: String) throws(Failure) -> (path: String, status: stat) {
+    let path: String
+    var status = stat()
+    do throws(SystemError) {
+      path = try FileSystem.canonical(directory)
+      try SystemCalls.require("stat") { unsafe Int(stat(path, &status)) }
+    } catch {
+      throw Failure(description: "--data \(directory): \(error)")
+    }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw Failure(description: "--data \(directory) is no directory")
+    }
+    // What is not UTF-8 has become U+FFFD.
+    guard !path.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f || $0 == "\u{fffd}" })
+    else {
+      throw Failure(description: "--data: a unit can have no path with control characters or outside UTF-8")
+    }
+    guard path != "/" else {
+      throw Failure(
+        description: "--data /: the service would have the whole system to write to; give a directory in it")
+    }
+    // systemd.exec(5), DynamicUser=: these are given to another when their unit ends.
+    guard !(61184...65519).contains(status.st_uid) else {
+      throw Failure(
+        description: "--data \(path) belongs to \(status.st_uid), which is lent by systemd (DynamicUser=): "
+          + "give the application's unit a User= of its own first")
+    }
+    return (path, status)
+  }
+
   /// Debian's `nogroup` is the group of all daemons that have none of their own.
   private static let noGroup: gid_t = 65534
 
   /// The directory's own group if that may read it and belongs to a user, else root's.
   private static func socketGroup(of status: stat, named name: String) -> String {
     let mayRead = status.st_mode & (S_IRGRP | S_IXGRP) == S_IRGRP | S_IXGRP
-    let isSomebodys = status.st_gid != 0 && status.st_gid != noGroup && gid_t(name) == nil
-    return mayRead && isSomebodys ? name : "root"
+    let belongsToUser = status.st_gid != 0 && status.st_gid != noGroup && gid_t(name) == nil
+    return mayRead && belongsToUser ? name : "root"
   }
 
   private mutating func warnOfOwners(_ owner: uid_t) {
