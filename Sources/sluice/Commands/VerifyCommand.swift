@@ -3,6 +3,7 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import Restore
+import SQLiteSnapshot
 import Service
 import System
 
@@ -69,6 +70,10 @@ struct VerifyCommand: ParsableCommand {
       throw Failure(description: "interrupted: nothing is known of \(archive)")
     } catch let error as SystemError where error.errno == EISDIR {
       throw Failure(description: "\(archive) is a directory, and no archive")
+    } catch let error as SQLiteError {
+      // What SQLite finds in a database is a verdict: only the spool throws.
+      throw Failure(
+        description: "\(archive) could not be read to its end: \(error); see --spool-directory")
     } catch {
       throw Failure(description: "\(archive) could not be read to its end: \(error)")
     }
