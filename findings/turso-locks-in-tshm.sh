@@ -1,12 +1,12 @@
-#!/usr/bin/env python3
-"""Turso's multiprocess_wal and SQLite do not see each other's locks on one WAL database, on any file system.
-
-pyturso 0.8.3 with experimental_features="multiprocess_wal", SQLite 3.40 (Python's). The file has SQLite's format and a -wal beside it. Turso keeps
-its locks and its index in app.db-tshm, and never looks at app.db-shm. Seen, while an SQLite connection is in a read transaction:
-
-  Turso's `PRAGMA wal_checkpoint(TRUNCATE)`      succeeds, and the -wal is empty
-  the SQLite reader, of the second half of the table      a row of the later commit, or an error: not the row of its transaction
-"""
+#!/bin/sh
+# Turso's multiprocess_wal and SQLite do not see each other's locks on one WAL database, on any file system.
+#
+# pyturso 0.8.3 with experimental_features="multiprocess_wal", SQLite 3.40 (Python's). The file has SQLite's format and a -wal beside it. Turso keeps
+# its locks and its index in app.db-tshm, and never looks at app.db-shm. Seen, while an SQLite connection is in a read transaction:
+#
+#   Turso's `PRAGMA wal_checkpoint(TRUNCATE)`      succeeds, and the -wal is empty
+#   the SQLite reader, of the second half of the table      a row of the later commit, or an error: not the row of its transaction
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") exec /usr/bin/python3 - "$@" <<'END'
 from common import *
 
 python = venv("pyturso==0.8.3") + "python"
@@ -35,3 +35,4 @@ run = subprocess.run([python, program], cwd=DIR, capture_output=True, text=True,
 print(run.stderr, end="")
 expect(dict(enumerate(run.stdout.splitlines())), dict(enumerate([
     "first half: 0", "checkpoint busy: 0 wal: 0", "second half: 1", "files: app.db app.db-shm app.db-tshm app.db-wal"])))
+END

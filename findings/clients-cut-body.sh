@@ -1,17 +1,17 @@
-#!/usr/bin/env python3
-"""Some HTTP clients report no error for a body that was cut.
-
-GNU wget 1.21.3, Node 22.20.0, Python's urllib, OpenJDK 17, Ruby 3.1.2. The server ends the connection in the middle of the body, by a
-FIN (which is also what the kernel sends for a process that was killed) or by a reset. Seen, as exit statuses:
-
-                                      chunked, FIN    Content-Length, FIN    reset
-  wget                                0 (4 between    4                      4
-                                      two chunks)
-  Node  http.get(u, r => r.pipe(f))   0               0                      error
-  Python copyfileobj(urlopen(u), f)   error           0                      error
-  Java  URL.openStream()              error           0                      error
-  Ruby  open-uri                      error           0                      error
-"""
+#!/bin/sh
+# Some HTTP clients report no error for a body that was cut.
+#
+# GNU wget 1.21.3, Node 22.20.0, Python's urllib, OpenJDK 17, Ruby 3.1.2. The server ends the connection in the middle of the body, by a
+# FIN (which is also what the kernel sends for a process that was killed) or by a reset. Seen, as exit statuses:
+#
+#                                       chunked, FIN    Content-Length, FIN    reset
+#   wget                                0 (4 between    4                      4
+#                                       two chunks)
+#   Node  http.get(u, r => r.pipe(f))   0               0                      error
+#   Python copyfileobj(urlopen(u), f)   error           0                      error
+#   Java  URL.openStream()              error           0                      error
+#   Ruby  open-uri                      error           0                      error
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") exec /usr/bin/python3 - "$@" <<'END'
 from common import *
 
 debs("wget=1.21.3-*", "ruby3.1=3.1.*", "libruby3.1=3.1.*", "libyaml-0-2=0.2.5-*", "openjdk-17-jre-headless=17.0.*", "openjdk-17-jdk-headless=17.0.*")
@@ -54,3 +54,4 @@ expect(seen, {
     "chunked, reset": silent(),
     "length, reset": silent(),
 })
+END

@@ -1,14 +1,14 @@
-#!/usr/bin/env python3
-"""Of seven proxies only HAProxy leaves an answer with `Cache-Control: no-transform` as it is; six compress it.
-
-Apache 2.4 (mod_deflate), Caddy 2.6.2, h2o 2.2.5, HAProxy 2.6.12, lighttpd 1.4.69, nginx 1.22.1 and Varnish 7.1.1, each told to compress
-`application/zip`. RFC 9111 §5.2.2.6: an intermediary "MUST NOT transform the content". Seen for a client that accepts gzip and an origin
-that announces Content-Length and no-transform:
-
-  HAProxy      passes the answer on; without no-transform it compresses
-  the others   Content-Encoding: gzip, the Content-Length of the origin is gone
-  and behind Caddy and lighttpd, a body that the origin cut ends without an error: curl exits with 0
-"""
+#!/bin/sh
+# Of seven proxies only HAProxy leaves an answer with `Cache-Control: no-transform` as it is; six compress it.
+#
+# Apache 2.4 (mod_deflate), Caddy 2.6.2, h2o 2.2.5, HAProxy 2.6.12, lighttpd 1.4.69, nginx 1.22.1 and Varnish 7.1.1, each told to compress
+# `application/zip`. RFC 9111 §5.2.2.6: an intermediary "MUST NOT transform the content". Seen for a client that accepts gzip and an origin
+# that announces Content-Length and no-transform:
+#
+#   HAProxy      passes the answer on; without no-transform it compresses
+#   the others   Content-Encoding: gzip, the Content-Length of the origin is gone
+#   and behind Caddy and lighttpd, a body that the origin cut ends without an error: curl exits with 0
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") exec /usr/bin/python3 - "$@" <<'END'
 from common import *
 
 debs("apache2-bin=2.4.*", "libapr1=1.7.*", "libaprutil1=1.6.*", "caddy=2.6.2-*", "haproxy=2.6.12-*", "liblua5.3-0=5.3.6-*", "libopentracing1=1.6.0-*",
@@ -71,3 +71,4 @@ seen["haproxy, without no-transform"] = through(haproxy, "whole", "no-store")
 seen |= {proxy.__name__ + ", cut": through(proxy, "reset", "no-transform") for proxy in (caddy, lighttpd, nginx)}
 expect(seen, {name: ("gzip", 0) for name in ("apache", "caddy", "h2o", "lighttpd", "nginx", "varnish", "haproxy, without no-transform", "caddy, cut", "lighttpd, cut")}
        | {"haproxy": ("as it was", 0), "nginx, cut": ("gzip", 18)})
+END

@@ -1,15 +1,15 @@
-#!/usr/bin/env python3
-"""A copy by SQLite's Online Backup API is not readable where pages carry checksums, though the copy is whole.
-
-SQLite 3.54.1 with its extension cksumvfs (both in apsw 3.54.1.0). The application checksums each page in its last 8 bytes. A backup program
-does not load the extension and copies with the Online Backup API. Seen:
-
-  the copy differs from the source in page 1 only: the file change counter (bytes 24-27), the schema cookie (40-43) and version-valid-for
-  (92-95), which the API counts up by itself; the checksum in the reserved bytes is copied as it was
-  PRAGMA integrity_check without the extension    ok
-  the application opens the copy                  disk I/O error, for every statement
-  a copy by cp of the closed database             reads well; VACUUM INTO fails like the API
-"""
+#!/bin/sh
+# A copy by SQLite's Online Backup API is not readable where pages carry checksums, though the copy is whole.
+#
+# SQLite 3.54.1 with its extension cksumvfs (both in apsw 3.54.1.0). The application checksums each page in its last 8 bytes. A backup program
+# does not load the extension and copies with the Online Backup API. Seen:
+#
+#   the copy differs from the source in page 1 only: the file change counter (bytes 24-27), the schema cookie (40-43) and version-valid-for
+#   (92-95), which the API counts up by itself; the checksum in the reserved bytes is copied as it was
+#   PRAGMA integrity_check without the extension    ok
+#   the application opens the copy                  disk I/O error, for every statement
+#   a copy by cp of the closed database             reads well; VACUUM INTO fails like the API
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") exec /usr/bin/python3 - "$@" <<'END'
 from common import *
 
 python = venv("apsw==3.54.1.0") + "python"
@@ -47,3 +47,4 @@ print(run.stderr, end="")
 expect(dict(enumerate(run.stdout.splitlines())), dict(enumerate([
     "bytes that differ: 27 43 95", "source: 2 rows, ok", "cp: 2 rows, ok", "API, without the extension: 2 rows, ok", "API: disk I/O error",
     "VACUUM INTO: disk I/O error"])))
+END

@@ -1,16 +1,16 @@
-#!/usr/bin/env python3
-"""A reader with SQLite's default VFS rolls back the running transaction of an application with vfs=unix-dotfile.
-
-SQLite 3.54.1 (apsw 3.54.1.0), and 3.40.1 for the reader (Debian 12's sqlite3). The application's lock is a folder `app.db.lock`, which the
-default VFS does not look for; it documents that lock styles do not mix. Seen, while the application is in a transaction of which
-some pages are already in the file:
-
-  the reader          `SELECT` succeeds: it takes the journal for a crashed writer's, rolls it back and deletes it
-  the application     COMMIT fails with "disk I/O error"; afterwards the table has rows of both states
-  PRAGMA integrity_check of the file    ok
-
-So "open it with sqlite3 once", the usual advice for a journal that was left behind, destroys a transaction here.
-"""
+#!/bin/sh
+# A reader with SQLite's default VFS rolls back the running transaction of an application with vfs=unix-dotfile.
+#
+# SQLite 3.54.1 (apsw 3.54.1.0), and 3.40.1 for the reader (Debian 12's sqlite3). The application's lock is a folder `app.db.lock`, which the
+# default VFS does not look for; it documents that lock styles do not mix. Seen, while the application is in a transaction of which
+# some pages are already in the file:
+#
+#   the reader          `SELECT` succeeds: it takes the journal for a crashed writer's, rolls it back and deletes it
+#   the application     COMMIT fails with "disk I/O error"; afterwards the table has rows of both states
+#   PRAGMA integrity_check of the file    ok
+#
+# So "open it with sqlite3 once", the usual advice for a journal that was left behind, destroys a transaction here.
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") exec /usr/bin/python3 - "$@" <<'END'
 from common import *
 
 python = venv("apsw==3.54.1.0") + "python"
@@ -39,3 +39,4 @@ print(run.stderr, end="")
 expect(dict(enumerate(run.stdout.splitlines())), dict(enumerate([
     "files: app.db app.db-journal app.db.lock", "reader: 200", "files: app.db app.db.lock",
     "commit: disk I/O error", "states: after before", "check: ok"])))
+END

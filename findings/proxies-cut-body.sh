@@ -1,19 +1,19 @@
-#!/usr/bin/env python3
-"""Five proxies end a chunked body that broke off as if it were whole; curl then exits with 0.
-
-Caddy 2.6.2, lighttpd 1.4.69, HAProxy 2.6.12, Varnish 7.1.1 and h2o 2.2.5, all of Debian 12, each in its shortest configuration. The origin
-sends half of a chunked answer and resets the connection, or ends it with a FIN. Seen, as curl's exit status:
-
-              HTTP/1.1          HTTP/2            HTTP/1.0
-  Caddy       0                 0                 0
-  lighttpd    0                 0                 0
-  HAProxy     18                0                 0
-  Varnish     18                0                 0
-  h2o         56; 0 on a FIN    92; 0 on a FIN    0
-              between chunks    between chunks
-
-With a Content-Length every one of them reports 18 or 92.
-"""
+#!/bin/sh
+# Five proxies end a chunked body that broke off as if it were whole; curl then exits with 0.
+#
+# Caddy 2.6.2, lighttpd 1.4.69, HAProxy 2.6.12, Varnish 7.1.1 and h2o 2.2.5, all of Debian 12, each in its shortest configuration. The origin
+# sends half of a chunked answer and resets the connection, or ends it with a FIN. Seen, as curl's exit status:
+#
+#               HTTP/1.1          HTTP/2            HTTP/1.0
+#   Caddy       0                 0                 0
+#   lighttpd    0                 0                 0
+#   HAProxy     18                0                 0
+#   Varnish     18                0                 0
+#   h2o         56; 0 on a FIN    92; 0 on a FIN    0
+#               between chunks    between chunks
+#
+# With a Content-Length every one of them reports 18 or 92.
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") exec /usr/bin/python3 - "$@" <<'END'
 from common import *
 
 debs("caddy=2.6.2-*", "lighttpd=1.4.69-*", "haproxy=2.6.12-*", "liblua5.3-0=5.3.6-*", "libopentracing1=1.6.0-*", "libopentracing-c-wrapper0=1.1.3-*",
@@ -66,3 +66,4 @@ for name, hidden in HIDDEN.items():
     expected |= {f"{name}, whole": [0, 0, 0], f"{name}, chunked, reset": hidden, f"{name}, length, reset": VISIBLE}
     expected[f"{name}, chunked, fin"] = [0, 0, 0] if name == "h2o" else hidden
 expect(seen, expected)
+END

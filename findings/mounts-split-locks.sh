@@ -1,19 +1,19 @@
-#!/usr/bin/env python3
-"""One file has two sets of locks where it is reached by two mounts: SQLite's reader keeps no checkpoint from running.
-
-bindfs 1.14.7, mergerfs 2.33.5, overlayfs of the running kernel; SQLite 3.40 (Python's). Two processes open one WAL database, one by the
-mount, one by the directory below it. The reader begins a read transaction and reads half of a table; the application updates every
-row and runs `PRAGMA wal_checkpoint(TRUNCATE)`; the reader reads the other half. Seen, whichever of the two is below:
-
-  by one path, or by a bind mount      the checkpoint answers "busy": SQLite waits for the reader
-  bindfs, mergerfs, overlayfs          the checkpoint succeeds under the reader
-
-So does every checkpoint that SQLite runs by itself: the reader then has pages of several commits, or "malformed". A process that
-opens a WAL database and sees no other one's locks also empties the -shm that the other one has mapped into its memory.
-
-mergerfs without `use_ino` gives a file another inode number when the kernel has forgotten it: programs that compare numbers (backups,
-ETags, `find -samefile`) take it for another file.
-"""
+#!/bin/sh
+# One file has two sets of locks where it is reached by two mounts: SQLite's reader keeps no checkpoint from running.
+#
+# bindfs 1.14.7, mergerfs 2.33.5, overlayfs of the running kernel; SQLite 3.40 (Python's). Two processes open one WAL database, one by the
+# mount, one by the directory below it. The reader begins a read transaction and reads half of a table; the application updates every
+# row and runs `PRAGMA wal_checkpoint(TRUNCATE)`; the reader reads the other half. Seen, whichever of the two is below:
+#
+#   by one path, or by a bind mount      the checkpoint answers "busy": SQLite waits for the reader
+#   bindfs, mergerfs, overlayfs          the checkpoint succeeds under the reader
+#
+# So does every checkpoint that SQLite runs by itself: the reader then has pages of several commits, or "malformed". A process that
+# opens a WAL database and sees no other one's locks also empties the -shm that the other one has mapped into its memory.
+#
+# mergerfs without `use_ino` gives a file another inode number when the kernel has forgotten it: programs that compare numbers (backups,
+# ETags, `find -samefile`) take it for another file.
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") exec /usr/bin/python3 - "$@" <<'END'
 from common import *
 
 if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
@@ -120,3 +120,4 @@ expect(seen, {
     "mergerfs, application below": "done", "mergerfs, application above": "done",
     "overlayfs, application below": "done", "overlayfs, application above": "done",
     "mergerfs, inode number after the kernel forgot it": "another"})
+END

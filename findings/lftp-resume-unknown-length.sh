@@ -1,11 +1,11 @@
-#!/usr/bin/env python3
-"""lftp 4.9.2 takes a 206 whose complete length is unknown (`/*`) for the whole file, and exits with 0.
-
-`get -c` of a file of which 3,000 bytes are there sends `Range: bytes=3000-`. The answer is 206 with those very bytes and
-`Content-Range: bytes 3000-10239/*` (RFC 9110 §14.4). Seen: lftp drops the first 3,000 bytes of the answer, as if it began at 0, and
-appends the rest. The file has 7,240 bytes instead of 10,240, and the exit status is 0. With `/10240` the file is right. With a
-complete length that the answer does not reach (`/9007199254740991`, as RFC 8673 has it), lftp exits with 1.
-"""
+#!/bin/sh
+# lftp 4.9.2 takes a 206 whose complete length is unknown (`/*`) for the whole file, and exits with 0.
+#
+# `get -c` of a file of which 3,000 bytes are there sends `Range: bytes=3000-`. The answer is 206 with those very bytes and
+# `Content-Range: bytes 3000-10239/*` (RFC 9110 §14.4). Seen: lftp drops the first 3,000 bytes of the answer, as if it began at 0, and
+# appends the rest. The file has 7,240 bytes instead of 10,240, and the exit status is 0. With `/10240` the file is right. With a
+# complete length that the answer does not reach (`/9007199254740991`, as RFC 8673 has it), lftp exits with 1.
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") exec /usr/bin/python3 - "$@" <<'END'
 import random
 import re
 
@@ -32,3 +32,4 @@ def resumed(length):
 
 expect({length: resumed(length) for length in ("10240", "*", "9007199254740991")},
        {"10240": (0, "whole"), "*": (0, "3,000 bytes missing"), "9007199254740991": (1, "as before")})
+END

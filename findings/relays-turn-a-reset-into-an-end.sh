@@ -1,14 +1,14 @@
-#!/usr/bin/env python3
-"""A TCP or TLS relay turns the origin's reset into an orderly end.
-
-socat 1.7.4.4, stunnel 5.68, hitch 1.7.2 and systemd-socket-proxyd 252. The origin breaks its answer off by a reset, so that every client
-would report an error. Seen behind each of the relays:
-
-  chunked answer, GNU wget 1.21.3, cut inside a chunk          exits with 0
-  chunked answer to curl --http1.0 (no framing but the end)    exits with 0
-  chunked answer to curl over HTTP/1.1                         exits with 18
-  Content-Length, Python's copyfileobj(urlopen(url), file)     no error
-"""
+#!/bin/sh
+# A TCP or TLS relay turns the origin's reset into an orderly end.
+#
+# socat 1.7.4.4, stunnel 5.68, hitch 1.7.2 and systemd-socket-proxyd 252. The origin breaks its answer off by a reset, so that every client
+# would report an error. Seen behind each of the relays:
+#
+#   chunked answer, GNU wget 1.21.3, cut inside a chunk          exits with 0
+#   chunked answer to curl --http1.0 (no framing but the end)    exits with 0
+#   chunked answer to curl over HTTP/1.1                         exits with 18
+#   Content-Length, Python's copyfileobj(urlopen(url), file)     no error
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0") exec /usr/bin/python3 - "$@" <<'END'
 from common import *
 
 debs("socat=1.7.4.4-*", "stunnel4=3:5.68-*", "hitch=1.7.2-*", "libev4=1:4.33-*", "wget=1.21.3-*", "systemd=252.*", "libsystemd-shared=252.*",
@@ -55,3 +55,4 @@ CLIENTS = {
 }
 expect({relay.__name__: {name: behind(relay, *how) for name, how in CLIENTS.items()} for relay in (socat, stunnel, hitch, socket_proxyd)},
        {relay: {"wget": 0, "curl, HTTP/1.0": 0, "curl, HTTP/1.1": 18, "Python": 0} for relay in ("socat", "stunnel", "hitch", "socket_proxyd")})
+END
