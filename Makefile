@@ -145,7 +145,7 @@ fuzz: .build/fuzz/request-parser ## Attack the request parser for FUZZ_SECONDS=6
 .build/fuzz/request-parser: Tests/Fuzz/RequestParserFuzz.swift $(wildcard Sources/HTTP1/*.swift)
 	mkdir -p $(@D)
 	swiftc -O -swift-version 6 -package-name sluice -warnings-as-errors -parse-as-library -sanitize=fuzzer -o $@ $< \
-	  $$(grep -L 'import EventLoop' Sources/HTTP1/*.swift)
+	  $$(grep -LE 'import (EventLoop|System)' Sources/HTTP1/*.swift)
 
 bench: build ## Measure beside other methods: Tests/Benchmarks/RESULTS.md. BENCH=full: 2 GB as well.
 	$(call install,$(BENCH_PACKAGES))
@@ -196,10 +196,14 @@ release: build ## Build the package and a tarball, with checksums, in .build/rel
 	$(call install,$(PACKAGE_PACKAGES))
 	VERSION=$(VERSION) SLUICE=$(SLUICE) deploy/release
 
-lint: ## Check the code's layout, and the shell scripts.
+LIBRARIES = $(addprefix Sources/,Archive EventLoop HTTP1 Restore SQLiteSnapshot System Systemd Zip)
+
+lint: ## Check the code's layout, where it is unsafe, and the shell scripts.
 	$(call install,shellcheck)
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
 	shellcheck $(SCRIPTS)
+	# Where a library touches pointers: docs/how-it-works.md, "Rules that the compiler does not check".
+	grep -rlE --include='*.swift' '^[^/"]*\bunsafe [^"]' $(LIBRARIES) | LC_ALL=C sort | diff Sources/unsafe-files -
 
 format: ## Lay the code out.
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

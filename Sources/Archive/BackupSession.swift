@@ -99,7 +99,7 @@ package actor BackupSession {
 
   /// All that shapes the archive but the clock: that is, when it was made and the snapshots were taken.
   private func state(of directory: DataDirectory, _ inventory: Inventory) throws(BackupError) -> String {
-    var state = StateTag(lookedAt: directory.lookedAt)
+    var state = StateTag(inspectedAt: directory.inspectedAt)
     for text in [options.generator, options.name, options.appVersion, options.compression.rawValue] {
       state.add(text)
     }

@@ -15,8 +15,8 @@ struct DataDirectory {
   static let maximumDepth = 32
 
   let root: Directory
-  /// Before the first file was looked at: nanoseconds since 1970.
-  let lookedAt = FileSystem.now()
+  /// Before the first file was inspected: nanoseconds since 1970.
+  let inspectedAt = FileSystem.now()
   var databases: [Candidate] = []
   var files: [Candidate] = []
   var skipped: [Skipped] = []

@@ -23,7 +23,7 @@ extension Inventory {
     case .unseenWriter:
       detail +=
         "; serve it where its application opens it, with locks that both see: see docs/file-systems.md"
-    case .permission: detail += "; run as the application's own user, who may write its -shm"
+    case .permission: detail += "; run as the application's own user, which may write its -shm"
     case .changed where error == .keepsChanging: detail += "; exclude it, and back it up with its application"
     case .encryptedOrForeign: detail += "; exclude it, and back it up with its application"
     default: break

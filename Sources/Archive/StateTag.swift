@@ -13,12 +13,12 @@ import Zip
 /// One thing moves no time of a file: a second write to a page of it that is mapped into memory and dirty already.
 /// SQLite writes no database so.
 struct StateTag {
-  private let lookedAt: Int64
+  private let inspectedAt: Int64
   private var hash = SHA256()
   private var isCertain = true
 
-  /// - Parameter lookedAt: a moment before any of the files was looked at, in nanoseconds since 1970.
-  init(lookedAt: Int64) { self.lookedAt = lookedAt }
+  /// - Parameter inspectedAt: a moment before any of the files was inspected, in nanoseconds since 1970.
+  init(inspectedAt: Int64) { self.inspectedAt = inspectedAt }
 
   /// Adds a text, so that no two sequences of texts are one.
   mutating func add(_ text: String) { add(Array(text.utf8)) }
@@ -33,7 +33,7 @@ struct StateTag {
       Int64(bitPattern: status.size), status.modifiedAt.seconds, status.modifiedAt.nanoseconds,
       status.changedAt.seconds, status.changedAt.nanoseconds,
     ])
-    if status.changedAt.mayRecur(at: lookedAt) { isCertain = false }
+    if status.changedAt.mayRecur(at: inspectedAt) { isCertain = false }
   }
 
   private mutating func add(numbers: [Int64]) {

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 package import System
 
-/// A listening stream socket on the loop: bound by us, or passed by whoever started us.
+/// A listening stream socket on the loop: bound by us, or passed by the service manager.
 @Loop package final class Listener {
   /// Connections that the kernel holds for us until we accept them; it caps the number at `somaxconn`.
   private static let backlog: CInt = 4096
@@ -17,7 +17,7 @@ package import System
 
   /// Binds an address and listens on it.
   ///
-  /// A Unix socket's path that nobody listens on any more is taken over; the new one gets mode 0660.
+  /// A Unix socket's path that no process listens on any more is taken over; the new one gets mode 0660.
   /// - Throws: `EADDRINUSE` and whatever else `socket`, `bind` and `listen` say.
   package static func bind(_ address: SocketAddress) throws(SystemError) -> Listener {
     let descriptor = try SystemCalls.socket(address.family)
@@ -74,7 +74,7 @@ package import System
   /// that would break the service manager's copy of it too.
   package var canceller: Socket.Canceller { Socket.Canceller(registration: registration) }
 
-  /// Removes the path of a Unix socket that we made: nobody will accept from it any more.
+  /// Removes the path of a Unix socket that we made: no process will accept from it any more.
   package func removePath() { path = nil }
 
   /// Waits for a connection and answers its socket's number, to be owned at once, and its peer.
@@ -84,7 +84,7 @@ package import System
   ///   - descriptorFreed: announced when a connection closes, so that a process without a free descriptor neither spins
   ///     nor sleeps longer than it must.
   ///   - makeRoom: called when there is none.
-  /// - Throws: `ECANCELED` once it was cancelled; `EINVAL` when somebody has shut the socket down.
+  /// - Throws: `ECANCELED` once it was cancelled; `EINVAL` when another process has shut the socket down.
   package func accept(
     descriptorFreed: Condition, makeRoom: () -> Void = {}
   ) async throws(SystemError) -> (CInt, SocketAddress) {

@@ -13,7 +13,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
     do throws(SystemError) { return .success(try LoopExecutor()) } catch { return .failure(error) }
   }()
 
-  /// Traps if there is none: whoever runs the loop has heard of it before.
+  /// Traps if there is none: what runs the loop has met the failure before.
   static var shared: LoopExecutor {
     switch result {
     case .success(let executor): return executor
@@ -23,7 +23,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
 
   private struct Queue {
     var jobs: [UnownedJob] = []
-    /// The loop is about to wait, or waits: whoever adds the first job has to wake it.
+    /// The loop is about to wait, or waits: the thread that adds the first job has to wake it.
     var isAsleep = false
   }
 

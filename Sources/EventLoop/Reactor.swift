@@ -4,7 +4,7 @@ import System
 /// What the loop waits for: descriptors in epoll, edge-triggered, and deadlines in a heap.
 ///
 /// A descriptor is registered once, for all events. Every operation tries its system call first and waits only when
-/// that says `EAGAIN`; an edge that nobody waits for is kept for the next who does.
+/// that says `EAGAIN`; an edge that no operation waits for is kept for the next that does.
 ///
 /// The model is epoll(7), `EPOLLET`.
 @Loop final class Reactor {
@@ -36,7 +36,7 @@ import System
     for index in slots.indices where slots[index].registration == nil { slots[index] = Slot() }
   }
 
-  /// Waits for the kernel, at most until the next deadline, and wakes who waited for what came.
+  /// Waits for the kernel, at most until the next deadline, and wakes what waited for it.
   func turn(mayWait: Bool) {
     do {
       try SystemCalls.epollWait(

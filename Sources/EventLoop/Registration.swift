@@ -1,12 +1,12 @@
 import Glibc
 import System
 
-/// A descriptor's place in the loop: who waits to read from it and who to write.
+/// A descriptor's place in the loop: what waits to read from it and what to write.
 @Loop final class Registration {
   let descriptor: CInt
   private var reader: Waiter?
   private var writer: Waiter?
-  /// Edges that came while nobody waited. A task that does not prefer the loop's executor may be queued between
+  /// Edges that came while no operation waited. A task that does not prefer the loop's executor may be queued between
   /// its `EAGAIN` and its wait.
   private var isReadable = false
   private var isWritable = false

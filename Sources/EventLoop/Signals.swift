@@ -12,7 +12,7 @@ package import System
     SystemCalls.blockSignals(signals)
   }
 
-  /// Those of `signals` that whoever started us did not tell us to ignore, as nohup(1) does; a signal that is
+  /// Those of `signals` that the process which started us did not set to be ignored, as nohup(1) does; a signal that is
   /// blocked would be received all the same.
   package nonisolated static func notIgnored(_ signals: [CInt]) -> [CInt] {
     signals.filter { !SystemCalls.isIgnored($0) }

@@ -86,7 +86,7 @@ package struct Socket: ~Copyable {
   /// Takes bytes that `receive` returned out of a Unix socket's queue; a TCP socket's are out already.
   ///
   /// A Unix socket has no reset. But one that is closed with bytes unread fails its peer with `ECONNRESET`
-  /// (unix(7)), so whoever may have to break an answer off leaves one until the answer is whole.
+  /// (unix(7)), so a server that may have to break an answer off leaves one until the answer is whole.
   @Loop package func consume(_ count: Int) throws(SystemError) {
     guard leavesUnread, count > 0 else { return }
     var discarded = [UInt8](repeating: 0, count: count)
@@ -114,7 +114,7 @@ package struct Socket: ~Copyable {
     }
   }
 
-  /// The kernel tells of room only when there is much of it: whoever takes a little all the time is not stalled.
+  /// The kernel tells of room only when there is much of it: a peer that takes a little all the time is not stalled.
   @Loop private func waitForRoom(_ stallTimeout: Duration) async throws(SystemError) {
     var queued = unacknowledged
     while true {
@@ -129,7 +129,7 @@ package struct Socket: ~Copyable {
   }
 
   /// How many bytes that were sent the peer has not confirmed: over TCP those that its kernel has not, over a Unix
-  /// socket, counted generously, those that nobody has received.
+  /// socket, counted generously, those that the peer has not received.
   ///
   /// The corresponding C function is `ioctl` with `SIOCOUTQ`.
   @Loop package var unacknowledged: Int { Int(clinux_unacknowledged(descriptor.rawValue)) }

@@ -36,11 +36,11 @@
   }
 }
 
-/// Something that several operations may wait for, and that somebody announces.
+/// Something that several operations may wait for, and that another announces.
 @Loop package final class Condition {
   private var waiters: [Waiter] = []
 
-  /// Makes a condition that nobody waits for yet.
+  /// Makes a condition that no operation waits for yet.
   package nonisolated init() {}
 
   /// Suspends the caller until the next `notify`, at most until the deadline.
@@ -52,7 +52,7 @@
     return reason == .ready
   }
 
-  /// Wakes everyone who waits.
+  /// Wakes all that wait.
   package func notify() {
     let waiters = self.waiters
     self.waiters.removeAll()

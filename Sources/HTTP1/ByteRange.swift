@@ -9,7 +9,7 @@ package enum ByteRange: Sendable, Hashable {
   /// So many bytes at the end: `bytes=-500`.
   case suffix(UInt64)
 
-  /// For content whose length nobody knows yet, since a `Content-Range` must name its last byte: RFC 8673 §2.1, "a
+  /// For content whose length is not known yet, since a `Content-Range` must name its last byte: RFC 8673 §2.1, "a
   /// very large value", and the one that it gives.
   private static let veryLarge: UInt64 = 1 << 53 - 1
 
@@ -51,7 +51,7 @@ package enum ByteRange: Sendable, Hashable {
   }
 
   private static func number(_ digits: Substring) -> UInt64? {
-    // No more than a signed number holds: nobody has more bytes.
+    // No more than a signed number holds: there are no more bytes anywhere.
     guard !digits.isEmpty, digits.utf8.allSatisfy({ UInt8(ascii: "0") <= $0 && $0 <= UInt8(ascii: "9") })
     else { return nil }
     return Int64(digits).map { UInt64($0) }

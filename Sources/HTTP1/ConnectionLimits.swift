@@ -5,7 +5,7 @@ package struct ConnectionLimits: Sendable {
   package var connectionCount: Int
   /// From the first byte of a request to its empty line: a head is one packet, or a few.
   package var headTimeout: Duration
-  /// Without a request: longer than nginx keeps an upstream connection (60 s), so that it is nginx who closes.
+  /// Without a request: longer than nginx keeps an upstream connection (60 s), so that nginx closes first.
   package var idleTimeout: Duration
   /// How long a connection without any request yet is kept once the server is to end.
   package var firstRequestGrace: Duration

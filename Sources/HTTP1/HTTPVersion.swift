@@ -25,7 +25,7 @@ package enum HTTPVersion: String, Sendable, Hashable {
   /// Recognises the two digits of a well-formed version.
   ///
   /// - Throws: `HTTPError` 505 for every version but 1.0 and 1.1. A later minor version could be served as 1.1
-  ///   (RFC 9110 §2.5), but none exists: who claims one is testing the parser.
+  ///   (RFC 9110 §2.5), but none exists: a client that claims one is testing the parser.
   init(major: UInt8, minor: UInt8) throws(HTTPError) {
     switch (major, minor) {
     case (UInt8(ascii: "1"), UInt8(ascii: "0")): self = .http10

@@ -38,42 +38,20 @@ struct RequestHeadDraft: Sendable {
   ///
   /// - Throws: `HTTPError` 400, 405, 413, 417 or 501.
   consuming func finish() throws(HTTPError) -> RequestHead {
-    var host: String?
-    var contentLength: String?
-    var hasTransferEncoding = false
-    var hasUnknownExpectation = false
-    for field in fields {
-      // One comparison of lengths spares most lines five of names.
-      switch field.name.utf8.count {
-      case 4 where field.isNamed("Host"):
-        guard host == nil else {
-          throw HTTPError(.badRequest, "The request has more than one Host: send one.")
-        }
-        host = field.value
-      case 6 where field.isNamed("Expect"):
-        // Nobody has to send a 100 (Continue) later: "MAY omit sending a 100 […] if the framing indicates that
-        // there is no content", RFC 9110 §10.1.1, and here it always does.
-        if !field.value.equalsIgnoringCase("100-continue") { hasUnknownExpectation = true }
-      case 14 where field.isNamed("Content-Length"):
-        guard contentLength == nil else { throw Self.badContentLength }
-        contentLength = field.value
-      case 17 where field.isNamed("Transfer-Encoding"): hasTransferEncoding = true
-      default: break
-      }
-    }
+    let framing = try FramingFields(fields)
     guard let version, let method else { preconditionFailure("a head ended before its request line") }
-    try Self.checkHost(host, version: version, target: try? target?.get())
-    try Self.checkContentLength(contentLength)
+    try Self.checkHost(framing.host, version: version, target: try? target?.get())
+    try Self.checkContentLength(framing.contentLength)
     let supportedMethod = try method.get()
-    guard !hasTransferEncoding else {
+    guard !framing.hasTransferEncoding else {
       // "A server that receives a request message with a transfer coding it does not understand SHOULD respond
       // with 501 (Not Implemented)": RFC 9112 §6.1.
       throw HTTPError(.notImplemented, "No transfer coding is taken here: send the request without content.")
     }
-    guard contentLength?.utf8.allSatisfy({ $0 == UInt8(ascii: "0") }) ?? true else {
+    guard framing.contentLength?.utf8.allSatisfy({ $0 == UInt8(ascii: "0") }) ?? true else {
       throw HTTPError(.contentTooLarge, "No content is taken here: send the request without any.")
     }
-    guard !hasUnknownExpectation else {
+    guard !framing.hasUnknownExpectation else {
       throw HTTPError(.expectationFailed, "The only expectation met here is 100-continue: leave Expect out.")
     }
     guard let target = try target?.get() else {
@@ -112,7 +90,38 @@ struct RequestHeadDraft: Sendable {
     guard !length.isEmpty, OctetSet.digit.containsAll(of: length.utf8.span) else { throw badContentLength }
   }
 
-  private static var badContentLength: HTTPError {
+  fileprivate static var badContentLength: HTTPError {
     HTTPError(.badRequest, "A Content-Length must be one number in decimal digits, sent once.")
+  }
+}
+
+/// The fields that say for which host a request is, and where it ends.
+private struct FramingFields {
+  var host: String?
+  var contentLength: String?
+  var hasTransferEncoding = false
+  var hasUnknownExpectation = false
+
+  /// - Throws: `HTTPError` 400 for a field that may be there once and is there twice.
+  init(_ fields: [FieldLine]) throws(HTTPError) {
+    for field in fields {
+      // One comparison of lengths spares most lines five of names.
+      switch field.name.utf8.count {
+      case 4 where field.isNamed("Host"):
+        guard host == nil else {
+          throw HTTPError(.badRequest, "The request has more than one Host: send one.")
+        }
+        host = field.value
+      case 6 where field.isNamed("Expect"):
+        // No 100 (Continue) has to be sent later: "MAY omit sending a 100 […] if the framing indicates that
+        // there is no content", RFC 9110 §10.1.1, and here it always does.
+        if !field.value.equalsIgnoringCase("100-continue") { hasUnknownExpectation = true }
+      case 14 where field.isNamed("Content-Length"):
+        guard contentLength == nil else { throw RequestHeadDraft.badContentLength }
+        contentLength = field.value
+      case 17 where field.isNamed("Transfer-Encoding"): hasTransferEncoding = true
+      default: break
+      }
+    }
   }
 }

@@ -6,7 +6,7 @@ package protocol RequestHandler: Sendable {
   /// Answers one request: with `response.send`, or with `response.begin` and what it returns.
   ///
   /// - Throws: an `HTTPError` to have it sent as the answer. Anything else, and any error after the head has
-  ///   left, breaks the connection off, so that nobody takes half an answer for a whole one.
+  ///   left, breaks the connection off, so that no client takes half an answer for a whole one.
   @Loop func respond(to request: RequestHead, _ response: Response) async throws
 }
 
@@ -23,7 +23,7 @@ package protocol RequestHandler: Sendable {
 
 /// Accepts connections and lets a handler answer what is asked on them.
 @Loop package final class Server<Handler: RequestHandler> {
-  /// How long what was broken off may take to let go of what it holds.
+  /// How long what was broken off may take to release what it holds.
   private static var cancelledTimeout: Duration { .seconds(2) }
   /// After so many connections at once, what the allocator has kept of them is given back when most are gone.
   private static var floodSize: Int { 1000 }
@@ -64,7 +64,7 @@ package protocol RequestHandler: Sendable {
         } catch let error as SystemError where error.isCancelled {
           return
         } catch {
-          // Nobody can reach us any more: better to end, and be started again, than to be deaf.
+          // No client can reach us any more: better to end, and be started again, than to be deaf.
           fatalError("\(listener.address) can no longer be listened on: \(error)")
         }
       }
@@ -72,7 +72,7 @@ package protocol RequestHandler: Sendable {
   }
 
   private func start(_ rawValue: CInt, _ peer: SocketAddress) {
-    // A connection that broke before it could be registered is nobody's.
+    // A connection that broke before it could be registered belongs to no client.
     guard let socket = try? Socket(owning: rawValue, peer: peer) else { return }
     let connection = Connection(socket, limits, waiting)
     let id = ObjectIdentifier(connection)
@@ -100,9 +100,9 @@ package protocol RequestHandler: Sendable {
 
   /// Accepts no more once no connection has been open for `duration`, and returns then.
   ///
-  /// - Parameter atLeastUntil: asked for a time before which somebody is expected back.
+  /// - Parameter atLeastUntil: asked for a time before which a client is expected back.
   ///
-  /// Nobody is turned away: whoever comes later waits in the listening sockets' queues for the next process that
+  /// No client is turned away: one that comes later waits in the listening sockets' queues for the next process that
   /// has them.
   package func stopWhenQuiet(
     for duration: Duration, atLeastUntil: () -> ContinuousClock.Instant? = { nil }
@@ -111,7 +111,7 @@ package protocol RequestHandler: Sendable {
       if connections.isEmpty {
         let deadline = max(quietSince + duration, atLeastUntil() ?? quietSince)
         guard ContinuousClock.now < deadline else { break }
-        // Who is expected may have come, and left, before that.
+        // The client that is expected may have come, and left, before that.
         await Loop.sleep(for: min(duration, ContinuousClock.now.duration(to: deadline)))
       } else {
         _ = await connectionClosed.wait()
@@ -126,7 +126,7 @@ package protocol RequestHandler: Sendable {
 
   /// Accepts no more, lets what is under way finish, and breaks off what has not by the deadline.
   ///
-  /// The listening sockets stay open, whoever else has them.
+  /// The listening sockets stay open, since other processes may have them.
   /// - Parameter timeout: how long running answers may take.
   package func drain(timeout: Duration) async {
     let deadline = ContinuousClock.now + timeout

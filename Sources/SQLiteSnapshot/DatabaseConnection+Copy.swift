@@ -7,11 +7,11 @@ extension DatabaseConnection {
   /// The corresponding C functions are `sqlite3_backup_init`, `_step` and `_finish`.
   /// - Parameters:
   ///   - pagesPerStep: pages copied under one lock; -1 for all.
-  ///   - look: is asked under each lock, before and after the pages are copied, what the source is; nil if that cannot be told.
+  ///   - observe: is asked under each lock, before and after the pages are copied, what the source is; nil if that cannot be told.
   /// - Returns: what the source was all the while; nil if it did not stay the same: then the copy is to be thrown away.
-  /// - Throws: what SQLite says; what `look` throws.
+  /// - Throws: what SQLite says; what `observe` throws.
   func copy<State: Equatable>(
-    from source: borrowing DatabaseConnection, pagesPerStep: Int32, look: () throws(SQLiteError) -> State?
+    from source: borrowing DatabaseConnection, pagesPerStep: Int32, observe: () throws(SQLiteError) -> State?
   ) throws(SQLiteError) -> State? {
     guard let backup = unsafe sqlite3_backup_init(handle, "main", source.handle, "main") else {
       throw unsafe SQLiteError(sqlite3_extended_errcode(handle), of: handle)
@@ -23,9 +23,9 @@ extension DatabaseConnection {
       // SQLite counts its attempts from zero for each statement: every lock is waited for by itself.
       source.busy.isWaiting = false
       try source.execute("BEGIN; PRAGMA schema_version")
-      let before = try look()
+      let before = try observe()
       let code = before == nil ? SQLITE_OK : unsafe sqlite3_backup_step(backup, pagesPerStep)
-      let after = try look()
+      let after = try observe()
       try source.execute("COMMIT")
       switch code {
       case SQLITE_DONE, SQLITE_OK: break

@@ -34,12 +34,20 @@ extension DatabaseConnection {
     return "file:" + BytePath(escaped) + "?immutable=1"
   }
 
-  /// Opens a database from outside that is in memory, to look at it. The corresponding C function is
+  /// Opens a database from outside that is in memory, and hands it on. The corresponding C function is
   /// `sqlite3_deserialize`.
-  ///
+  static func withUntrusted<Value>(
+    _ bytes: inout [UInt8], _ body: (consuming DatabaseConnection) throws(SQLiteError) -> Value
+  ) throws(SQLiteError) -> Value {
+    try unsafe bytes.withUnsafeMutableBufferPointer { (bytes) throws(SQLiteError) in
+      try body(try unsafe untrusted(bytes))
+    }
+  }
+
   /// - Parameter bytes: stay where they are until the connection is closed.
-  static func untrusted(_ bytes: UnsafeMutableBufferPointer<UInt8>) throws(SQLiteError) -> DatabaseConnection
-  {
+  private static func untrusted(
+    _ bytes: UnsafeMutableBufferPointer<UInt8>
+  ) throws(SQLiteError) -> DatabaseConnection {
     let connection = try open(":memory:", SQLITE_OPEN_READWRITE, busyTimeout: .zero)
     let count = Int64(bytes.count)
     try unsafe connection.check(

@@ -64,8 +64,7 @@ struct DatabaseCopy: ~Copyable {
         hotJournal = nil
         if let state, !state.hasLockFolder {
           connection = copy
-          header = state.header
-          self.dataVersion = dataVersion
+          (header, self.dataVersion) = (state.header, dataVersion)
           return
         }
       } catch  where error.reason == .hotJournal {
@@ -84,17 +83,17 @@ struct DatabaseCopy: ~Copyable {
     _ source: borrowing DatabaseConnection, _ file: VFSFile, into copy: borrowing DatabaseConnection,
     pagesPerStep: Int32, _ names: FileNames
   ) throws(SQLiteError) -> State? {
-    var isFirstLook = true
+    var isFirst = true
     return try copy.copy(from: source, pagesPerStep: pagesPerStep) { () throws(SQLiteError) in
-      if isFirstLook, let time = try names.databaseContent()?.timeUntilTold() {
+      if isFirst, let time = try names.databaseContent()?.timeUntilTold() {
         // It was written to just now, and a write that comes now might leave its time as it is. Under the lock that is
         // kept, none should come.
         guard pagesPerStep == allPages else { return nil }
         usleep(time)
         guard try names.databaseContent()?.timeUntilTold() == nil else { return nil }
       }
-      if isFirstLook { names.dropCachedPages() }
-      isFirstLook = false
+      if isFirst { names.dropCachedPages() }
+      isFirst = false
       return State(
         header: try DatabaseHeader(of: file), content: try names.databaseContent(),
         hasLockFolder: try names.hasLockFolder())

@@ -86,13 +86,9 @@ package struct SpooledDatabase: Sendable {
       // In memory there is no WAL, and SQLite opens no database there that says it has one:
       // https://www.sqlite.org/c3ref/deserialize.html
       DatabaseHeader.setRollbackMode(in: &bytes)
-      let outcome = unsafe bytes.withUnsafeMutableBufferPointer { bytes in
-        Result { () throws(SQLiteError) in
-          try DatabaseCheck(try unsafe DatabaseConnection.untrusted(bytes), isThorough: isThorough, limit)
-            .run()
-        }
+      return try DatabaseConnection.withUntrusted(&bytes) { (connection) throws(SQLiteError) in
+        try DatabaseCheck(connection, isThorough: isThorough, limit).run()
       }
-      return try outcome.get()
     }
   }
 }

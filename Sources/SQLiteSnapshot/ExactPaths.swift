@@ -7,7 +7,7 @@ import Glibc
 /// Paths below `/proc/self/fd`, which lead to a directory that is held open, would be lost. The last name is not followed if
 /// it is a link: `O_NOFOLLOW` is always set.
 ///
-/// Beside an empty database even a read-only connection would delete a log, which may be all that is left of the content.
+/// Beside an empty database even a read-only connection would delete a WAL, which may be all that is left of the content.
 ///
 /// The corresponding C type is `sqlite3_vfs`.
 enum ExactPaths {

@@ -15,7 +15,7 @@ package struct ServiceSockets {
   package init(listen: [String]) throws(Failure) {
     do { passed = try listenFDs() } catch { throw Failure(description: error.description) }
     // Beside its socket unit, an address of our own would be one that nobody asked for.
-    guard !passed.isEmpty || !listen.isEmpty || !Notify.isWanted else {
+    guard !passed.isEmpty || !listen.isEmpty || !Notify.isExpected else {
       throw Failure(
         description:
           "systemd passed no socket: start the socket unit instead of the service, or give --listen")

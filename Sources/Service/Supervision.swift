@@ -16,7 +16,7 @@ import Systemd
     if let interval = Notify.watchdogInterval() {
       Loop.start { await feedWatchdog(every: interval / 2) }
     }
-    if Notify.isWanted { Loop.start { await showStatus() } }
+    if Notify.isExpected { Loop.start { await showStatus() } }
   }
 
   /// A session that is stuck past its own limits holds a snapshot that nothing but the end of the process frees: then

@@ -1,11 +1,11 @@
-/// An open file descriptor, closed when its owner goes.
+/// An open file descriptor, closed with its owner.
 ///
 /// The corresponding C function of its end is `close`.
 package struct Descriptor: ~Copyable, Sendable {
   /// The number the kernel knows it by.
   package let rawValue: CInt
 
-  /// Takes over a descriptor that nobody else will close.
+  /// Takes over a descriptor that no other owner will close.
   package init(owning rawValue: CInt) {
     self.rawValue = rawValue
   }

@@ -102,7 +102,7 @@ package final class Directory {
     return count < 0 ? nil : BytePath(text[..<count].map { UInt8(bitPattern: $0) })
   }
 
-  /// Makes a file that nobody else may read yet.
+  /// Makes a file that no other user may read yet.
   package func makeFile(_ name: BytePath) throws(SystemError) -> Descriptor {
     let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
     return Descriptor(

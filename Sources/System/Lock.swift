@@ -11,7 +11,7 @@ package struct Lock<Value: ~Copyable & Sendable>: ~Copyable, Sendable {
   /// Takes the value in.
   package init(_ value: consuming Value) { self.value = Mutex(value) }
 
-  /// Waits until nobody else has the value, and calls `body` with it. `body` is short and waits for nothing.
+  /// Waits until no other thread has the value, and calls `body` with it. `body` is short and waits for nothing.
   package func withLock<Result: Sendable>(_ body: (inout Value) -> Result) -> Result {
     value.withLock { value in
       _ = handedOver.load(ordering: .acquiring)

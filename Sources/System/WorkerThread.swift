@@ -30,7 +30,7 @@ package final class WorkerThread: SerialExecutor {
   }
 
   /// A third of the weight of a thread that was never told to be nice, and three times that of one of a `WorkerPool`: if
-  /// who hands work out must wait for those who do it, they will wait for work.
+  /// the thread that hands work out must wait for those that do it, they will wait for work.
   private static let niceness: CInt = 5
 
   /// Lets others go before the calling thread from now on: its own process's event loop as well as the application

@@ -5,8 +5,8 @@ import Glibc
 ///
 /// The corresponding C function is `sd_notify`; the assignments are those of sd_notify(3).
 package enum Notify {
-  /// Whether whoever started us wants to be told.
-  package static var isWanted: Bool { unsafe getenv("NOTIFY_SOCKET") != nil }
+  /// Whether a service manager started us and expects notifications.
+  package static var isExpected: Bool { unsafe getenv("NOTIFY_SOCKET") != nil }
 
   /// We listen: `READY=1`, with a line for `systemctl status`.
   package static func ready(status: String) { send("READY=1\nSTATUS=\(status)") }

@@ -39,32 +39,41 @@ struct CentralRecord {
     let mode: UInt16 = isUnix ? bytes.littleEndian(at: 40) : 0
     // What other programs leave out. With a type, 000 is the mode that the file had.
     permissions = mode == 0 ? 0o644 : mode & 0o777
-    let isDirectory = fileName.last == UInt8(ascii: "/")
+    let isDirectory = BytePath(fileName).hasSuffix("/")
     let expected = isDirectory ? 0o040_000 : CentralDirectoryHeader.regularFile
     guard [0, expected].contains(mode & 0o170_000) else {
       throw ZipReadError(.notARegularFile(mode: mode), member: name, at: offset)
     }
 
-    // APPNOTE 4.5.3: the values whose fields have the mark, in this order, and no others.
-    var zip64 = extra.zip64?[...]
-    let number = { (field: UInt32) throws(ZipReadError) -> UInt64 in
-      guard field == .max else { return UInt64(field) }
-      guard let value = zip64?.popFirst() else {
-        throw ZipReadError(.invalid("zip64 values are announced and are not there"), member: nil, at: 0)
-      }
-      return value
-    }
-    do {
-      let uncompressed = try number(fields.uncompressedSize)
-      sizes = MemberSizes(
-        crc32: fields.crc32, compressed: try number(fields.compressedSize), uncompressed: uncompressed)
-      localHeaderOffset = try number(bytes.littleEndian(at: 42))
+    let values: [UInt64]
+    do throws(ZipReadError.Fault) {
+      values = try Self.values(
+        of: [fields.uncompressedSize, fields.compressedSize, bytes.littleEndian(at: 42)], extra.zip64)
     } catch {
-      throw ZipReadError(error.fault, member: name, at: offset)
+      throw ZipReadError(error, member: name, at: offset)
     }
-    guard zip64?.isEmpty ?? true else {
-      throw ZipReadError(.invalid("zip64 values where none are announced"), member: name, at: offset)
+    sizes = MemberSizes(crc32: fields.crc32, compressed: values[1], uncompressed: values[0])
+    localHeaderOffset = values[2]
+  }
+
+  /// APPNOTE 4.5.3: the extra field has the values whose fields have the mark, in this order, and no others.
+  private static func values(
+    of fields: [UInt32], _ zip64: [UInt64]?
+  ) throws(ZipReadError.Fault) -> [UInt64] {
+    var zip64 = zip64?[...]
+    var values: [UInt64] = []
+    for field in fields {
+      guard field == .max else {
+        values.append(UInt64(field))
+        continue
+      }
+      guard let value = zip64?.popFirst() else {
+        throw .invalid("zip64 values are announced and are not there")
+      }
+      values.append(value)
     }
+    guard zip64?.isEmpty ?? true else { throw .invalid("zip64 values where none are announced") }
+    return values
   }
 
   /// Compares it with the local header that it speaks of.

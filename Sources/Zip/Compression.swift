@@ -48,9 +48,9 @@ package enum Compression: String, Sendable, CaseIterable {
   }
 }
 
-/// Who makes a deflate block, and how hard it tries.
+/// What makes a deflate block, and how hard it tries.
 enum DeflateMethod: Sendable {
-  /// Nobody: stored blocks.
+  /// Not compressed: stored blocks.
   case stored
   case zlib(DeflateParameters)
   #if ISAL

@@ -5,7 +5,7 @@ package struct DeflateEngine: Sendable {
   /// Large enough that starting afresh costs little (0.5 % of size), and small enough that a window of them does.
   package static let blockSize = 256 * 1024
 
-  /// Who makes the blocks of most levels: a program is built with one of two.
+  /// What makes the blocks of most levels: a program is built with one of two.
   package static var name: String {
     #if ISAL
       "isal"
@@ -38,7 +38,7 @@ package struct DeflateEngine: Sendable {
   package func deflate(_ input: [UInt8], isLast: Bool) throws(ZipError) -> DeflatedBlock {
     guard input.count <= Self.blockSize else { throw .blockTooLarge(byteCount: input.count) }
     var bytes = try compress(input, isLast: isLast) ?? StoredBlocks.encode(input, isLast: isLast)
-    // Made with room for the worst. Who holds blocks counts what is in them, not the room.
+    // Made with room for the worst. A budget for blocks counts what is in them, not the room.
     if bytes.count < bytes.capacity / 2 {
       var copy: [UInt8] = []
       copy.reserveCapacity(bytes.count)

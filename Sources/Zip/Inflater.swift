@@ -30,7 +30,7 @@ import CZlib
 
   /// Inflates some of the input.
   ///
-  /// - Parameter capacity: the most bytes wanted.
+  /// - Parameter capacity: the most bytes that are made.
   /// - Returns: the bytes, of which there may be none yet, and how much of the input they came from; nil if it is no deflate
   ///   stream.
   ///

@@ -76,9 +76,9 @@ struct LocalRecord {
   let name: String
   let extra: ExtraFieldReader
 
-  var isDirectory: Bool { fileName.last == UInt8(ascii: "/") }
+  var isDirectory: Bool { BytePath(fileName).hasSuffix("/") }
   /// Without the slash.
-  var path: String { isDirectory ? String(name.unicodeScalars.dropLast()) : name }
+  var path: String { BytePath(fileName).removing(suffix: "/")?.string ?? name }
   /// Seconds since 1970.
   var modified: Int64 {
     extra.modified ?? DOSDateTime(time: fields.time, date: fields.date).secondsSince1970

@@ -47,7 +47,7 @@ package final class ZipArchive: Sendable {
     try data.check(size: member.size, crc32: member.crc32)
   }
 
-  /// Reads the directory, and every member's records in the order in which they stand.
+  /// Reads the directory, and then every member's records.
   private static func members(
     _ descriptor: CInt, _ byteCount: UInt64, _ limits: ZipReadLimits
   ) throws(ZipReadError) -> [ZipMember] {
@@ -69,13 +69,18 @@ package final class ZipArchive: Sendable {
       count: UInt64(headers.count), offset: directoryOffset, size: input.offset - directoryOffset)
     try DirectoryEnd(&input).check(place)
     try input.expectEnd()
-
     try MemberNames.check(headers.map { ($0.name, $0.offset) })
-    headers.sort { $0.localHeaderOffset < $1.localHeaderOffset }
+    return try members(headers, descriptor, until: directoryOffset, limits)
+  }
+
+  /// Reads every member's records in the order in which they stand, without a gap from the first byte to the directory.
+  private static func members(
+    _ headers: [CentralRecord], _ descriptor: CInt, until directoryOffset: UInt64, _ limits: ZipReadLimits
+  ) throws(ZipReadError) -> [ZipMember] {
     var members: [ZipMember] = []
     var end: UInt64 = 0
     var totalSize: UInt64 = 0
-    for header in headers {
+    for header in headers.sorted(by: { $0.localHeaderOffset < $1.localHeaderOffset }) {
       guard header.localHeaderOffset == end else {
         let fault =
           header.localHeaderOffset < end

@@ -1,3 +1,5 @@
+import System
+
 /// One member as it is known before its bytes are.
 package struct ZipEntry: Sendable {
   /// The member's path in the archive: relative, its components parted by `/`.
@@ -40,16 +42,16 @@ package struct ZipEntry: Sendable {
     if name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
       return .controlCharacter
     }
-    if name.utf8.contains(UInt8(ascii: "\\")) { return .backslash }
-    if name.utf8.first == UInt8(ascii: "/") { return .absolute }
-    let start = name.utf8.prefix(2)
+    let path = BytePath(name)
+    if path.bytes.contains(UInt8(ascii: "\\")) { return .backslash }
+    if path.isAbsolute { return .absolute }
+    let start = path.bytes.prefix(2)
     if start.count == 2, start.last == UInt8(ascii: ":"), start.first.map(Self.isLetter) == true {
       return .driveLetter
     }
-    // By bytes: as a Character, a slash followed by a combining mark is no slash.
-    for component in name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
+    for component in path.components {
       if component.isEmpty { return .emptyComponent }
-      if component.elementsEqual(".".utf8) || component.elementsEqual("..".utf8) { return .dotComponent }
+      if component == "." || component == ".." { return .dotComponent }
     }
     return nil
   }

@@ -16,7 +16,7 @@ package struct ZipReadError: Error, Equatable, Sendable {
   }
 
   /// What can be wrong with an archive.
-  package enum Fault: Equatable, Sendable {
+  package enum Fault: Error, Equatable, Sendable {
     /// The system could not read it; the number is `errno`.
     case unreadable(Int32)
     /// Neither a member nor the end of an empty archive stands at the beginning.

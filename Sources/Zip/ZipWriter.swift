@@ -1,3 +1,5 @@
+import System
+
 /// Writes the records of an archive around its members' data, and is the one authority on offsets. It does no input or
 /// output: it appends records to a byte array, and the caller sends them and the blocks in the order of its calls.
 ///
@@ -15,8 +17,8 @@ package struct ZipWriter: ~Copyable {
 
   private let limits: ZipLimits
   private var directory: [CentralDirectoryHeader] = []
-  /// The names so far as bytes: two strings may be equal and yet name two files.
-  private var names: Set<[UInt8]> = []
+  /// The names so far.
+  private var names: Set<BytePath> = []
   private var member: Member?
 
   /// The member that is being written.
@@ -53,7 +55,7 @@ package struct ZipWriter: ~Copyable {
     try entry.checkName()
     guard entry.size <= ZipEntry.maximumSize else { throw .memberTooLarge(entry.name, size: entry.size) }
     let fileName = Array(entry.name.utf8)
-    guard names.insert(fileName).inserted else { throw .duplicateName(entry.name) }
+    guard names.insert(BytePath(fileName)).inserted else { throw .duplicateName(entry.name) }
 
     let header = LocalFileHeader(
       fileName: fileName, modified: entry.modified,

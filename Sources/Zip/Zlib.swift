@@ -24,7 +24,7 @@ enum Zlib {
   ///
   /// - Parameters:
   ///   - isLast: Whether to finish the stream, or else flush it to a byte boundary.
-  ///   - capacity: The length from which on the result is not wanted.
+  ///   - capacity: The length from which on the result is of no use.
   /// - Returns: The compressed bytes, or `nil` if there would be more than `capacity`.
   /// - Throws: ``ZipError/zlib(code:)``.
   ///

@@ -18,10 +18,10 @@ struct DatabaseConnectionTests {
       let header = { () throws(SQLiteError) in try source.databaseFile().read(100, at: 0).bytes }
       // Page by page, a writer always comes between.
       let stepwise = try DatabaseConnection.scratch("file:copy?vfs=memdb")
-      #expect(try stepwise.copy(from: source, pagesPerStep: 1, look: header) == nil)
+      #expect(try stepwise.copy(from: source, pagesPerStep: 1, observe: header) == nil)
       let copy = try DatabaseConnection.scratch("file:copy?vfs=memdb")
       #expect(
-        try copy.copy(from: source, pagesPerStep: -1, look: header)?.prefix(15)
+        try copy.copy(from: source, pagesPerStep: -1, observe: header)?.prefix(15)
           == Array("SQLite format 3".utf8)[...])
       #expect(try copy.number("SELECT sum(balance) FROM account") == Bank.total)
       #expect(try copy.text("PRAGMA integrity_check") == "ok")
