@@ -27,12 +27,12 @@ static inline int csqlite_tolerate_schema(sqlite3 *db) {
   return sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, (int *)0);
 }
 
-// What this thread has opened last through SQLite's VFS, which shows its descriptors to nobody; -1 for nothing.
+// What this thread has opened last through SQLite's VFS, which does not show its descriptors; -1 for nothing.
 static _Thread_local int csqlite_last_descriptor = -1;
 
 static inline int csqlite_last_opened(void) { return csqlite_last_descriptor; }
 
-// In place of open() in SQLite's VFS: a FIFO that has taken a database's place is not waited at for somebody who writes.
+// In place of open() in SQLite's VFS: a FIFO that has taken a database's place is not waited at for a writer.
 static inline int csqlite_open(const char *path, int flags, int mode) {
   int fd = open(path, flags | O_NONBLOCK, mode);
   struct stat status;
@@ -45,7 +45,7 @@ static inline int csqlite_open(const char *path, int flags, int mode) {
 }
 
 // In place of pread() there: SQLite takes what it cannot read for zeros, and would copy them. A file over a network or in user
-// space may seem to end where its size says that it does not. It is read again first: somebody may have just made it longer.
+// space may seem to end where its size says that it does not. It is read again first: another process may have just made it longer.
 static inline ssize_t csqlite_read(int fd, void *to, size_t count, off_t at) {
   for (int attempt = 0; attempt < 3; attempt++) {
     ssize_t read = pread64(fd, to, count, at);

@@ -117,7 +117,7 @@ package enum SocketAddress: Equatable, Hashable, Sendable {
 
   /// Takes a `sockaddr` apart: two bytes of family, then two of port and the address, or the path.
   private init(bytes: [UInt8], family: CInt) {
-    let port = bytes.count >= 4 ? UInt16(bytes[2]) << 8 | UInt16(bytes[3]) : 0
+    let port = bytes.count >= 4 ? bytes.bigEndian(at: 2) as UInt16 : 0
     switch family {
     case AF_INET where bytes.count >= 8:
       self = .ipv4(Array(bytes[4..<8]), port: port)

@@ -9,48 +9,31 @@ import System
 /// as if nothing were locked: https://www.sqlite.org/howtocorrupt.html §2.4 and §4.1.
 struct FileNames {
   let path: BytePath
-  private let database: Identity
+  private let database: FileSystem.Identity
   private let likelyDescriptor: CInt
-  private let wal: Identity?
-  private let shm: Identity?
+  private let wal: FileSystem.Identity?
+  private let shm: FileSystem.Identity?
   /// Whether the kernel keeps pages of the files that a process behind the mount may have changed.
   private let isCachedElsewhere: Bool
-
-  private struct Identity: Equatable {
-    let device: UInt64
-    let inode: UInt64
-
-    init(_ status: stat) {
-      device = UInt64(status.st_dev)
-      inode = UInt64(status.st_ino)
-    }
-  }
 
   /// What every write to a file changes.
   struct Content: Equatable {
     /// In bytes.
     let size: UInt64
-    private let seconds: Int
-    private let nanoseconds: Int
-
-    /// How far the time of a write may lie behind the clock: Linux stamps files with that of the last tick, which is 1 to
-    /// 10 ms old.
-    private static let tick = 20_000_000
+    private let modifiedAt: FileSystem.Time
 
     /// For how long yet a write may leave the time as it is; nil if it cannot. A time that is not of this machine's clock
     /// tells nothing.
     func timeUntilTold() -> useconds_t? {
-      var now = timespec()
-      unsafe clock_gettime(CLOCK_REALTIME, &now)
-      guard abs(now.tv_sec - seconds) < 2 else { return nil }
-      let age = (now.tv_sec - seconds) * 1_000_000_000 + now.tv_nsec - nanoseconds
-      return abs(age) < Self.tick ? useconds_t((Self.tick - age) / 1000 + 1) : nil
+      let now = FileSystem.now()
+      guard abs(now / 1_000_000_000 - modifiedAt.seconds) < 2 else { return nil }
+      let age = now - modifiedAt.seconds * 1_000_000_000 - modifiedAt.nanoseconds
+      return abs(age) < FileSystem.Time.tick ? useconds_t((FileSystem.Time.tick - age) / 1000 + 1) : nil
     }
 
-    fileprivate init(_ status: stat) {
-      size = UInt64(status.st_size)
-      seconds = status.st_mtim.tv_sec
-      nanoseconds = status.st_mtim.tv_nsec
+    fileprivate init(_ status: FileSystem.Status) {
+      size = status.size
+      modifiedAt = status.modifiedAt
     }
   }
 
@@ -80,12 +63,12 @@ struct FileNames {
 
   static func hasLockFolder(_ path: BytePath) throws(SQLiteError) -> Bool {
     guard let status = try status(path + lockFolderSuffix) else { return false }
-    return status.st_mode & S_IFMT == S_IFDIR
+    return status.kind == .directory
   }
 
   /// Whether there is a file of that name that is not empty.
   static func hasContent(_ path: BytePath) throws(SQLiteError) -> Bool {
-    try (status(path)?.st_size ?? 0) > 0
+    try (status(path)?.size ?? 0) > 0
   }
 
   private static let lockFolderSuffix: BytePath = ".lock"
@@ -96,7 +79,7 @@ struct FileNames {
   /// - Throws: `SQLITE_READONLY_DBMOVED` if one of them leads elsewhere by now.
   func check() throws(SQLiteError) {
     guard try Self.identity(path) == database else {
-      guard Self.find(database, likelyDescriptor)?.1.st_nlink == 0 else { throw SQLiteError.moved }
+      guard Self.find(database, likelyDescriptor)?.status.linkCount == 0 else { throw SQLiteError.moved }
       return
     }
     guard try Self.identity(path + CompanionFile.wal) == wal,
@@ -132,7 +115,7 @@ struct FileNames {
     guard let before = try status(name) else { return true }
     usleep(journalInterval)
     guard let after = try status(name) else { return true }
-    return Identity(before) != Identity(after) || Content(before) != Content(after)
+    return before.identity != after.identity || Content(before) != Content(after)
   }
 
   /// Between two looks at a journal, in microseconds: longer than a tick of the file system's clock.
@@ -144,19 +127,20 @@ struct FileNames {
   /// The same of its WAL.
   func walContent() throws(SQLiteError) -> Content? { try Self.content(path + CompanionFile.wal, wal) }
 
-  private static func content(_ path: BytePath, _ file: Identity?) throws(SQLiteError) -> Content? {
-    guard let status = try status(path), Identity(status) == file else { return nil }
+  private static func content(_ path: BytePath, _ file: FileSystem.Identity?) throws(SQLiteError) -> Content?
+  {
+    guard let status = try status(path), status.identity == file else { return nil }
     return Content(status)
   }
 
   /// Which file a name leads to; nil if it leads to none.
-  private static func identity(_ path: BytePath) throws(SQLiteError) -> Identity? {
-    try status(path).map(Identity.init)
+  private static func identity(_ path: BytePath) throws(SQLiteError) -> FileSystem.Identity? {
+    try status(path)?.identity
   }
 
   /// What the file system itself says, and no cache of its answers; nil if the name leads to nothing. The corresponding C
   /// function is `statx` with `AT_STATX_FORCE_SYNC`.
-  private static func status(_ path: BytePath) throws(SQLiteError) -> stat? {
+  private static func status(_ path: BytePath) throws(SQLiteError) -> FileSystem.Status? {
     var status = stat()
     let isThere = unsafe csqlite_lstat(path.cString, &status) == 0
     let reason = errno
@@ -167,7 +151,7 @@ struct FileNames {
       }
       return nil
     }
-    return status
+    return FileSystem.Status(status)
   }
 
   /// Whether another process has a lock on the database, as each connection in WAL mode has for as long as it is open; nil if
@@ -184,14 +168,15 @@ struct FileNames {
   /// descriptors to itself: if the likely one is another file's, all of this process are looked at.
   ///
   /// The corresponding C function is `fstat`.
-  private static func find(_ file: Identity, _ likely: CInt) -> (CInt, stat)? {
-    var status = stat()
-    if unsafe fstat(likely, &status) == 0, Identity(status) == file { return (likely, status) }
+  private static func find(
+    _ file: FileSystem.Identity, _ likely: CInt
+  ) -> (descriptor: CInt, status: FileSystem.Status)? {
+    let find = { (descriptor: CInt) in
+      (try? FileSystem.status(of: descriptor)).flatMap { $0.identity == file ? (descriptor, $0) : nil }
+    }
+    if let found = find(likely) { return found }
     for name in (try? FileSystem.names(in: "/proc/self/fd", limit: .max)) ?? [] {
-      guard let descriptor = CInt(name.lossyString),
-        unsafe fstat(descriptor, &status) == 0
-      else { continue }
-      if Identity(status) == file { return (descriptor, status) }
+      if let descriptor = CInt(name.lossyString), let found = find(descriptor) { return found }
     }
     return nil
   }

@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 extension FileSystem {
   /// What `lstat` says of a path.
@@ -31,7 +31,7 @@ extension FileSystem {
     package let group: UInt32
 
     /// The corresponding C type is `struct stat`.
-    init(_ status: stat) {
+    package init(_ status: stat) {
       kind =
         switch status.st_mode & S_IFMT {
         case S_IFREG: .regular
@@ -64,7 +64,7 @@ extension FileSystem {
 
     /// How far the time of a change may lie behind the clock: Linux stamps files with that of the last tick, which
     /// is 1 to 10 ms old.
-    private static let tick: Int64 = 20_000_000
+    package static let tick: Int64 = 20_000_000
     /// The same where times are kept in whole seconds, or, in FAT, in pairs of them.
     private static let coarseTick: Int64 = 2_100_000_000
 

@@ -23,7 +23,8 @@ struct DataDirectoryTests {
     _ includes: [String] = ["extra"], selection: [String]? = nil
   ) throws(BackupError) -> DataDirectory {
     try DataDirectory(
-      folder.path, includes: includes.map { .init(path: BytePath($0), isRequired: true) }, selection: selection)
+      folder.path, includes: includes.map { .init(path: BytePath($0), isRequired: true) },
+      selection: selection)
   }
 
   private func reasons(_ directory: DataDirectory) -> [String: String] {
