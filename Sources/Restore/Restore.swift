@@ -94,7 +94,7 @@ package struct Restore {
   package var counts: (placed: Int, kept: Int) { (plan.journal.items.count, plan.kept.count) }
 
   /// The absolute path of the directory, without links.
-  package var directory: String { target.path }
+  package var directory: BytePath { target.path }
 
   /// What is appended to the name of every file that is kept, and stands in that of no other.
   package var keptSuffix: BytePath { plan.journal.suffix }
@@ -152,7 +152,7 @@ package struct Restore {
       plan.stage(index, inode: inode)
       let entry = archive.entries[item.path]
       guard entry?.kind == .database, entry?.size != 0 else { continue }
-      let file = BytePath(target.path).appending(staging.name).appending(RestoreJournal.stagedName(index))
+      let file = target.path.appending(staging.name).appending(RestoreJournal.stagedName(index))
       try Self.check(item.path, stagedAs: file, &check).map { notChecked.append((item.path, $0)) }
     }
   }

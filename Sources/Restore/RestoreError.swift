@@ -16,7 +16,7 @@ package enum RestoreError: Error, Sendable {
   /// There is nothing in the archive by that path.
   case unknownPath(BytePath)
   /// The directory cannot be restored into.
-  case directory(path: String, detail: String)
+  case directory(path: BytePath, detail: String)
   /// Something in the directory stands in the way.
   case obstacle(path: BytePath, detail: String)
   /// What would be replaced, without leave to do so.
@@ -81,7 +81,7 @@ extension RestoreError: CustomStringConvertible {
     case .unsafeEntry(let path, let reason): "\(path) cannot be restored: \(reason)"
     case .unknownPath(let path):
       "\(path): the archive has no such file or folder; unzip -l lists what it has"
-    case .directory(let path, let detail): "\(printable(path)): \(detail)"
+    case .directory(let path, let detail): "\(path): \(detail)"
     case .obstacle(let path, let detail): "\(path) is in the way: \(detail)"
     case .wouldReplace(let paths): "\(listed(paths)) would be replaced"
     case .cannotKeep(let paths):

@@ -4,7 +4,7 @@ import System
 /// The directory that is restored into, held open from the first look to the last step.
 final class RestoreTarget {
   /// The absolute path, without links: for SQLite and for people.
-  let path: String
+  let path: BytePath
   let directory: Directory
   /// The owner, group and mode that everything in it gets.
   let status: FileSystem.Status
@@ -13,13 +13,13 @@ final class RestoreTarget {
   init(path: String) throws(RestoreError) {
     do {
       directory = try Directory(path: path)
-      self.path = try FileSystem.canonical(path)
+      self.path = try FileSystem.canonical(BytePath(path))
       status = try directory.status()
     } catch {
       let hint =
         error.isMissing
         ? "; make it first, with the owner and the mode that the application wants: all in it gets them" : ""
-      throw .directory(path: path, detail: "\(error)\(hint)")
+      throw .directory(path: BytePath(path), detail: "\(error)\(hint)")
     }
   }
 

@@ -31,12 +31,12 @@ package enum FileSystem {
   }
 
   /// The absolute path without links. The corresponding C function is `realpath`.
-  package static func canonical(_ path: String) throws(SystemError) -> String {
-    guard let resolved = unsafe realpath(path, nil) else {
+  package static func canonical(_ path: BytePath) throws(SystemError) -> BytePath {
+    guard let resolved = unsafe realpath(path.cString, nil) else {
       throw SystemError(call: "realpath", errno: errno)
     }
     defer { unsafe free(resolved) }
-    return unsafe String(cString: resolved)
+    return unsafe BytePath((0..<strlen(resolved)).map { unsafe UInt8(bitPattern: resolved[$0]) })
   }
 
   /// The names in a directory, each as its bytes, without `.` and `..`, in no order.

@@ -50,20 +50,20 @@ struct ContentArguments: ParsableArguments {
   func includes() throws -> [ArchiveOptions.Include] {
     let given = try paths(include, "--include")
     let optional = try ["floor_plan", "floorplan"] + paths(includeIfPresent, "--include-if-present")
-    return optional.map { ArchiveOptions.Include(path: BytePath($0), isRequired: false) }
-      + given.map { ArchiveOptions.Include(path: BytePath($0), isRequired: true) }
+    return optional.map { ArchiveOptions.Include(path: $0, isRequired: false) }
+      + given.map { ArchiveOptions.Include(path: $0, isRequired: true) }
   }
 
-  private func paths(_ given: [String], _ option: String) throws -> [String] {
-    var paths: [String] = []
+  private func paths(_ given: [String], _ option: String) throws -> [BytePath] {
+    var paths: [BytePath] = []
     for path in given {
-      guard let relative = ArchivePath.relative(path, in: data) else {
+      guard let relative = ArchivePath.relative(BytePath(path), in: BytePath(data)) else {
         throw ValidationError("\(option) \(path): give a path inside the data directory, such as floor_plan")
       }
-      guard !ArchiveOptions.reservedNames.contains(relative) else {
+      guard !ArchiveOptions.reservedNames.contains(where: { BytePath($0) == relative }) else {
         throw ValidationError("\(option) \(path): the archive has an entry of its own by this name")
       }
-      if !paths.contains(where: { $0.utf8.elementsEqual(relative.utf8) }) { paths.append(relative) }
+      if !paths.contains(relative) { paths.append(relative) }
     }
     return paths
   }
@@ -71,11 +71,11 @@ struct ContentArguments: ParsableArguments {
   /// - Throws: a `ValidationError` that names the option.
   func excludes() throws -> [String] {
     try exclude.map { pattern in
-      guard let relative = ArchivePath.relative(pattern, in: data) else {
+      guard let relative = ArchivePath.relative(BytePath(pattern), in: BytePath(data)) else {
         throw ValidationError(
           "--exclude \(pattern): give a pattern of names inside the data directory, such as cache or '*.tmp'")
       }
-      return relative
+      return relative.lossyString
     }
   }
 }
@@ -158,12 +158,10 @@ struct ArchiveArguments: ParsableArguments {
 
   /// The data directory's own name, with `-` for what a name cannot have.
   private var directoryName: String {
-    let last = { (path: [UInt8]) in path.split(separator: UInt8(ascii: "/")).last.map(Array.init) ?? [] }
-    var name = last(Array(content.data.utf8))
-    if [Array(".".utf8), Array("..".utf8)].contains(name) {
-      name = last(ArchivePath.resolved(content.data) ?? [])
-    }
-    let bytes = name.drop { $0 == UInt8(ascii: ".") }.prefix(Self.longestName)
+    let path = BytePath(content.data)
+    var name = path.trimmed.name
+    if name == "." || name == ".." { name = (try? FileSystem.canonical(path))?.name ?? "" }
+    let bytes = name.bytes.drop { $0 == UInt8(ascii: ".") }.prefix(Self.longestName)
       .map { Self.isNameByte($0) ? $0 : UInt8(ascii: "-") }
     return bytes.isEmpty ? "data" : String(decoding: bytes, as: UTF8.self)
   }

@@ -58,10 +58,10 @@ struct BackupCommand: ParsableCommand {
   private func selection() throws -> [String]? {
     guard !db.isEmpty else { return nil }
     return try db.map { path in
-      guard let relative = ArchivePath.relative(path, in: archive.content.data) else {
+      guard let relative = ArchivePath.relative(BytePath(path), in: BytePath(archive.content.data)) else {
         throw ValidationError("--db \(path): give a path inside the data directory, such as events.db")
       }
-      return relative
+      return relative.lossyString
     }
   }
 

@@ -119,7 +119,7 @@ struct RestoreCommand: ParsableCommand {
     guard kept > 0 else { return restore.lines + [summary] }
     return restore.lines + [
       "\(summary); \(kept) files are kept. When nothing needs them any more:",
-      "find \(printable(restore.directory.shellQuoted)) -type f -name '*\(restore.keptSuffix)*' -delete",
+      "find \(printable(restore.directory.lossyString.shellQuoted)) -type f -name '*\(restore.keptSuffix)*' -delete",
     ]
   }
 

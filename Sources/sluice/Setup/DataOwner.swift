@@ -45,20 +45,18 @@ struct DataOwner {
   ///
   /// - Throws: a `Failure`, if that is no directory that a unit can serve.
   private static func servable(_ directory: String) throws(Failure) -> (path: String, status: stat) {
-    let path: String
+    let resolved: BytePath
     var status = stat()
     do throws(SystemError) {
-      path = try FileSystem.canonical(directory)
-      try SystemCalls.require("stat") { unsafe Int(stat(path, &status)) }
+      resolved = try FileSystem.canonical(BytePath(directory))
+      try SystemCalls.require("stat") { unsafe Int(stat(resolved.cString, &status)) }
     } catch {
       throw Failure(description: "--data \(directory): \(error)")
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw Failure(description: "--data \(directory) is no directory")
     }
-    // What is not UTF-8 has become U+FFFD.
-    guard !path.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f || $0 == "\u{fffd}" })
-    else {
+    guard let path = resolved.string, !path.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
       throw Failure(description: "--data: a unit can have no path with control characters or outside UTF-8")
     }
     guard path != "/" else {

@@ -1,5 +1,3 @@
-import EventLoop
-import Glibc
 import Service
 import System
 
@@ -7,11 +5,11 @@ import System
 struct DropIn {
   enum Kind: String, CaseIterable { case service, socket }
 
-  let path: String
+  let path: BytePath
   let content: String
 
-  static func path(_ unit: String, _ kind: Kind) -> String {
-    "/etc/systemd/system/\(unit).\(kind).d/50-sluice-setup.conf"
+  static func path(_ unit: String, _ kind: Kind) -> BytePath {
+    BytePath("/etc/systemd/system/\(unit).\(kind).d/50-sluice-setup.conf")
   }
 
   init(_ kind: Kind, of unit: String, _ lines: [String]) {
@@ -32,10 +30,9 @@ struct DropIn {
     ]
     // The unit hides what is there. No bind mount shows this directory alone: systemd would follow whatever link its
     // owner had put in its place, as root.
-    let path = Array("\(owner.path)/".utf8)
-    let isBelow = { ($0 as [String]).contains { path.starts(with: $0.utf8) } }
-    if isBelow(["/home/", "/root/", "/run/user/"]) { lines.append("ProtectHome=read-only") }
-    if isBelow(["/tmp/", "/var/tmp/"]) { lines += ["PrivateTmp=no", "ReadWritePaths=/var/tmp"] }
+    let isBelow = { ($0 as [BytePath]).contains { BytePath(owner.path).lies(in: $0) } }
+    if isBelow(["/home", "/root", "/run/user"]) { lines.append("ProtectHome=read-only") }
+    if isBelow(["/tmp", "/var/tmp"]) { lines += ["PrivateTmp=no", "ReadWritePaths=/var/tmp"] }
     self.init(.service, of: unit, lines)
   }
 
@@ -48,49 +45,45 @@ struct DropIn {
 extension DropIn {
   /// Whether it is there already, just so.
   var isInstalled: Bool {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: content.utf8.count + 1)
-    let count = unsafe read(descriptor, &bytes, bytes.count)
-    return count >= 0 && bytes.prefix(count).elementsEqual(content.utf8)
+    let content = Array(content.utf8)
+    return (try? FileSystem.openFile(path).read(atMost: content.count + 1)) == content
   }
 
   /// Puts it in place, whole or not at all.
   func write() throws(Failure) {
-    let folder = Self.folder(of: path)
-    let partial = path + ".partial"
-    let descriptor: CInt
     do throws(SystemError) {
-      try Self.check("mkdir", unsafe mkdir(folder, 0o755), allowing: EEXIST)
-      descriptor = unsafe open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
-      try Self.check("open", descriptor)
-      defer { close(descriptor) }
-      try SystemCalls.writeAll(Array(content.utf8), to: descriptor)
-      try Self.check("fsync", fsync(descriptor))
-      try Self.check("rename", unsafe rename(partial, path))
+      let folder = try makeFolder()
+      let partial = path.name + ".partial"
+      // What a run that was killed has left.
+      try folder.remove(partial)
+      let file = try folder.makeFile(partial)
+      do throws(SystemError) {
+        try file.write(Array(content.utf8))
+        try file.own(as: try folder.status(), permissions: 0o644)
+        try file.sync()
+        try folder.rename(partial, to: folder, path.name)
+      } catch {
+        try folder.remove(partial)
+        throw error
+      }
     } catch {
-      unsafe unlink(partial)
       throw Failure(description: "\(path) cannot be written: \(error)")
     }
   }
 
-  private static func folder(of path: String) -> String {
-    String(path[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.endIndex)])
+  /// The folder that it is in, which is made if it is not there.
+  private func makeFolder() throws(SystemError) -> Directory {
+    guard let path = path.parent, let parent = path.parent else { fatalError("\(path) is no unit's file") }
+    let units = try Directory(path: parent)
+    if try units.status(path.name) == nil { try units.makeDirectory(path.name).own(as: try units.status()) }
+    return try Directory(path: path)
   }
 
   /// Removes one, and its directory if nothing else is in it.
-  static func remove(_ path: String) throws(Failure) {
-    do throws(SystemError) { try check("unlink", unsafe unlink(path), allowing: ENOENT) } catch {
-      throw Failure(description: "\(path) cannot be removed: \(error)")
+  static func remove(_ path: BytePath) throws(Failure) {
+    do throws(SystemError) { try FileSystem.remove(path) } catch {
+      guard error.isMissing else { throw Failure(description: "\(path) cannot be removed: \(error)") }
     }
-    unsafe rmdir(folder(of: path))
-  }
-
-  private static func check(_ call: StaticString, _ result: CInt, allowing allowed: CInt = 0)
-    throws(SystemError)
-  {
-    let reason = errno
-    guard result >= 0 || reason == allowed else { throw SystemError(call: "\(call)", errno: reason) }
+    if let folder = path.parent { FileSystem.removeDirectory(folder) }
   }
 }
