@@ -44,9 +44,7 @@ struct DatabaseCopy: ~Copyable {
     let deadline = ContinuousClock.now + options.busyTimeout
     var hotJournal: SQLiteError?
     for attempt in 0..<Self.maximumStepwiseCopies + Self.maximumLockedCopies {
-      // Waited for as any lock is.
-      while try names.hasLockFolder(), .now < deadline, !Task.isCancelled { FileSystem.pause() }
-      if let time = try names.databaseContent()?.timeUntilTold() { usleep(time) }
+      try Self.waitUntilStill(names, until: deadline)
       let dataVersion = try source.number("PRAGMA data_version")
       let copy =
         try isInMemory ? Self.memoryDatabase(byteCount) : Self.spool(byteCount, in: options.spoolDirectory)
@@ -76,6 +74,14 @@ struct DatabaseCopy: ~Copyable {
     }
     if try names.hasLockFolder() { throw .lockFolder }
     throw hotJournal ?? .unseenWriter("the database file was written to under SQLite's lock")
+  }
+
+  /// Waits for a lock folder as for any lock, and then until a write would be told from the last by its time.
+  private static func waitUntilStill(
+    _ names: FileNames, until deadline: ContinuousClock.Instant
+  ) throws(SQLiteError) {
+    while try names.hasLockFolder(), .now < deadline, !Task.isCancelled { FileSystem.pause() }
+    if let time = try names.databaseContent()?.timeUntilTold() { usleep(time) }
   }
 
   /// - Returns: what the database was all the while; nil if that did not stay the same, or cannot be told.
