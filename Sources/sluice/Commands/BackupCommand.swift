@@ -99,10 +99,10 @@ struct BackupCommand: ParsableCommand {
     var request = BackupSession.Request(databases: try selection())
     request.digest = true
     let (session, preamble) = try await BackupSession.open(options, resources, request)
-    for skipped in preamble.skipped.prefix(RunningBackup.maximumSkippedLines) {
+    for skipped in preamble.skipped.prefix(BackupRecord.maximumSkippedLines) {
       printError("sluice: skipped \(printable(skipped.path)) (\(skipped.reason)): \(skipped.advice)")
     }
-    let more = preamble.skipped.count - RunningBackup.maximumSkippedLines
+    let more = preamble.skipped.count - BackupRecord.maximumSkippedLines
     if more > 0 { printError("sluice: skipped \(more) more, which MANIFEST.json names") }
     let progress = TerminalProgress()
     defer { progress.clear() }
@@ -124,8 +124,8 @@ struct BackupCommand: ParsableCommand {
       let line = checksumLine(await session.digest ?? [], of: output ?? preamble.timedFileName)
       put(line, output == "-" ? STDERR_FILENO : STDOUT_FILENO)
       await session.close()
-      for name in await session.leftWALs.prefix(RunningBackup.maximumSkippedLines) {
-        printError("sluice: \(printable(name)): \(RunningBackup.leftLogAdvice)")
+      for name in await session.leftWALs.prefix(BackupRecord.maximumSkippedLines) {
+        printError("sluice: \(printable(name)): \(BackupRecord.leftWALAdvice)")
       }
     } catch {
       await file?.discard()

@@ -134,79 +134,123 @@ struct Serve: ParsableCommand {
     Signals.block([SIGTERM, SIGINT, SIGHUP])
     signal(SIGPIPE, SIG_IGN)
     let descriptorLimit = raiseDescriptorLimit()
-    let sockets = try ServiceSockets(listen: listen)
+    let sockets: ServiceSockets
+    do { sockets = try ServiceSockets(listen: listen) } catch { throw error.failure }
     guard idleExit == nil || !sockets.passed.isEmpty else {
       throw Failure(
         description: "--idle-exit needs systemd's sockets, which start the service again: systemd passed none"
       )
     }
-    let tokenSource = TokenSource(file: tokenFile)
+    let source = TokenSource(file: tokenFile)
     let options: ArchiveOptions
     let resources: ArchiveResources
     let tokens: Tokens?
-    let hasDatabase: Bool
     do {
-      guard descriptorLimit >= Self.fewestDescriptors else {
-        throw Failure(
-          description: "this process may have \(descriptorLimit) files open, and serving takes "
-            + "\(Self.fewestDescriptors): raise the limit (LimitNOFILE= in a unit, ulimit -n in a shell)")
-      }
+      try check(descriptorLimit)
       options = try archive.options()
       resources = try archive.resources()
-      tokens = try tokenSource.read()
-      // What cannot be looked at is the backup's to report.
-      hasDatabase = (try? options.findsDatabase()) ?? true
-      if let stateDirectory, unsafe access(stateDirectory, W_OK | X_OK) != 0 {
-        throw Failure(
-          description: "--state-directory \(stateDirectory): \(SystemError(call: "access", errno: errno))")
-      }
+      tokens = try source.read()
+      try checkStateDirectory()
     } catch {
       sockets.refuseAll()
       throw error
     }
-    try Loop.run {
+    // If the directory cannot be read, the backup reports it.
+    let hasDatabase = (try? options.findsDatabase()) ?? true
+    try Loop.run { [descriptorLimit] in
       let output = try LogOutput()
       let logger = Logger(label: "sluice") { _ in LineLogHandler(output) }
-      let service = try BackupService(
-        options, resources, maximumBackups: maxBackups, resumeGrace: resumeGrace.value,
-        resumeWALGrowth: resumeWalGrowth.value, tokens, logger)
-      if let directory = stateDirectory ?? Self.passedStateDirectory {
-        await service.keepState(in: try StateFile(in: directory, logger))
-      }
-      let limits = ConnectionLimits(
-        // The other half is for the files of backups.
-        connectionCount: min(ConnectionLimits().connectionCount, descriptorLimit / 2),
-        stallTimeout: stallTimeout.value)
-      let server = Server(
-        Routes(service: service, allowedHosts: AllowedHosts(allowHost)), limits, service.metrics.connections)
-      // Before anyone is told that it runs: what cannot be ended in order must not begin.
+      let service = try await service(options, resources, tokens, logger)
+      let server = server(service, descriptorLimit)
+      // Before any client or systemd sees that it runs: what cannot be ended in order must not begin.
       let (ends, reloads) = (try Signals([SIGTERM, SIGINT]), try Signals([SIGHUP]))
-      let listeners = try await sockets.listeners(isOpen: tokens == nil && !allowUnauthenticated)
-      for listener in listeners { server.serve(listener) }
-      let places = listeners.map { Self.url($0.address) }.joined(separator: ", ")
-      put("sluice \(version) serves backups of \(archive.content.data) on \(places)\n", STDOUT_FILENO)
-      if !hasDatabase {
-        logger.warning(
-          "no database to back up",
-          metadata: ["data": "\(options.dataDirectory)", "detail": "\(DirectoryCheck.noDatabase)"])
-      }
-      Notify.ready(status: "listening on \(places)")
+      let listeners = try await listen(on: sockets, isOpen: tokens == nil && !allowUnauthenticated, server)
+      announce(listeners, options, hasDatabase: hasDatabase, logger)
       let supervision = Supervision(service)
       supervision.start()
-      supervision.reload(tokenSource, on: reloads)
-
+      supervision.reload(source, on: reloads)
       let reason = try await ending(server, service, ends)
-      service.isStopping = true
-      logger.info(
-        "stopping", metadata: ["reason": "\(reason)", "running_backups": "\(service.runningBackups.count)"])
-      Notify.stopping(status: service.status, within: drainTimeout.value + Self.stopMargin)
-      async let forgotten: Void = service.forgetAll(within: Self.stopMargin)
-      await server.drain(timeout: drainTimeout.value)
-      await forgotten
-      await service.saveStateAtEnd(within: Self.stopMargin)
+      await stop(server, service, reason)
       for listener in listeners { listener.removePath() }
       await output.flush()
     }
+  }
+
+  private func check(_ descriptorLimit: Int) throws(Failure) {
+    guard descriptorLimit >= Self.fewestDescriptors else {
+      throw Failure(
+        description: "this process may have \(descriptorLimit) files open, and serving takes "
+          + "\(Self.fewestDescriptors): raise the limit (LimitNOFILE= in a unit, ulimit -n in a shell)")
+    }
+  }
+
+  private func checkStateDirectory() throws(Failure) {
+    guard let stateDirectory, unsafe access(stateDirectory, W_OK | X_OK) != 0 else { return }
+    throw Failure(
+      description: "--state-directory \(stateDirectory): \(SystemError(call: "access", errno: errno))")
+  }
+
+  // MARK: the parts
+
+  @Loop private func service(
+    _ options: ArchiveOptions, _ resources: ArchiveResources, _ tokens: Tokens?, _ logger: Logger
+  ) async throws -> BackupService {
+    let limits = TransferRegistry.Limits(
+      slotCount: maxBackups, resumeGrace: resumeGrace.value, resumeWALGrowth: resumeWalGrowth.value,
+      slotAge: options.maximumSnapshotAge)
+    let service = try BackupService(options, resources, limits, tokens, logger, .options)
+    if let directory = stateDirectory ?? Self.passedStateDirectory {
+      await service.ledger.keepState(in: try StateFile(in: directory, logger))
+    }
+    return service
+  }
+
+  @Loop private func server(_ service: BackupService, _ descriptorLimit: Int) -> Server<Routes> {
+    let limits = ConnectionLimits(
+      // The other half is for the files of backups.
+      connectionCount: min(ConnectionLimits().connectionCount, descriptorLimit / 2),
+      stallTimeout: stallTimeout.value)
+    let routes = Routes(service: service, allowedHosts: AllowedHosts(allowHost))
+    return Server(routes, limits, service.ledger.connections)
+  }
+
+  @Loop private func listen(
+    on sockets: ServiceSockets, isOpen: Bool, _ server: Server<Routes>
+  ) async throws(Failure) -> [Listener] {
+    do throws(SocketFailure) {
+      let listeners = try await sockets.listeners(isOpen: isOpen)
+      for listener in listeners { server.serve(listener) }
+      return listeners
+    } catch {
+      throw error.failure
+    }
+  }
+
+  @Loop private func announce(
+    _ listeners: [Listener], _ options: ArchiveOptions, hasDatabase: Bool, _ logger: Logger
+  ) {
+    let places = listeners.map { Self.url($0.address) }.joined(separator: ", ")
+    put("sluice \(version) serves backups of \(archive.content.data) on \(places)\n", STDOUT_FILENO)
+    if !hasDatabase {
+      let detail = Advice.options.added(to: DirectoryCheck.noDatabase, for: "no-database")
+      logger.warning(
+        "no database to back up", metadata: ["data": "\(options.dataDirectory)", "detail": "\(detail)"])
+    }
+    Notify.ready(status: "listening on \(places)")
+  }
+
+  // MARK: the end
+
+  @Loop private func stop(_ server: Server<Routes>, _ service: BackupService, _ reason: String) async {
+    service.registry.stop()
+    service.logger.info(
+      "stopping",
+      metadata: ["reason": "\(reason)", "running_backups": "\(service.registry.running.count)"])
+    Notify.stopping(status: service.status, within: drainTimeout.value + Self.stopMargin)
+    async let discarded: Void = service.registry.discardAllSuspended(within: Self.stopMargin)
+    await server.drain(timeout: drainTimeout.value)
+    await discarded
+    await service.ledger.saveAtEnd(within: Self.stopMargin)
   }
 
   /// What the end takes beyond the drain timeout, at the most.
@@ -227,7 +271,7 @@ struct Serve: ParsableCommand {
     }
     if let idleExit {
       Loop.start {
-        await server.stopWhenQuiet(for: idleExit.value) { service.keptUntil }
+        await server.stopWhenQuiet(for: idleExit.value) { service.registry.lastDeadline }
         reason = reason ?? "idle for \(idleExit.defaultValueDescription)"
         ended.notify()
       }

@@ -272,10 +272,10 @@ def test_a_server_without_descriptors_neither_spins_nor_dies(house):
 
 
 def test_a_slow_client_with_little_content_holds_no_place_for_ever(tmp_path):
-    """Its snapshots are released at once, so no limit on them is ever passed."""
+    """It fits into the blocks that are read before the first is sent: its snapshot is released, and no limit on it is ever passed."""
     connection = make.create(tmp_path / "small.db", make.WAL)
     connection.execute("CREATE TABLE record(content)")
-    connection.executemany("INSERT INTO record VALUES (?)", ((os.urandom(1 << 16),) for _ in range(20)))
+    connection.executemany("INSERT INTO record VALUES (?)", ((os.urandom(1 << 16),) for _ in range(14)))
     connection.commit()
     connection.close()
     with serve(tmp_path, "--max-backups", "1", "--max-snapshot-age", "1s") as server:

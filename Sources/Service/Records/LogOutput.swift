@@ -1,4 +1,3 @@
-import Archive
 import EventLoop
 import Glibc
 package import Logging
@@ -8,7 +7,7 @@ import Systemd
 /// Where log lines go: to the journal with their fields, when it is the journal that reads standard error; else there as
 /// plain lines.
 ///
-/// They are written on a thread of their own, since nobody may be reading. So many may wait; further ones are counted.
+/// They are written on a thread of their own, since no process may be reading. So many may wait; further ones are counted.
 package final class LogOutput: Sendable {
   /// Lines that may wait to be written: a few seconds of the worst that a server logs.
   private static let maximumWaiting = 1000

@@ -1,6 +1,4 @@
-import Archive
 package import EventLoop
-import Glibc
 package import Logging
 import System
 
@@ -62,7 +60,7 @@ import System
           isFailing = false
         } catch {
           known = nil
-          // Once is enough until it goes again.
+          // Once is enough until it succeeds again.
           if !isFailing {
             logger.warning(
               "state not written", metadata: ["file": "\(printable(path))", "detail": "\(error)"])
@@ -85,53 +83,20 @@ import System
 extension FileAccess {
   /// The absolute path without links, as far as it can be told.
   fileprivate func canonical(_ path: String) -> String {
-    guard let resolved = unsafe realpath(path, nil) else { return path }
-    defer { unsafe free(resolved) }
-    return unsafe String(cString: resolved)
+    (try? FileSystem.canonical(BytePath(path)))?.lossyString ?? path
   }
 
   /// All of a file; nil if there is none.
-  fileprivate func text(_ path: String, atMost limit: Int) throws -> [UInt8]? {
-    // A pipe that nothing writes to must not be waited for.
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
-    guard descriptor >= 0 else {
-      if errno == ENOENT { return nil }
-      throw SystemError(call: "open", errno: errno)
+  fileprivate func text(_ path: String, atMost limit: Int) throws(SmallFile.Failure) -> [UInt8]? {
+    do { return try SmallFile.read(path, atMost: limit, isOwn: true) } catch {
+      if error.isMissing { return nil }
+      throw error
     }
-    defer { close(descriptor) }
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit
-    else { throw Failure(description: "it is no regular file of at most \(limit) bytes") }
-    var bytes = [UInt8](repeating: 0, count: limit)
-    var size = 0
-    while size < limit {
-      let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-        unsafe Glibc.read(descriptor, buffer.baseAddress.map { unsafe $0 + size }, limit - size)
-      }
-      if count == 0 { break }
-      guard count > 0 || errno == EINTR else { throw SystemError(call: "read", errno: errno) }
-      size += max(0, count)
-    }
-    return Array(bytes[..<size])
   }
 
-  /// Replaces a file, which is the old or the new one whatever happens.
-  fileprivate func replace(_ path: String, with state: ServiceState) throws {
-    let bytes = state.encoded()
-    let partial = path + ".partial"
-    let descriptor = unsafe open(
-      partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
-    guard descriptor >= 0 else { throw SystemError(call: "open", errno: errno) }
-    defer { close(descriptor) }
-    var written = 0
-    while written < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { buffer in
-        unsafe Glibc.write(descriptor, buffer.baseAddress.map { unsafe $0 + written }, bytes.count - written)
-      }
-      guard count >= 0 || errno == EINTR else { throw SystemError(call: "write", errno: errno) }
-      written += max(0, count)
-    }
-    guard fsync(descriptor) == 0 else { throw SystemError(call: "fsync", errno: errno) }
-    guard unsafe rename(partial, path) == 0 else { throw SystemError(call: "rename", errno: errno) }
+  fileprivate func replace(_ path: String, with state: ServiceState) throws(SystemError) {
+    let file = try AtomicFile(replacing: path, through: path + ".partial", isUnique: false)
+    try file.append(state.encoded())
+    try file.commit()
   }
 }

@@ -1,10 +1,9 @@
-import EventLoop
 package import HTTP1
 
 /// Which path is answered by what.
 package struct Routes: RequestHandler {
-  package let service: BackupService
-  package let allowedHosts: AllowedHosts
+  private let service: BackupService
+  private let allowedHosts: AllowedHosts
 
   package init(service: BackupService, allowedHosts: AllowedHosts) {
     self.service = service
@@ -12,23 +11,25 @@ package struct Routes: RequestHandler {
   }
 
   package func respond(to request: RequestHead, _ response: Response) async throws {
+    let isBackup = request.target.path == "/api/backup"
     if service.tokens == nil {
       do { try allowedHosts.check(request, from: response.peer) } catch {
-        if request.target.path == "/api/backup" {
-          service.metrics.state.counts.rejected["misdirected", default: 0] += 1
-        }
+        if isBackup { service.ledger.recordRejected("misdirected") }
         throw error
       }
     }
     switch request.target.path {
-    case "/api/backup":
+    case _ where isBackup:
       do { try service.tokens?.check(request) } catch {
-        service.metrics.state.counts.rejected["unauthorized", default: 0] += 1
+        service.ledger.recordRejected("unauthorized")
         throw error
       }
-      try await service.backup(request, response)
-    case "/healthz": try await service.health(response)
-    case "/metrics": try await service.metrics(response)
+      try await service.backups.respond(to: request, response)
+    case "/healthz":
+      let report = await service.health()
+      try await response.send(report.status, "application/json", report.content)
+    case "/metrics":
+      try await response.send(.ok, MetricsReport.mediaType, Array(MetricsReport(of: service).text.utf8))
     default: throw HTTPError(.notFound, "There is nothing here. The backup is at /api/backup.")
     }
   }

@@ -2,7 +2,7 @@ package import EventLoop
 import Logging
 import Systemd
 
-/// What the service manager hears of a service, from the event loop itself: a loop that is stuck says nothing.
+/// What the service manager is sent about a service, from the event loop itself: a loop that is stuck says nothing.
 @Loop package struct Supervision {
   /// How often the bytes in the status line are brought up to date while a backup runs.
   private static let statusInterval = Duration.seconds(5)
@@ -35,8 +35,8 @@ import Systemd
 
   private func showStatus() async {
     while true {
-      let deadline = service.runningBackups.isEmpty ? nil : ContinuousClock.now + Self.statusInterval
-      _ = await service.changed.wait(until: deadline)
+      let deadline = service.registry.running.isEmpty ? nil : ContinuousClock.now + Self.statusInterval
+      _ = await service.registry.changed.wait(until: deadline)
       Notify.status(service.status)
     }
   }

@@ -14,7 +14,7 @@ package struct RetainedOutput {
     end += chunk.reduce(0) { $0 + UInt64($1.count) }
   }
 
-  /// Lets go of pieces from the front as long as `count` bytes are left.
+  /// Drops pieces from the front as long as `count` bytes are left.
   package mutating func trim(to count: Int) {
     var dropped = 0
     while dropped < pieces.count, end - start - UInt64(pieces[dropped].count) >= UInt64(count) {
@@ -25,12 +25,12 @@ package struct RetainedOutput {
   }
 
   /// What is held of some positions.
-  package func pieces(_ wanted: Range<UInt64>) -> [[UInt8]] {
+  package func pieces(_ positions: Range<UInt64>) -> [[UInt8]] {
     var position = start
     var found: [[UInt8]] = []
     for piece in pieces {
       let range = position..<position + UInt64(piece.count)
-      let part = range.clamped(to: wanted)
+      let part = range.clamped(to: positions)
       if part == range {
         found.append(piece)
       } else if !part.isEmpty {

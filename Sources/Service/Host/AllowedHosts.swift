@@ -36,7 +36,7 @@ package struct AllowedHosts {
       throw HTTPError(
         .misdirectedRequest,
         "Without a token, this service answers over TCP only if the Host is localhost, in 127.0.0.0/8, [::1], or one "
-          + "given by --allow-host.")
+          + "that its administrator has allowed.")
     }
   }
 

@@ -60,7 +60,7 @@ package struct HeldArchive: Equatable {
 
 /// What a request says about the archive that it is for.
 package struct ResumeRequest {
-  private let target: String
+  package let target: String
   private let isHead: Bool
   private let range: ByteRange?
   private let ifMatch: EntityTags?
@@ -158,27 +158,5 @@ package func unchangedTag(among known: EntityTags, state: String, tag: EntityTag
       tag.opaque.utf8.starts(with: "\(state)-".utf8)
         && tag.opaque.utf8.allSatisfy("0123456789abcdef-".utf8.contains)
     }.map { EntityTag(strong: $0.opaque) }
-  }
-}
-
-extension ResumeDecision {
-  /// The answer to a request that gets no archive; nil if it gets one.
-  package var refusal: HTTPError? {
-    switch self {
-    case .new, .part, .head, .unsatisfiable: nil
-    case .tagNotHeld:
-      HTTPError(
-        .preconditionFailed, "The archive that If-Match names is not kept any more. Ask for a new one.")
-    case .nameNotHeld:
-      HTTPError(
-        .preconditionFailed,
-        "The archive that was asked for by this name is not kept, or not that part of it. Ask for a new one, by a new name."
-      )
-    case .ambiguousRange:
-      HTTPError(
-        .preconditionRequired,
-        "Each request makes another archive, and Range does not tell of which one its bytes are to be. Send If-Range "
-          + "with its ETag, or begin again with a name: ?resume=NAME.")
-    }
   }
 }

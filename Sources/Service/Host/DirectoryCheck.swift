@@ -2,14 +2,15 @@ package import Archive
 package import EventLoop
 package import System
 
-/// Whether the data directory can be read now and has a database: one look for all who ask at once, since one that hangs holds a thread.
+/// Whether the data directory can be read now and has a database: one check for
+/// all clients that ask at once, since one that hangs holds a thread.
 @Loop package final class DirectoryCheck {
-  /// Less than `sluice health`, and most who watch a service, wait for an answer.
+  /// Less than `sluice health` and most monitors wait for an answer.
   private static let timeout = Duration.seconds(3)
 
   private let options: ArchiveOptions
   private let files: FileAccess
-  private var current: Look?
+  private var current: Check?
 
   /// What hinders a backup.
   package enum Problem: Equatable {
@@ -26,13 +27,15 @@ package import System
       case .noDatabase: DirectoryCheck.noDatabase
       }
     }
+
+    /// In one stable word: see `Advice`.
+    package var reason: String { self == .noDatabase ? "no-database" : "data-directory" }
   }
 
   package nonisolated static let noDatabase =
-    "there is no SQLite database, so every backup is incomplete: is it the right directory, and mounted? "
-    + "--allow-empty accepts it"
+    "there is no SQLite database, so every backup is incomplete: mount its file system, or serve the right directory"
 
-  private final class Look {
+  private final class Check {
     var isDone = false
     var problem: Problem?
     let done = Condition()
@@ -45,31 +48,31 @@ package import System
 
   /// What is wrong with it; nil if nothing is.
   package func problem() async -> Problem? {
-    let look = current ?? begin()
-    if !look.isDone { _ = await look.done.wait(until: .now + Self.timeout) }
-    guard look.isDone else {
+    let check = current ?? begin()
+    if !check.isDone { _ = await check.done.wait(until: .now + Self.timeout) }
+    guard check.isDone else {
       return .unreadable(
         "\(options.dataDirectory) has not answered within \(Self.timeout): its file system hangs")
     }
-    return look.problem
+    return check.problem
   }
 
-  private func begin() -> Look {
-    let look = Look()
-    current = look
+  private func begin() -> Check {
+    let check = Check()
+    current = check
     Loop.start { [self] in
-      do { look.problem = try await files.findsDatabase(options) ? nil : .noDatabase } catch {
-        look.problem = .unreadable("\(error)")
+      do { check.problem = try await files.findsDatabase(options) ? nil : .noDatabase } catch {
+        check.problem = .unreadable("\(error)")
       }
-      look.isDone = true
+      check.isDone = true
       current = nil
-      look.done.notify()
+      check.done.notify()
     }
-    return look
+    return check
   }
 }
 
-/// Looks at files for the loop, on a thread of its own: a file system that hangs must not hang the service.
+/// Reads files for the loop, on a thread of its own: a file system that hangs must not hang the service.
 package actor FileAccess {
   private nonisolated let worker: WorkerThread
 
@@ -83,5 +86,5 @@ package actor FileAccess {
     try options.findsDatabase()
   }
 
-  package func tokens(_ source: TokenSource) throws -> Tokens? { try source.read() }
+  package func tokens(_ source: TokenSource) throws(TokenError) -> Tokens? { try source.read() }
 }

@@ -1,14 +1,13 @@
-import Archive
 import Crypto
 import EventLoop
 import FoundationEssentials
 import Glibc
 package import HTTP1
-import System
+package import System
 
 /// Where the tokens are read from, at the start and at every reload.
 package struct TokenSource {
-  /// `--token-file`.
+  /// The administrator's own file; nil to look for the credential.
   package let file: String?
 
   package init(file: String?) { self.file = file }
@@ -16,8 +15,7 @@ package struct TokenSource {
   /// The tokens of the file, else those of the credential `token`; nil if there is neither.
   ///
   /// See `LoadCredential=` in systemd.exec(5).
-  /// - Throws: a `Failure`.
-  package func read() throws -> Tokens? {
+  package func read() throws(TokenError) -> Tokens? {
     if let file { return try Tokens(file: file) }
     guard let folder = unsafe getenv("CREDENTIALS_DIRECTORY") else { return nil }
     let credential = unsafe String(cString: folder) + "/token"
@@ -25,49 +23,57 @@ package struct TokenSource {
   }
 }
 
+/// Why there are no tokens. It says nothing of what is in a file.
+package enum TokenError: Error, Equatable, CustomStringConvertible {
+  case unreadable(String, SystemError)
+  case noFewLines(String)
+  case wrongCount(String, maximum: Int)
+  case wrongToken(String, minimumLength: Int)
+  /// At a reload: without them, the service would be open to every client.
+  case noneAnyMore
+
+  package var description: String {
+    switch self {
+    case .unreadable(let path, let error): "the token file \(path) cannot be read: \(error)"
+    case .noFewLines(let path): "the token file \(path) is no file of a few lines"
+    case .wrongCount(let path, let maximum):
+      "the token file \(path) is to have 1 to \(maximum) tokens, a line each"
+    case .wrongToken(let path, let minimumLength):
+      "a token in \(path) is shorter than \(minimumLength) characters, or has a space in it; "
+        + "make one with: openssl rand -hex 32"
+    case .noneAnyMore: "there is no token any more, and the service was not started without one"
+    }
+  }
+}
+
 /// The tokens that open the service; any of several, so that one can be exchanged while both hold.
 package struct Tokens {
   /// Shorter ones can be guessed.
   private static let minimumLength = 16
-  /// More than anyone rotates, and few enough to compare with all.
+  /// More than an administrator rotates, and few enough to compare with all.
   private static let maximumCount = 16
 
   /// Digests are compared in constant time, and are all as long, whatever the tokens are.
   private let digests: [SHA256.Digest]
 
+  /// Larger files hold no such lines; in bytes.
+  private static let maximumFileSize = 16 * 1024
+
   /// Reads a file with a token on each line.
-  ///
-  /// - Throws: a `Failure` that says what is wrong with the file, and nothing of what is in it.
-  package init(file path: String) throws {
-    // A pipe that nobody writes to must not be waited for.
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    var reason = errno
-    guard descriptor >= 0 else {
-      throw Failure(
-        description: "the token file \(path) cannot be read: \(SystemError(call: "open", errno: reason))")
+  package init(file path: String) throws(TokenError) {
+    let bytes: [UInt8]
+    do throws(SmallFile.Failure) { bytes = try SmallFile.read(path, atMost: Self.maximumFileSize - 1) } catch
+    {
+      if case .system(let error) = error { throw .unreadable(path, error) }
+      throw .noFewLines(path)
     }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 16 * 1024)
-    let count = unsafe read(descriptor, &bytes, bytes.count)
-    reason = errno
-    guard count >= 0 else {
-      throw Failure(
-        description: "the token file \(path) cannot be read: \(SystemError(call: "read", errno: reason))")
-    }
-    guard count < bytes.count else {
-      throw Failure(description: "the token file \(path) is no file of a few lines")
-    }
-    let lines = bytes[..<count].split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+    let lines = bytes.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
     guard !lines.isEmpty, lines.count <= Self.maximumCount else {
-      throw Failure(
-        description: "the token file \(path) is to have 1 to \(Self.maximumCount) tokens, a line each")
+      throw .wrongCount(path, maximum: Self.maximumCount)
     }
     let isToken = { (line: ArraySlice<UInt8>) in line.allSatisfy { $0 > 0x20 && $0 < 0x7f } }
     guard lines.allSatisfy({ $0.count >= Self.minimumLength && isToken($0) }) else {
-      throw Failure(
-        description:
-          "a token in \(path) is shorter than \(Self.minimumLength) characters, or has a space in it; "
-          + "make one with: openssl rand -hex 32")
+      throw .wrongToken(path, minimumLength: Self.minimumLength)
     }
     digests = lines.map { SHA256.hash(data: Array($0)) }
   }
