@@ -1,10 +1,9 @@
-import EventLoop
 import Service
 import Testing
 
-@Loop struct TransferStateTests {
+struct TransferStateTests {
   private struct Loss: Error {}
-  private nonisolated static let deadline = ContinuousClock.now + .seconds(60)
+  private static let deadline = ContinuousClock.now + .seconds(60)
 
   /// Each state, with what a client that is lost, one that returns, and the service may do in it.
   @Test func `each transition starts where it may`() {
