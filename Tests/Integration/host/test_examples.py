@@ -18,7 +18,7 @@ DIRECTLY = re.compile(r"(>|\s-[a-zA-Z]*[oO]|--output)\s*[^\s'\"`]*\.zip\b")
 
 
 def test_no_example_writes_over_a_backup():
-    texts = helptexts.discussions()
+    texts = dict(helptexts.discussions())
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*"), ROOT / "Makefile"]:
         if path.is_file():
             texts[str(path.relative_to(ROOT))] = path.read_text()

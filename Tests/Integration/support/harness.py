@@ -54,6 +54,10 @@ def cpu_ticks(process):
     return int(fields[11]) + int(fields[12])
 
 
+# Of the log of a server whose test fails.
+LINES_SHOWN = 200
+
+
 class Server:
     """A `sluice serve` that listens."""
 
@@ -171,5 +175,9 @@ def serve(data, *arguments, listen=("127.0.0.1:0",), prefix=(), **options):
         if server.process.poll() is None:
             server.signal()
             assert server.wait() == 0, server.log
+    except BaseException:
+        # pytest shows it beside the failure.
+        print(f"the last lines of {' '.join(map(str, arguments))}:", *server.lines[-LINES_SHOWN:], sep="\n")
+        raise
     finally:
         server.kill()
