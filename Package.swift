@@ -87,6 +87,7 @@ let package = Package(
     .testTarget(
       name: "SQLiteSnapshotTests", dependencies: ["CSQLite", "SQLiteSnapshot", "System", "TestSupport"],
       swiftSettings: testSettings),
+    .testTarget(name: "SystemdTests", dependencies: ["Systemd"], swiftSettings: testSettings),
     .testTarget(
       name: "HTTP1Tests", dependencies: ["EventLoop", "HTTP1", "System", "TestSupport"],
       swiftSettings: testSettings),
@@ -101,7 +102,7 @@ let package = Package(
     .testTarget(
       name: "ServiceTests",
       dependencies: [
-        "Archive", "EventLoop", "HTTP1", "Service", "System", "TestSupport",
+        "Archive", "EventLoop", "HTTP1", "SQLiteSnapshot", "Service", "System", "TestSupport", "Zip",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: testSettings),

@@ -19,7 +19,7 @@ package enum Journal {
   /// - Parameter fields: names in capitals, each with a value that may hold anything.
   /// - Returns: whether the journal took it.
   package static func send(_ fields: [(name: String, value: String)]) -> Bool {
-    let lines = fields.map { Array("\($0.name)=\($0.value)".utf8) }
+    let lines = assignments(fields)
     // All lines in one piece of memory that stays where it is for the call.
     var bytes = lines.flatMap { $0 }
     return unsafe bytes.withUnsafeMutableBytes { buffer in
@@ -30,5 +30,9 @@ package enum Journal {
       }
       return unsafe sd_journal_sendv(vectors, CInt(vectors.count)) == 0
     }
+  }
+  /// `NAME=value` for each field, in bytes, as `sd_journal_sendv` reads them: a value may have lines.
+  static func assignments(_ fields: [(name: String, value: String)]) -> [[UInt8]] {
+    fields.map { Array("\($0.name)=\($0.value)".utf8) }
   }
 }

@@ -106,18 +106,3 @@ struct Route: RequestHandler {
     try await response.send(.ok, "text/plain", Array(request.target.path.utf8))
   }
 }
-
-/// Runs a test on the loop.
-func onTheLoop(_ body: @escaping @Loop @Sendable () async throws -> Void) async throws {
-  RunningLoop.start()
-  try await Loop.start(body).value
-}
-
-/// Lets the loop turn until something is so.
-@Loop func eventually(_ condition: () -> Bool) async throws {
-  let deadline = ContinuousClock.now + .seconds(60)
-  while !condition() {
-    try #require(ContinuousClock.now < deadline)
-    await Loop.sleep(for: .milliseconds(1))
-  }
-}

@@ -113,10 +113,10 @@ extension LogOutput.Line {
     return value.quoted
   }
 
-  fileprivate var text: String { "\(time) \(level): \(summary)\n" }
+  var text: String { "\(time) \(level): \(summary)\n" }
 
   /// `MESSAGE` and `PRIORITY` as the journal knows them, and a field `SLUICE_…` for each of ours.
-  fileprivate var journalFields: [(name: String, value: String)] {
+  var journalFields: [(name: String, value: String)] {
     [("MESSAGE", summary), ("PRIORITY", "\(priority)"), ("SYSLOG_IDENTIFIER", "sluice")]
       + fields.map { ("SLUICE_\($0.name.uppercased())", $0.value) }
   }

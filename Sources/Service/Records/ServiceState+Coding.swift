@@ -19,6 +19,33 @@ package enum ServiceStateError: Error, Equatable, CustomStringConvertible {
   }
 }
 
+extension ServiceState.Counts {
+  /// Reads the counters; one that the writing version did not have is 0.
+  package init(from decoder: any Decoder) throws {
+    self.init()
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    func read<Counter: Decodable>(_ key: CodingKeys, _ counter: inout Counter) throws {
+      if values.contains(key) { counter = try values.decode(Counter.self, forKey: key) }
+    }
+    func readTable(_ key: CodingKeys, _ counters: inout [String: Int]) throws {
+      var found: [String: Int] = [:]
+      try read(key, &found)
+      counters.merge(found) { $1 }
+    }
+    try read(.started, &started)
+    try readTable(.completed, &completed)
+    try readTable(.selected, &selected)
+    try readTable(.aborted, &aborted)
+    try readTable(.rejected, &rejected)
+    try read(.unchanged, &unchanged)
+    try read(.resumed, &resumed)
+    try read(.leftWALs, &leftWALs)
+    try read(.bytesRead, &bytesRead)
+    try read(.bytesSent, &bytesSent)
+    try read(.seconds, &seconds)
+  }
+}
+
 extension ServiceState {
   /// So many tags are remembered.
   package static let maximumUnfinishedTags = 64

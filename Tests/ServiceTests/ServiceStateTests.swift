@@ -1,0 +1,138 @@
+@testable import Service
+import Testing
+
+/// What outlives the process, and the text that keeps it.
+struct ServiceStateTests {
+  private static let directory = "/data"
+
+  private var state: ServiceState {
+    var state = ServiceState(dataDirectory: Self.directory)
+    state.counts.started = 5
+    state.counts.rejected["unauthorized"] = 2
+    state.counts.leftWALs = 3
+    state.counts.seconds = 1.5
+    state.add(backup(.complete), at: 100)
+    return state
+  }
+
+  private func backup(
+    _ outcome: BackupOutcome, tag: String = "a-1", reason: String? = nil, isSelection: Bool = false
+  ) -> EndedBackup {
+    EndedBackup(
+      outcome: outcome, reason: reason, isSelection: isSelection, bytesRead: 20, bytesSent: 10,
+      duration: .seconds(1), archive: archive(tag))
+  }
+
+  private func archive(_ tag: String) -> EndedBackup.Archive {
+    EndedBackup.Archive(state: "a", tag: tag, databases: 2, skewMilliseconds: 4)
+  }
+
+  private func read(_ text: String) throws -> ServiceState {
+    try ServiceState(Array(text.utf8), of: Self.directory)
+  }
+
+  private var text: String { String(decoding: state.encoded(), as: UTF8.self) }
+
+  @Test func `is read as it was written`() throws {
+    #expect(try read(text) == state)
+    #expect(text.hasSuffix("}\n"))
+  }
+
+  @Test(arguments: [
+    "started", "completed", "selected", "aborted", "rejected", "unchanged", "resumed", "seconds", "left_wals",
+    "bytes_read", "bytes_sent",
+  ])
+  func `a counter that is not there is 0`(_ name: String) throws {
+    let lacking = text.replacing("\"\(name)\" :", with: "\"unknown\" :")
+    #expect(lacking != text)
+    var counts = state.counts
+    let none = ServiceState.Counts()
+    switch name {
+    case "started": counts.started = none.started
+    case "completed": counts.completed = none.completed
+    case "selected": counts.selected = none.selected
+    case "aborted": counts.aborted = none.aborted
+    case "rejected": counts.rejected = none.rejected
+    case "unchanged": counts.unchanged = none.unchanged
+    case "resumed": counts.resumed = none.resumed
+    case "seconds": counts.seconds = none.seconds
+    case "left_wals": counts.leftWALs = none.leftWALs
+    case "bytes_read": counts.bytesRead = none.bytesRead
+    default: counts.bytesSent = none.bytesSent
+    }
+    let found = try read(lacking)
+    #expect(found.counts == counts)
+    #expect(found.lastComplete == state.lastComplete)
+  }
+
+  @Test func `so is one of a table`() throws {
+    let lacking = text.replacing("\"misdirected\" : 0,", with: "")
+    #expect(lacking != text)
+    #expect(try read(lacking) == state)
+  }
+
+  @Test(arguments: [
+    ("", ServiceStateError.damaged), ("{", .damaged), ("[]", .damaged), (#"{"format" : 1}"#, .damaged),
+    (#"{"format" : 2}"#, .unknownFormat(2)),
+  ])
+  func `refuses what is no state of this program`(_ text: String, _ error: ServiceStateError) {
+    #expect(throws: error) { try read(text) }
+  }
+
+  @Test(arguments: [
+    (#""started" : 5"#, #""started" : -1"#), (#""started" : 5"#, #""started" : 9007199254740993"#),
+    (#""started" : 5"#, #""started" : null"#), (#""started" : 5"#, #""started" : "5""#),
+    (#""unauthorized""#, #""un\"}authorized""#), (#""tag" : "a-1""#, #""tag" : """#),
+    (#""outcome" : "complete""#, #""outcome" : "other""#),
+  ])
+  func `refuses what cannot be counted on`(_ part: String, _ other: String) {
+    let changed = text.replacing(part, with: other)
+    #expect(changed != text)
+    #expect(throws: ServiceStateError.damaged) { try read(changed) }
+  }
+
+  @Test func `is of one directory`() {
+    #expect(throws: ServiceStateError.otherDirectory) { try ServiceState(state.encoded(), of: "/other") }
+  }
+
+  @Test func `counts each backup once`() {
+    var state = ServiceState(dataDirectory: Self.directory)
+    state.add(backup(.complete), at: 1)
+    state.add(backup(.incomplete), at: 2)
+    state.add(backup(.complete, isSelection: true), at: 3)
+    state.add(backup(.failed, tag: "a-2", reason: "low-space"), at: 4)
+    #expect(state.counts.completed == ["complete": 1, "incomplete": 1])
+    #expect(state.counts.selected == ["complete": 1, "incomplete": 0])
+    #expect(state.counts.aborted == ["client-left": 0, "client-stalled": 0, "low-space": 1])
+    #expect(state.counts.bytesRead == 80)
+    #expect(state.counts.bytesSent == 40)
+    #expect(state.counts.seconds == 4)
+    #expect(state.lastBackup?.ended == 4)
+    #expect(state.lastComplete?.ended == 1)
+    #expect(state.unfinishedTags == ["a-2"])
+  }
+
+  @Test func `a client that presents a tag has that archive, unless it was not sent to its end`() {
+    var state = ServiceState(dataDirectory: Self.directory)
+    state.add(backup(.failed, tag: "a-1", reason: "client-left"), at: 1)
+    state.addCurrent(archive("a-3"), "a-1", at: 2)
+    #expect(state.lastComplete == nil)
+    state.addCurrent(archive("a-3"), "a-2", at: 3)
+    #expect(state.lastComplete?.ended == 3)
+    #expect(state.lastComplete?.bytes == nil)
+    state.add(backup(.complete, tag: "a-3"), at: 4)
+    state.addCurrent(archive("a-4"), "a-2", at: 5)
+    #expect(state.lastComplete?.ended == 5)
+    #expect(state.lastComplete?.bytes == 10)
+  }
+
+  @Test func `remembers the newest tags that were not sent to their end`() {
+    var state = ServiceState(dataDirectory: Self.directory)
+    for index in 0...ServiceState.maximumUnfinishedTags {
+      state.add(backup(.ranges, tag: "a-\(index)"), at: index)
+    }
+    #expect(state.unfinishedTags.count == ServiceState.maximumUnfinishedTags)
+    #expect(state.unfinishedTags.first == "a-1")
+    #expect(throws: Never.self) { try read(String(decoding: state.encoded(), as: UTF8.self)) }
+  }
+}
