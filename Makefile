@@ -192,7 +192,7 @@ deb: build ## Build a Debian package, .build/sluice_VERSION_ARCH.deb.
 	$(call install,$(PACKAGE_PACKAGES))
 	VERSION=$(VERSION) deploy/debian/build .build
 
-release: build ## Build the package and a tarball, with checksums, in .build/release-VERSION.
+release: build ## Build the package and a tarball, with checksums, in .build/release-VERSION; attach reliability.md.
 	$(call install,$(PACKAGE_PACKAGES))
 	VERSION=$(VERSION) SLUICE=$(SLUICE) deploy/release
 

@@ -9,6 +9,7 @@ the reports; without one, nothing is written.
 """
 
 import ast
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -24,6 +25,7 @@ UNITS = {
     "RestoreTests": "An archive is verified and restored: whole, or not at all.",
     "ServiceTests": "Endpoints, resume, tokens, log, metrics.",
     "SQLiteSnapshotTests": "A snapshot is what SQLite itself would read, page by page, whatever is committed after it.",
+    "SystemdTests": "Passed sockets, notifications, the journal's fields.",
     "SystemTests": "Paths by their bytes, small and atomic files, threads, dates.",
     "ZipTests": "Each record by APPNOTE; archives past every limit of zip without zip64; damage at each byte is noticed.",
 }
@@ -105,6 +107,14 @@ def read(reports):
     return groups, sorted(filter(None, times))
 
 
+def commit():
+    """What was tested; a change that is not committed is no commit's."""
+    git = ["git", "-C", TESTS]
+    if subprocess.run([*git, "diff", "--quiet", "HEAD"], stderr=subprocess.DEVNULL).returncode:
+        return "Of files that are not committed."
+    return f"Of commit {subprocess.run([*git, 'rev-parse', 'HEAD'], stdout=subprocess.PIPE, text=True).stdout.strip()}."
+
+
 def page(groups, times):
     total = Counter()
     for group in groups.values():
@@ -121,7 +131,7 @@ def page(groups, times):
     ])  # fmt: skip
     return "\n".join([
         "# What is tested, and what came of it", "",
-        f"Written by `Tests/reliability.py` from the reports of tests that were run {when}:", f"**{summary}**.", "",
+        f"Written by `Tests/reliability.py` from the reports of tests that were run {when}:", f"**{summary}**.", "", commit(), "",
         "A case is one fault at one place, one kill, one request of a soak; a test that does not count them is one. What is skipped",
         "has proved nothing.", "",
         "| area | file | tests | skipped | cases | known to fail | failed | what they prove |", "|---|---|--:|--:|--:|--:|--:|---|",

@@ -85,6 +85,34 @@ def test_a_release_can_be_checked_and_made_again(file, tmp_path):
     assert "ExecStart=/usr/local/bin/sluice serve" in (root / "lib/systemd/system/sluice@.service").read_text()
 
 
+def test_a_release_has_the_table_of_results_of_its_own_commit_only(tmp_path):
+    copy, version = tmp_path / "sluice", run("--version").stdout.split()[1]
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".build*", ".git", "__pycache__"))
+    (copy / ".build/release").mkdir(parents=True)
+    (copy / ".build/release/sluice").symlink_to(SLUICE)
+    changelog = re.sub(r"^## Unreleased$", f"## {version} - 2026-11-28", (copy / "CHANGELOG.md").read_text(), count=1, flags=re.M)
+    (copy / "CHANGELOG.md").write_text(changelog)
+    (tmp_path / "report.xml").write_text('<testsuite><testcase classname="host.test_package" name="a"/></testsuite>')
+    identity = {f"GIT_{role}_{what}": "a@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = os.environ | service.QUICKLY | identity | {"VERSION": version, "SLUICE": ".build/release/sluice"}
+
+    def do(*command):
+        return subprocess.run(command, cwd=copy, env=environment, check=True, capture_output=True, text=True, timeout=120)
+
+    do("git", "init", "--quiet")
+    do("git", "add", "--all")
+    do("git", "commit", "--quiet", "--message=a")
+    do("python3", "Tests/reliability.py", ".build/reliability.md", tmp_path / "report.xml")
+    assert "without the table" not in do("deploy/release").stderr
+    folder = copy / f".build/release-{version}"
+    table = folder / f"reliability-{version}.md"
+    assert table.read_text() == (copy / ".build/reliability.md").read_text()
+    assert table.name in (folder / "SHA256SUMS").read_text()
+    (copy / "README.md").write_text("another")
+    do("git", "commit", "--quiet", "--all", "--message=b")
+    assert "without the table" in do("deploy/release").stderr and not table.exists()
+
+
 def test_a_release_of_another_version_than_the_program_and_the_changelog_say_is_refused():
     with pytest.raises(subprocess.CalledProcessError) as refused:
         service.make("release", "VERSION=9.9.9")

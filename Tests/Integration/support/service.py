@@ -26,11 +26,14 @@ def build_package():
     return harness.ROOT / re.search(r"in '(.*\.deb)'", make("deb"))[1]
 
 
+# A package of a test need not be small.
+QUICKLY = {"DPKG_DEB_COMPRESSOR_LEVEL": "0", "XZ_OPT": "-0"}
+
+
 def make(*arguments):
-    # What is tested is built already, and this package need not be small.
+    # What is tested is built already.
     command = ["make", "--silent", "--directory", harness.ROOT, "--old-file=build", f"SLUICE={harness.SLUICE}"]
-    environment = os.environ | {"DPKG_DEB_COMPRESSOR_LEVEL": "0", "XZ_OPT": "-0"}
-    return subprocess.run([*command, *arguments], env=environment, check=True, capture_output=True, text=True).stdout
+    return subprocess.run([*command, *arguments], env=os.environ | QUICKLY, check=True, capture_output=True, text=True).stdout
 
 
 class Service:
