@@ -38,9 +38,11 @@ TRAITS = $(shell pkg-config --exists libisal && echo --traits ISAL)
 # The product carries Swift's own libraries, so that the machine it runs on needs no Swift.
 RELEASE = -c release --static-swift-stdlib $(TRAITS)
 
-# Installs what is missing of the packages $(1), asking for root only if anything is.
+# Installs what is missing of the packages $(1), asking for root only if anything is. Without dpkg it installs nothing: other
+# systems have other names for them, and the build finds out what is missing.
 define install
-	@missing=; for package in $(1); do \
+	@command -v dpkg-query >/dev/null || { echo "without dpkg, nothing is installed; Debian's names: $(strip $(1))"; exit 0; }; \
+	missing=; for package in $(1); do \
 	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q '^install ok installed' \
 	    || missing="$$missing $$package"; \
 	done; \
