@@ -67,13 +67,8 @@ build: setup ## Build .build/release/sluice.
 	swift build $(RELEASE) --product sluice
 
 run: build ## Serve DATA=DIR, or a small demo directory with live writers.
-ifdef DATA
-	@echo "fetch a backup with:  curl -fo app.new http://127.0.0.1:8080/api/backup"
-	@exec $(SLUICE) serve --data "$(DATA)" $(OPTIONS)
-else
-	$(call install,$(DEMO_PACKAGES))
-	@exec deploy/demo $(SLUICE) $(OPTIONS)
-endif
+	$(if $(DATA),,$(call install,$(DEMO_PACKAGES)))
+	@DATA="$(DATA)" exec deploy/demo $(SLUICE) $(OPTIONS)
 
 test: unit integration ## Install what the tests need and run every test.
 
