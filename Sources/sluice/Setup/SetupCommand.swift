@@ -112,11 +112,12 @@ struct SetupCommand: ParsableCommand {
     if enable {
       for command in commands { try systemctl(command) }
     } else {
-      put("next:  sluice setup … --enable, or\n", STDOUT_FILENO)
-      for command in commands { put("  systemctl \(command.joined(separator: " "))\n", STDOUT_FILENO) }
+      put("next:  sudo sluice setup … --enable, or\n", STDOUT_FILENO)
+      for command in commands { put("  sudo systemctl \(command.joined(separator: " "))\n", STDOUT_FILENO) }
     }
+    // Only root and the socket's group can connect, and what root downloads may be for root alone.
     put(
-      "then:  curl -fo app.new --unix-socket \(socketPath) http://localhost/api/backup && sluice verify app.new\n",
+      "then:  sudo curl -fo app.new --unix-socket \(socketPath) http://localhost/api/backup && sudo sluice verify app.new\n",
       STDOUT_FILENO)
   }
 

@@ -139,3 +139,12 @@ def test_an_instance_that_systemd_would_not_take_is_refused(tmp_path, name):
 @pytest.mark.parametrize("arguments", [[], ["--data", ".", "--enable", "--remove"]])
 def test_a_command_line_without_sense_is_refused(arguments):
     assert dry_run(*arguments).returncode == 64
+
+
+def test_the_commands_that_it_names_are_fit_for_an_ordinary_user(tmp_path):
+    """Only root and the socket's group can connect, and only root can start units."""
+    lines = dry_run("--data", tmp_path, "--instance", "app").stdout.splitlines()
+    hints = lines[next(index for index, line in enumerate(lines) if line.startswith("next:")) :]
+    assert len(hints) >= 4 and hints[-1].startswith("then:")
+    commands = [command for line in hints for command in line.removeprefix("next:").removeprefix("then:").split(" && ")]
+    assert [command for command in commands if not command.strip().startswith("sudo ")] == []
