@@ -48,9 +48,10 @@ struct RestorableArchive {
         throw RestoreError.unreadable("\(path) is a pipe, and is read twice: save it to a file first")
       }
       return contents
+    } catch let error as SystemError where error.isDirectory {
+      throw .notAnArchive("\(path) is a directory, and no archive")
     } catch let error as SystemError {
-      throw .notAnArchive(
-        "\(path) \(error.isDirectory ? "is a directory, and no archive" : "cannot be read: \(error)")")
+      throw .unreadable("\(path): \(error)")
     } catch let error as ZipReadError where error.fault == .noArchive {
       throw .notAnArchive("\(path) is no zip")
     } catch {

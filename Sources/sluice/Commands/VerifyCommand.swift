@@ -29,7 +29,7 @@ struct VerifyCommand: ParsableCommand {
 
       EXIT STATUS
         0   whole
-        1   damaged
+        1   damaged, or not readable
         2   not an archive of sluice
         3   sound, but something was skipped when it was made
         4   no damage found, but a check did not end in time
@@ -68,8 +68,9 @@ struct VerifyCommand: ParsableCommand {
         progress: progress.show, isInterrupted: isInterrupted)
     } catch RestoreError.interrupted {
       throw Failure(description: "interrupted: nothing is known of \(archive)")
-    } catch let error as SystemError where error.errno == EISDIR {
-      throw Failure(description: "\(archive) is a directory, and no archive")
+    } catch let error as SystemError where error.isDirectory {
+      printError("sluice: \(printable(archive)) is a directory, and no archive")
+      throw ExitCode(2)
     } catch let error as SQLiteError {
       // What SQLite finds in a database is a verdict: only the spool throws.
       throw Failure(
