@@ -132,7 +132,7 @@ extension Inventory {
     let count = try snapshot.reservedByteCount()
     if count > 0 {
       notes.append(
-        "\(count) bytes at the end of each page are reserved, for checksums or an encryption that SQLite does not know"
+        "each page has \(counted(count, "reserved byte")) at its end, for checksums or an encryption that SQLite does not know"
       )
     }
     return notes.isEmpty ? nil : notes.joined(separator: "; ")

@@ -97,7 +97,7 @@ extension EntryDifference: CustomStringConvertible {
     switch self {
     case .unlisted: "the manifest has no such entry"
     case .size(let found, let listed):
-      "its size is not what the manifest says: \(found) bytes instead of \(listed)"
+      "its size is not what the manifest says: \(counted(found, "byte")) instead of \(listed)"
     case .sha256: "its SHA-256 is not what the manifest says"
     case .crc32: "its CRC-32 is not what the manifest says"
     case .pageCount: "has not as many pages as the manifest says"

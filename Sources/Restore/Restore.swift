@@ -57,8 +57,10 @@ package struct Restore {
       let what =
         switch try staging.journal() {
         case nil: "had changed nothing: its files are removed"
-        case (let journal, true)?: "was being undone: that is finished (\(journal.items.count) files)"
-        case (let journal, false)?: "was putting \(journal.items.count) files in place: that is finished"
+        case (let journal, true)?:
+          "was being undone: that is finished (\(counted(journal.items.count, "file")))"
+        case (let journal, false)?:
+          "was putting \(counted(journal.items.count, "file")) in place: that is finished"
         }
       if !dryRun { try staging.recover() }
       found.append("a restore that was killed (\(name)) \(what)")

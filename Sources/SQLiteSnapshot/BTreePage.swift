@@ -1,3 +1,5 @@
+import System
+
 /// One page of a b-tree, decoded, and judged by itself.
 ///
 /// https://www.sqlite.org/fileformat2.html §1.6
@@ -53,7 +55,7 @@ struct BTreePage {
     let pointers = header + (isLeaf ? 8 : 12)
     let pointersEnd = pointers + 2 * count
     guard pointersEnd <= contentStart, contentStart <= usableSize else {
-      throw StructureFault("\(count) cells from byte \(contentStart) on do not fit")
+      throw StructureFault("there is no room for \(counted(count, "cell")) from byte \(contentStart) on")
     }
     rightChild = isLeaf ? 0 : reader.number(header + 8)
     var cells: [Cell] = []
@@ -143,7 +145,7 @@ struct BTreePage {
     }
     gaps += usableSize - end
     guard gaps == fragmentSize else {
-      throw StructureFault("fragments of \(gaps) bytes are counted as \(fragmentSize)")
+      throw StructureFault("the size of its fragments is \(gaps), and \(fragmentSize) by its header")
     }
   }
 }

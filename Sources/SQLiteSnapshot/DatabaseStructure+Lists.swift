@@ -1,3 +1,5 @@
+import System
+
 /// The pages that are no part of a tree: the free list, and what a cell has no room for.
 extension DatabaseStructure {
   /// §1.5.
@@ -16,7 +18,7 @@ extension DatabaseStructure {
       trunk = reader.number(0)
     }
     guard found == UInt64(count) else {
-      throw .damaged("the free list has \(found) pages, and \(count) by the header")
+      throw .damaged("the free list has \(counted(found, "page")), and \(count) by the header")
     }
   }
 

@@ -59,7 +59,7 @@ struct DatabaseStructure {
     let countInFile = fileSize / UInt64(pageSize)
     let countInHeader = header.pageCount
     guard countInFile > 0, countInFile >= UInt64(countInHeader), countInFile <= UInt64(UInt32.max) - 1 else {
-      throw .damaged("it has \(countInFile) pages, and \(countInHeader) by its header")
+      throw .damaged("it has \(counted(countInFile, "page")), and \(countInHeader) by its header")
     }
     pages = PageUse(
       pageCount: countInHeader == 0 ? UInt32(countInFile) : countInHeader, pageSize: pageSize,

@@ -61,11 +61,11 @@ import System
     var parts: [String] = []
     if !running.isEmpty {
       let sent = running.reduce(0) { $0 + $1.delivery.byteCount }
-      parts.append("\(running.count) backup\(running.count == 1 ? "" : "s") running, \(sent >> 20) MiB sent")
+      parts.append("\(counted(running.count, "backup")) running, \(sent >> 20) MiB sent")
     }
     if registry.isStopping { parts.append("stopping") }
     if let last = ledger.state.lastBackup {
-      parts.append("last backup \(last.outcome.rawValue), \(last.bytes) bytes")
+      parts.append("last backup \(last.outcome.rawValue), \(counted(last.bytes, "byte"))")
     } else if parts.isEmpty {
       parts.append("no backup yet")
     }

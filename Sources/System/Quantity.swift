@@ -58,3 +58,10 @@ package enum Quantity {
     return isTooLarge || isNothing || value > maximum ? nil : value
   }
 }
+
+/// How many there are of something: `1 file`, `2 files`.
+///
+/// - Parameter many: the plural, if it is not the noun with an `s`.
+package func counted(_ count: some BinaryInteger, _ noun: String, _ many: String? = nil) -> String {
+  "\(count) \(count == 1 ? noun : many ?? "\(noun)s")"
+}

@@ -75,7 +75,7 @@ extension ZipReadError.Fault: CustomStringConvertible {
     case .noArchive: "it does not begin as an archive does"
     case .truncated: "the archive is cut off"
     case .missing(let record): "there is no \(record) where one must be"
-    case .extraBytes(let count): "\(count) bytes that belong to nothing"
+    case .extraBytes(let count): "\(counted(count, "byte")) of no record"
     case .overlap: "it overlaps what comes after it"
     case .disagreement(let field): "the central directory and the member itself disagree on the \(field)"
     case .invalid(let what): what
@@ -89,7 +89,7 @@ extension ZipReadError.Fault: CustomStringConvertible {
     case .tooLarge(let limit): "more than \(limit) bytes of data"
     case .impossibleRatio: "a size that no deflate stream of this length can have"
     case .brokenStream: "the compressed data is damaged"
-    case .wrongSize(let expected, let found): "\(found) bytes of data where \(expected) were promised"
+    case .wrongSize(let expected, let found): "\(counted(found, "byte")) of data instead of \(expected)"
     case .wrongCRC(let expected, let found):
       "CRC-32 \(String(found, radix: 16)) where \(String(expected, radix: 16)) was promised"
     }

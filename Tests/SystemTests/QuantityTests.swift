@@ -46,6 +46,13 @@ struct QuantityTests {
     #expect(Quantity.share(text) == share)
   }
 
+  @Test func `counts one in the singular`() {
+    #expect(counted(1, "file") == "1 file")
+    #expect([0, 2, 11].map { counted($0, "file") } == ["0 files", "2 files", "11 files"])
+    #expect(counted(1 as UInt64, "entry", "entries") == "1 entry")
+    #expect(counted(3, "entry", "entries") == "3 entries")
+  }
+
   @Test(arguments: ["", "5", "%", "100%", "0.001%", "-1%", "5 %"])
   func `refuses what is no share of less than all`(_ text: String) {
     #expect(Quantity.share(text) == nil)

@@ -1,5 +1,6 @@
 package import Archive
 package import HTTP1
+import System
 
 extension BackupSession.Preamble {
   /// The state, and which of the archives of that state this one is: they differ in when they were made, and a
@@ -62,7 +63,7 @@ extension TransferError {
     case .noSlot(let running):
       HTTPError(
         .serviceUnavailable,
-        "\(running) backups are running, as many as may at once. Ask again in a little while.",
+        "\(counted(running, "backup")) \(running == 1 ? "is" : "are") running, as many as may at once. Retry after the seconds in Retry-After.",
         fields: [FieldLine(name: "Retry-After", value: "10")])
     case .notHeld:
       HTTPError(.preconditionFailed, "The archive is not kept any more. Ask for a new one.")

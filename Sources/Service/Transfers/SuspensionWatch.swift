@@ -1,5 +1,6 @@
 import Archive
 import EventLoop
+import System
 
 /// Looks after the snapshots that are held for a client that was lost: they must not be in an application's way.
 @Loop struct SuspensionWatch {
@@ -20,7 +21,8 @@ import EventLoop
     /// For people.
     var detail: String {
       switch self {
-      case .walGrowth(let byteCount): "the WALs have grown by \(byteCount) bytes since the client was lost"
+      case .walGrowth(let byteCount):
+        "the WALs have grown by \(counted(byteCount, "byte")) since the client was lost"
       case .checkpoint: "an application's checkpoint waits for its snapshots"
       }
     }

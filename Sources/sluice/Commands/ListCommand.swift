@@ -84,7 +84,7 @@ extension Listing {
     var lines = entries.map { entry in
       let kind = entry.kind == .database ? entry.journalMode.map { "database, \($0)" } ?? "database" : "file"
       let note = entry.note.map { ", \($0)" } ?? ""
-      return "taken: \(printable(entry.path)) (\(kind), \(entry.size) bytes\(printable(note)))"
+      return "taken: \(printable(entry.path)) (\(kind), \(counted(entry.size, "byte"))\(printable(note)))"
     }
     lines += skipped.map { "skipped: \(printable($0.path)) (\($0.reason)): \(printable($0.detail))" }
     lines += excluded.map { "excluded: \(printable($0))" }

@@ -98,7 +98,8 @@ struct RestoreCommand: ParsableCommand {
     try restore.checkUse()
     try restore.verify()
     if !force, restore.counts.kept > 0 {
-      put("needs --force: \(restore.counts.kept) files would be replaced or moved\n", STDOUT_FILENO)
+      put(
+        "needs --force: \(counted(restore.counts.kept, "file")) would be replaced or moved\n", STDOUT_FILENO)
     }
   }
 
@@ -115,10 +116,10 @@ struct RestoreCommand: ParsableCommand {
   /// What was done, and how to delete what was kept.
   private func report(of restore: Restore) -> [String] {
     let (placed, kept) = restore.counts
-    let summary = "restored \(placed) files into \(printable(into))"
+    let summary = "restored \(counted(placed, "file")) into \(printable(into))"
     guard kept > 0 else { return restore.lines + [summary] }
     return restore.lines + [
-      "\(summary); \(kept) files are kept. When nothing needs them any more:",
+      "\(summary); \(counted(kept, "file")) \(kept == 1 ? "is" : "are") kept. When nothing needs them any more:",
       "find \(printable(restore.directory.lossyString.shellQuoted)) -type f -name '*\(restore.keptSuffix)*' -delete",
     ]
   }

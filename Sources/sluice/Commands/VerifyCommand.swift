@@ -98,7 +98,7 @@ struct VerifyCommand: ParsableCommand {
       let unchecked = entry.notChecked.map { "not fully checked: " + $0.joined(separator: "; ") }
       let notes = [entry.note, entry.fault == nil ? unchecked : nil].compactMap { $0 }.map(printable)
       let note = notes.isEmpty ? "" : " (\(notes.joined(separator: "; ")))"
-      return "\(printable(entry.path)), \(entry.size) bytes: \(state)\(note)"
+      return "\(printable(entry.path)), \(counted(entry.size, "byte")): \(state)\(note)"
     }
     lines += found.faults.map { "archive: \(printable($0))" }
     lines += found.skipped.map {
@@ -106,7 +106,7 @@ struct VerifyCommand: ParsableCommand {
     }
     let verdict =
       switch found.verdict {
-      case .whole: "whole: \(found.entries.count) entries, all as the manifest says"
+      case .whole: "whole: \(counted(found.entries.count, "entry", "entries")), all as the manifest says"
       case .incomplete: "sound, but incomplete: \(found.skipped.count) skipped when it was made"
       case .damaged: "DAMAGED"
       case .unfinished: "NOT FINISHED: not every database was checked to its end; see --check-timeout"

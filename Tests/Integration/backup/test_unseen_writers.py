@@ -151,7 +151,7 @@ def test_the_manifest_notes_what_cannot_be_judged(tmp_path):
         entries = Archive(server.get("/api/backup").body).entries
     assert "note" not in entries["plain.db"]
     assert "-tshm" in entries["turso.db"]["note"]
-    assert "8 bytes at the end of each page are reserved" in entries["sums.db"]["note"]
+    assert "each page has 8 reserved bytes at its end" in entries["sums.db"]["note"]
 
 
 @pytest.mark.parametrize("page_size", [512, 4096, 65536])
