@@ -127,9 +127,6 @@ struct Serve: ParsableCommand {
     }
   }
 
-  /// A dozen are taken before the first connection, and half of the others are for the files of backups.
-  private static let fewestDescriptors = 64
-
   func run() throws {
     Signals.block([SIGTERM, SIGINT, SIGHUP])
     signal(SIGPIPE, SIG_IGN)
@@ -141,156 +138,30 @@ struct Serve: ParsableCommand {
         description: "--idle-exit needs systemd's sockets, which start the service again: systemd passed none"
       )
     }
-    let source = TokenSource(file: tokenFile)
-    let options: ArchiveOptions
-    let resources: ArchiveResources
-    let tokens: Tokens?
-    do {
-      try check(descriptorLimit)
-      options = try archive.options()
-      resources = try archive.resources()
-      tokens = try source.read()
-      try checkStateDirectory()
-    } catch {
+    let settings: Settings
+    do { settings = try readSettings(descriptorLimit) } catch {
       sockets.refuseAll()
       throw error
     }
-    // If the directory cannot be read, the backup reports it.
-    let hasDatabase = (try? options.findsDatabase()) ?? true
-    try Loop.run { [descriptorLimit] in
-      let output = try LogOutput()
-      let logger = Logger(label: "sluice") { _ in LineLogHandler(output) }
-      let service = try await service(options, resources, tokens, logger)
-      let server = server(service, descriptorLimit)
-      // Before any client or systemd sees that it runs: what cannot be ended in order must not begin.
-      let (ends, reloads) = (try Signals([SIGTERM, SIGINT]), try Signals([SIGHUP]))
-      let listeners = try await listen(on: sockets, isOpen: tokens == nil && !allowUnauthenticated, server)
-      announce(listeners, options, hasDatabase: hasDatabase, logger)
-      let supervision = Supervision(service)
-      supervision.start()
-      supervision.reload(source, on: reloads)
-      let reason = try await ending(server, service, ends)
-      await stop(server, service, reason)
-      for listener in listeners { listener.removePath() }
-      await output.flush()
-    }
+    try Loop.run { try await serve(on: sockets, settings) }
   }
 
-  private func check(_ descriptorLimit: Int) throws(Failure) {
-    guard descriptorLimit >= Self.fewestDescriptors else {
-      throw Failure(
-        description: "this process may have \(descriptorLimit) files open, and serving takes "
-          + "\(Self.fewestDescriptors): raise the limit (LimitNOFILE= in a unit, ulimit -n in a shell)")
-    }
-  }
-
-  private func checkStateDirectory() throws(Failure) {
-    guard let stateDirectory, unsafe access(stateDirectory, W_OK | X_OK) != 0 else { return }
-    throw Failure(
-      description: "--state-directory \(stateDirectory): \(SystemError(call: "access", errno: errno))")
-  }
-
-  // MARK: the parts
-
-  @Loop private func service(
-    _ options: ArchiveOptions, _ resources: ArchiveResources, _ tokens: Tokens?, _ logger: Logger
-  ) async throws -> BackupService {
-    let limits = TransferRegistry.Limits(
-      slotCount: maxBackups, resumeGrace: resumeGrace.value, resumeWALGrowth: resumeWalGrowth.value,
-      slotAge: options.maximumSnapshotAge)
-    let service = try BackupService(options, resources, limits, tokens, logger, .options)
-    if let directory = stateDirectory ?? Self.passedStateDirectory {
-      await service.ledger.keepState(in: try StateFile(in: directory, logger))
-    }
-    return service
-  }
-
-  @Loop private func server(_ service: BackupService, _ descriptorLimit: Int) -> Server<Routes> {
-    let limits = ConnectionLimits(
-      // The other half is for the files of backups.
-      connectionCount: min(ConnectionLimits().connectionCount, descriptorLimit / 2),
-      stallTimeout: stallTimeout.value)
-    let routes = Routes(service: service, allowedHosts: AllowedHosts(allowHost))
-    return Server(routes, limits, service.ledger.connections)
-  }
-
-  @Loop private func listen(
-    on sockets: ServiceSockets, isOpen: Bool, _ server: Server<Routes>
-  ) async throws(Failure) -> [Listener] {
-    do throws(SocketFailure) {
-      let listeners = try await sockets.listeners(isOpen: isOpen)
-      for listener in listeners { server.serve(listener) }
-      return listeners
-    } catch {
-      throw error.failure
-    }
-  }
-
-  @Loop private func announce(
-    _ listeners: [Listener], _ options: ArchiveOptions, hasDatabase: Bool, _ logger: Logger
-  ) {
-    let places = listeners.map { Self.url($0.address) }.joined(separator: ", ")
-    put("sluice \(version) serves backups of \(archive.content.data) on \(places)\n", STDOUT_FILENO)
-    if !hasDatabase {
-      let detail = Advice.options.added(to: DirectoryCheck.noDatabase, for: "no-database")
-      logger.warning(
-        "no database to back up", metadata: ["data": "\(options.dataDirectory)", "detail": "\(detail)"])
-    }
-    Notify.ready(status: "listening on \(places)")
-  }
-
-  // MARK: the end
-
-  @Loop private func stop(_ server: Server<Routes>, _ service: BackupService, _ reason: String) async {
-    service.registry.stop()
-    service.logger.info(
-      "stopping",
-      metadata: ["reason": "\(reason)", "running_backups": "\(service.registry.running.count)"])
-    Notify.stopping(status: service.status, within: drainTimeout.value + Self.stopMargin)
-    async let discarded: Void = service.registry.discardAllSuspended(within: Self.stopMargin)
-    await server.drain(timeout: drainTimeout.value)
-    await discarded
-    await service.ledger.saveAtEnd(within: Self.stopMargin)
-  }
-
-  /// What the end takes beyond the drain timeout, at the most.
-  private static let stopMargin = Duration.seconds(5)
-
-  /// Waits until there is a reason to end, and answers it; the second signal ends the process there and then.
-  @Loop private func ending(
-    _ server: Server<Routes>, _ service: BackupService, _ signals: Signals
-  ) async throws -> String {
-    let ended = Condition()
-    var reason: String?
-    Loop.start {
-      let signal = try await signals.next()
-      reason = reason ?? "signal \(signal)"
-      ended.notify()
-      _ = try await signals.next()
-      _exit(1)
-    }
-    if let idleExit {
-      Loop.start {
-        await server.stopWhenQuiet(for: idleExit.value) { service.registry.lastDeadline }
-        reason = reason ?? "idle for \(idleExit.defaultValueDescription)"
-        ended.notify()
-      }
-    }
-    while true {
-      if let reason { return reason }
-      _ = await ended.wait()
-    }
-  }
-
-  /// systemd.exec(5), `StateDirectory=`: the first of those that the unit has.
-  private static var passedStateDirectory: String? {
-    guard let value = unsafe getenv("STATE_DIRECTORY") else { return nil }
-    let first = unsafe String(cString: value).utf8.split(separator: UInt8(ascii: ":")).first
-    return first.map { String(decoding: $0, as: UTF8.self) }
-  }
-
-  private static func url(_ address: SocketAddress) -> String {
-    if case .unix = address { return "\(address)" }
-    return "http://\(address)"
+  @Loop private func serve(on sockets: ServiceSockets, _ settings: Settings) async throws {
+    let output = try LogOutput()
+    let logger = Logger(label: "sluice") { _ in LineLogHandler(output) }
+    let service = try await service(settings, logger)
+    let server = server(service, settings)
+    // Before any client or systemd sees that it runs: what cannot be ended in order must not begin.
+    let (ends, reloads) = (try Signals([SIGTERM, SIGINT]), try Signals([SIGHUP]))
+    let listeners = try await listen(
+      on: sockets, isOpen: settings.tokens == nil && !allowUnauthenticated, server)
+    announce(listeners, settings, logger)
+    let supervision = Supervision(service)
+    supervision.start()
+    supervision.reload(settings.tokenSource, on: reloads)
+    let reason = try await ending(server, service, ends)
+    await stop(server, service, reason)
+    for listener in listeners { listener.removePath() }
+    await output.flush()
   }
 }
