@@ -35,7 +35,7 @@ enum PlainFiles {
 
   /// Copies a file that has a database's name and is none to SQLite: encrypted, or another engine's, whose locks this
   /// process does not know. A copy counts if nothing was written to the file while it was made, as far as its status tells:
-  /// a write within one tick of the clock that its times are taken from is told from another by nothing, and is waited for.
+  /// writes within one tick of the clock that its times are taken from look alike, so the end of the tick is waited for.
   ///
   /// - Parameters:
   ///   - memory: what the copy may take; if it does not fit, it goes to the spool directory.

@@ -29,7 +29,7 @@ import System
     case complete
   }
 
-  /// How the end of the content is told: RFC 9112 §6.
+  /// How the end of the content is found: RFC 9112 §6.
   enum Framing {
     case contentLength(left: UInt64)
     case chunked

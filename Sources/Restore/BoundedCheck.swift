@@ -4,7 +4,7 @@ import System
 
 /// Lets SQLite look at databases from outside, one after the other, each for no longer than it may take.
 ///
-/// Each is looked at on a thread of its own: an expression in a hostile schema can keep SQLite from ending when it is told to.
+/// Each is looked at on a thread of its own: an expression in a hostile schema can keep SQLite from ending at an interrupt.
 struct BoundedCheck: Sendable {
   /// For each database.
   let timeLimit: Duration
@@ -13,7 +13,7 @@ struct BoundedCheck: Sendable {
   /// The check of an earlier one goes on, and takes a processor and memory: one such is enough.
   private var isAnotherGoingOn = false
 
-  /// How long SQLite may take to end when it is told to: it looks every few milliseconds but in one step, that over pages.
+  /// How long SQLite may take to end at an interrupt: it looks every few milliseconds but in one step, that over pages.
   private static let grace = Duration.seconds(1)
 
   init(timeLimit: Duration, isThorough: Bool, isInterrupted: @escaping @Sendable () -> Bool) {

@@ -5,7 +5,7 @@ import System
 struct RestoredFile: Codable, Equatable {
   /// Relative to the directory.
   var path: BytePath
-  /// The inode of the staged file: by it, the new file is told from the old.
+  /// The inode of the staged file: it distinguishes the new file from the old.
   var inode: UInt64 = 0
   /// The inode of the file that it replaces, if there is one.
   var replaced: UInt64?

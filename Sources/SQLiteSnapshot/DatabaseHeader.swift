@@ -85,7 +85,7 @@ package struct DatabaseHeader: Equatable {
 
   /// Refuses a header that is not SQLite's although its first bytes are.
   ///
-  /// SQLCipher leaves the first 16 to 32 bytes as they are if it is told to (`cipher_plaintext_header_size`); all after
+  /// With `cipher_plaintext_header_size`, SQLCipher leaves the first 16 to 32 bytes as they are; all after
   /// them is as random. Two fields that both hold what they cannot, and bytes that are "reserved for expansion, must be
   /// zero", are no accident.
   /// - Throws: an error whose reason is `unsupportedFormat` or `encryptedOrForeign`.

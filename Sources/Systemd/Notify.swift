@@ -1,7 +1,7 @@
 import CSystemd
 import Glibc
 
-/// What the service manager is told of us; nothing happens where there is none (`NOTIFY_SOCKET`).
+/// Messages to the service manager; nothing happens where there is none (`NOTIFY_SOCKET`).
 ///
 /// The corresponding C function is `sd_notify`; the assignments are those of sd_notify(3).
 package enum Notify {

@@ -32,7 +32,7 @@ struct Zip64ExtendedInformation {
 }
 
 /// The extended timestamp extra field: when the file was last changed, to the second and in UTC. Its local and its
-/// central form are the same when no other time is told.
+/// central form are the same if it has no other time.
 ///
 /// APPNOTE 4.6.1 gives the ID to Info-ZIP, whose `proginfo/extrafld.txt` defines it.
 struct ExtendedTimestamp {

@@ -65,7 +65,7 @@ package struct ZipStream: ~Copyable {
     let promised = try record.promisedSizes()
     if promised == nil, record.fields.method == MemberFields.stored {
       throw ZipReadError(
-        .unsupported("stored data whose length is told only after it, in a pipe"), member: record.name,
+        .unsupported("stored data whose length stands only behind it, in a pipe"), member: record.name,
         at: record.offset)
     }
     var data = try MemberData(

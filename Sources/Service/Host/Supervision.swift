@@ -25,7 +25,7 @@ import Systemd
     var wasStuck = false
     while true {
       if service.isStuck, !wasStuck {
-        service.logger.critical("a backup is stuck; the watchdog is no longer told that all is well")
+        service.logger.critical("a backup is stuck; the watchdog gets no more notifications")
       }
       wasStuck = service.isStuck
       if !wasStuck { Notify.watchdog() }

@@ -4,7 +4,7 @@ import Glibc
 package import HTTP1
 import System
 
-/// What the log, the metrics and the next process are told: how each backup ended, and which requests got none.
+/// What the log, the metrics and the next process show: how each backup ended, and which requests got none.
 @Loop package final class Ledger {
   package private(set) var state: ServiceState
   package let connections = ConnectionCount()

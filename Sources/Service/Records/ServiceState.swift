@@ -32,7 +32,7 @@ package struct ServiceState: Codable, Equatable, Sendable {
   }
 
   package struct Complete: Codable, Equatable, Sendable {
-    /// When the client had it, or was last told that it is still current, in seconds since 1970.
+    /// When the client had it, or last got 304 for it, in seconds since 1970.
     package var ended: Int
     /// The archive's opaque entity tag: the state, a hyphen, the archive.
     package var tag: String

@@ -3,7 +3,7 @@ import System
 import Systemd
 
 extension SocketFailure {
-  /// What the administrator is told of it.
+  /// The line for the administrator.
   var failure: Failure {
     switch self {
     case .passed(let error): Failure(description: error.description)
