@@ -65,7 +65,7 @@ struct BackupSessionTests {
     #expect(inventory.skipped.map(\.reason) == ["missing", "missing"])
   }
 
-  @Test func `reads no further than its window while nobody asks`() async throws {
+  @Test func `reads no further than its window while no chunk is asked for`() async throws {
     try folder.database("big.db", rows: 20_000)
     let (session, preamble) = try await BackupSession.open(folder.options(), folder.resources)
     let window = UInt64(folder.resources.compressors.threadCount + 3) * UInt64(DeflateEngine.blockSize)
@@ -149,7 +149,7 @@ struct BackupSessionTests {
     }
   }
 
-  @Test func `does not begin anew what it does not hold`() async throws {
+  @Test func `does not rewind what it does not hold`() async throws {
     try folder.database("a.db", rows: 5000)
     let session = try await open(keepsRewindable: false)
     let first = try await session.next()
@@ -157,7 +157,7 @@ struct BackupSessionTests {
     #expect(try await session.next() != first)
   }
 
-  @Test func `does not begin anew when a file was written to since it was read`() async throws {
+  @Test func `does not rewind when a file was written to since it was read`() async throws {
     try folder.write("extra/a", Array(repeating: 1, count: 1 << 20))
     let session = try await open()
     _ = try await session.next()
@@ -167,7 +167,7 @@ struct BackupSessionTests {
     #expect(await !session.rewind())
   }
 
-  @Test(arguments: [0, 3]) func `makes no other bytes when it begins anew`(_ chunks: Int) async throws {
+  @Test(arguments: [0, 3]) func `makes the same bytes again when it is rewound`(_ chunks: Int) async throws {
     try folder.write("extra/a", Array(repeating: 1, count: 8 << 20))
     let session = try await open()
     for _ in 0..<12 { _ = try await session.next() }

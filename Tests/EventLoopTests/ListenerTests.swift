@@ -88,7 +88,7 @@ struct ListenerTests {
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
-  @Loop @Test func `a path that nobody listens on any more is taken over, a live one is not`() throws {
+  @Loop @Test func `a path without a listener is taken over, a live one is not`() throws {
     let folder = try Folder()
     let path = folder.path + "/s"
     do {
@@ -111,7 +111,7 @@ struct ListenerTests {
     #expect((try? String(contentsOfFile: path, encoding: .utf8)) == "precious")
   }
 
-  @Loop @Test func `adopts a socket that listens, and leaves its path to who made it`() async throws {
+  @Loop @Test func `adopts a socket that listens, and leaves its path to its maker`() async throws {
     let folder = try Folder()
     let path = folder.path + "/s"
     do {

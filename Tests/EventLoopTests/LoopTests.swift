@@ -14,7 +14,7 @@ struct LoopTests {
 
   @Loop static func thread() -> UInt { SystemCalls.currentThread() }
 
-  @Test func `everything of the loop runs on one thread, whoever asks`() async throws {
+  @Test func `everything of the loop runs on one thread, whatever calls it`() async throws {
     let thread = await Self.thread()
     await withTaskGroup { group in
       for _ in 0..<200 { group.addTask { #expect(await Self.thread() == thread) } }

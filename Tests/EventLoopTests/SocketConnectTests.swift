@@ -7,7 +7,7 @@ import Testing
 @Suite(.onTheLoop, .timeLimit(.minutes(5)))
 struct SocketConnectTests {
   @Test(arguments: ["127.0.0.1:0", "[::1]:0", "unix:/tmp/sluice-connect-\(getpid()).sock"])
-  @Loop func `connects to who listens, and talks both ways`(text: String) async throws {
+  @Loop func `connects to a listener, and talks both ways`(text: String) async throws {
     let listener = try Listener.bind(#require(SocketAddress(text)))
     let client = try await Socket.connect(to: listener.address, until: .now + .days(301))
     let (raw, peer) = try await listener.accept(descriptorFreed: Condition())
@@ -20,7 +20,7 @@ struct SocketConnectTests {
     #expect(try await client.take(until: nil) == [])
   }
 
-  @Loop @Test func `says that nobody listens`() async throws {
+  @Loop @Test func `says that there is no listener`() async throws {
     // Its port is free again once it is gone.
     let address = try Listener.bind(.ipv4([127, 0, 0, 1], port: 0)).address
     for (address, number) in [(address, ECONNREFUSED), (.unix("/tmp/sluice-nobody.sock"), ENOENT)] {

@@ -104,7 +104,7 @@ struct SocketSendTests {
     withExtendedLifetime(peer) {}
   }
 
-  @Loop @Test func `each time the peer takes a little, the stall timeout begins anew`() async throws {
+  @Loop @Test func `each time the peer takes a little, the stall timeout starts again`() async throws {
     let (raw, peer) = try Peer.connected(sendBuffer: 1)
     let bytes = [UInt8](repeating: 7, count: 100_000)
     let sending = Loop.start {

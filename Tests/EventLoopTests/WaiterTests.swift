@@ -7,7 +7,7 @@ import Testing
 /// `Waiter` and what waits with it: `Condition` and `Loop.sleep`.
 @Suite(.onTheLoop, .timeLimit(.minutes(5)))
 struct WaiterTests {
-  @Loop @Test func `a condition wakes everyone who waits`() async throws {
+  @Loop @Test func `a condition wakes every task that waits`() async throws {
     let condition = Condition()
     let tasks = (0..<5).map { _ in Loop.start { await condition.wait(until: .now + .days(2001)) } }
     await RunningLoop.turns { RunningLoop.waits(ofDays: 2001) == 5 }

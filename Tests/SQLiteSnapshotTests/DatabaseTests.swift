@@ -109,7 +109,7 @@ struct DatabaseTests {
     #expect(throws: Never.self) { try Database(path: path, scratch.options()).snapshot() }
   }
 
-  @Test func `whoever opens many waits for none of them`() throws {
+  @Test func `a caller that opens many waits for none of them`() throws {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
     _ = try Bank.create(path, journalMode: "DELETE")
@@ -142,7 +142,7 @@ struct DatabaseTests {
     _ = try other.answer()
   }
 
-  @Test func `whoever is called off waits no longer`() async throws {
+  @Test func `a caller that is called off waits no longer`() async throws {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
     _ = try Bank.create(path, journalMode: "DELETE")

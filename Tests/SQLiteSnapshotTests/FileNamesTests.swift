@@ -66,14 +66,14 @@ struct FileNamesTests {
     try names.checkDatabase()
   }
 
-  @Test func `a database that was moved is found under its other name by somebody else`() throws {
+  @Test func `a database that was moved is found under its other name by another process`() throws {
     let names = try FileNames(of: path)
     try FileManager.default.moveItem(atPath: path, toPath: path + ".moved")
     #expect(failure(names) == .changed)
     #expect(throws: SQLiteError.self) { try names.checkDatabase() }
   }
 
-  @Test func `a database without any name is found by nobody`() throws {
+  @Test func `a database without any name is found by no process`() throws {
     let names = try FileNames(of: path)
     for suffix in ["", "-wal", "-shm"] { try FileManager.default.removeItem(atPath: path + suffix) }
     #expect(failure(names) == nil)

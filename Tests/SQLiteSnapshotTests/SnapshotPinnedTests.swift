@@ -80,7 +80,7 @@ struct SnapshotPinnedTests {
   }
 
   @Test(arguments: [512, 4096, 65536], [false, true])
-  func `a log that is started anew under the pin leaves the database file as the snapshot`(
+  func `a WAL that is reset under the pin leaves the database file as the snapshot`(
     pageSize: Int, isTruncated: Bool
   ) throws {
     let scratch = try Scratch()

@@ -3,7 +3,7 @@ import Testing
 @testable import System
 
 struct AbandonableThreadTests {
-  @Test func `waits for a result as long as it is wanted`() throws {
+  @Test func `waits for a result as long as it may`() throws {
     var looks = 0
     let isAllowed = Lock(false)
     let result = try AbandonableThread.run(

@@ -36,7 +36,7 @@ struct WorkerPoolTests {
     #expect(threads.count == pool.threadCount)
   }
 
-  @Test func `whoever has waited longest runs first`() async throws {
+  @Test func `the job that has waited longest runs first`() async throws {
     let pool = try WorkerPool(named: "pool-order")
     let notes = Notes()
     let gate = DispatchSemaphore(value: 0)

@@ -144,7 +144,7 @@ def test_a_vacuum_to_another_page_size_meanwhile_gives_a_sound_copy_or_none(pair
     assert len(outcomes) > 1
 
 
-def test_a_writer_in_wal_mode_locks_nobody_out(pair):
+def test_a_writer_in_wal_mode_locks_no_backup_out(pair):
     path = make.ledger(pair / "busy.db", make.WAL)
     with serve(pair) as server, running("lock", path):
         assert Archive(server.get("/api/backup").body).manifest["complete"]

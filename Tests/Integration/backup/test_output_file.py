@@ -46,7 +46,7 @@ def test_a_slash_beside_a_mark_is_a_slash(house, tmp_path, monkeypatch, mark):
     assert check.returncode == 0, check.stderr
 
 
-def test_a_file_time_beyond_reason_harms_nobody(house, tmp_path):
+def test_a_file_time_beyond_reason_harms_no_backup(house, tmp_path):
     os.utime(house / "floor_plan/plan.json", (0, 10_413_792_000))
     ended = run("backup", "--data", house, "-o", tmp_path / "x.zip")
     assert ended.returncode == 0, ended.stderr

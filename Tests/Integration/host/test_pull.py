@@ -151,7 +151,7 @@ def test_a_download_that_always_breaks_off_is_tried_three_times(server, puller, 
     assert tries == {1, 2, 3}
 
 
-def test_a_download_that_breaks_off_once_begins_anew(server, puller):
+def test_a_download_that_breaks_off_once_starts_again(server, puller):
     with proxy(server, lambda number, at, data: None if number == 1 and at >= 1 << 20 else data) as url:
         assert_kept(puller, puller.run(url))
 
@@ -171,7 +171,7 @@ def test_what_is_no_backup_is_not_kept(tmp_path, puller, what):
         assert_refused(puller, puller.run(url, keep=1), "the download is not a sound backup", OLD)
 
 
-def test_who_has_nothing_to_verify_with_keeps_nothing(server, tmp_path):
+def test_a_machine_that_cannot_verify_keeps_nothing(server, tmp_path):
     puller = Puller(tmp_path, TOOLS)
     assert_refused(puller, puller.run(server.url + TARGET), "no sluice in PATH")
 
@@ -278,7 +278,7 @@ def test_one_that_finds_all_places_taken_retries(tmp_path, puller):
         assert_kept(puller, puller.run(url))
 
 
-def test_the_token_is_visible_to_nobody_while_it_is_used(puller, tmp_path):
+def test_the_token_is_visible_to_no_other_user_while_it_is_used(puller, tmp_path):
     (tmp_path / "token").write_text(f"{FIRST}\n")
     said, seen = [], []
 

@@ -20,7 +20,7 @@ def at_home(sluice, house, on_machine):
     return sluice
 
 
-def test_nothing_runs_until_somebody_asks(at_home):
+def test_nothing_runs_until_a_client_connects(at_home):
     assert at_home.pid == 0 and at_home.show("ActiveState") == "inactive"
     assert Archive(at_home.get("/api/backup").body).manifest["complete"]
     assert at_home.pid != 0 and at_home.show("ActiveState") == "active"
@@ -41,7 +41,7 @@ def test_what_is_known_of_the_last_complete_backup_outlives_the_service(sluice, 
 
 
 @pytest.mark.measures
-def test_a_cold_start_answers_the_one_who_asked(at_home, figure):
+def test_a_cold_start_answers_the_client_that_caused_it(at_home, figure):
     """How long that takes is a figure, not a test: what else the machine does adds to it."""
 
     def cold_start():

@@ -24,7 +24,7 @@ def assert_it_failed_once(sluice, words, status=1):
     assert shown.count(line) == 1
 
 
-def assert_it_is_tried_once_for_each_who_asks(sluice, words, status=1):
+def assert_it_is_tried_once_for_each_client(sluice, words, status=1):
     assert sluice.get("/api/backup").status == 503
     assert_it_failed_once(sluice, words, status)
     assert sluice.get("/api/backup").status == 503
@@ -49,7 +49,7 @@ def test_one_that_cannot_start_starts_once_it_can(sluice, machine, house, on_mac
         machine.write(TOKENS, **tokens)
     directory = on_machine(house)
     sluice.settle(directory, *options)
-    assert_it_is_tried_once_for_each_who_asks(sluice, words)
+    assert_it_is_tried_once_for_each_client(sluice, words)
     # Put right, it needs no more than to be asked.
     sluice.settle(directory)
     assert Archive(sluice.get("/api/backup").body).manifest["complete"]
@@ -57,7 +57,7 @@ def test_one_that_cannot_start_starts_once_it_can(sluice, machine, house, on_mac
 
 def test_an_option_that_is_none(sluice, house, on_machine):
     sluice.settle(on_machine(house), "--drain-timeout", "soon")
-    assert_it_is_tried_once_for_each_who_asks(sluice, ["--drain-timeout", "soon"], status=64)
+    assert_it_is_tried_once_for_each_client(sluice, ["--drain-timeout", "soon"], status=64)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_an_option_that_is_none(sluice, house, on_machine):
 )
 def test_a_socket_that_cannot_be_served(sluice, house, on_machine, socket, words):
     sluice.settle(on_machine(house), socket=socket)
-    assert_it_is_tried_once_for_each_who_asks(sluice, words)
+    assert_it_is_tried_once_for_each_client(sluice, words)
 
 
 def test_its_line_is_its_own_however_late_the_journal_reads(sluice, machine, house, on_machine):

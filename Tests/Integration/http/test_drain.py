@@ -63,7 +63,7 @@ def test_a_backup_that_outlasts_the_drain_timeout_is_broken_off(reservoir):
             response.read()
 
 
-def test_nobody_new_is_let_in_while_it_drains(reservoir):
+def test_no_new_client_is_accepted_while_it_drains(reservoir):
     with serve(reservoir, "--drain-timeout", "60s") as server, server.connect(receive_buffer=4096) as slow:
         response = slow.begin("/api/backup?compression=store")
         server.signal()

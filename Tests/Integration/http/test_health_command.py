@@ -74,7 +74,7 @@ def test_a_service_that_can_make_no_backup_fails(house):
 
 
 @pytest.mark.parametrize("listen", [True, False])
-def test_nobody_there_or_nobody_who_answers_fails_in_time(listen):
+def test_no_server_or_no_answer_fails_in_time(listen):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         if not listen:

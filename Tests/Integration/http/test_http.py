@@ -278,7 +278,7 @@ def sha256_field(content):
 
 
 @pytest.mark.parametrize("te", ["trailers", "deflate;q=0.5, Trailers", None])
-def test_who_takes_trailers_gets_the_digest_of_the_whole(server, tmp_path, te):
+def test_a_client_that_takes_trailers_gets_the_digest_of_the_whole(server, tmp_path, te):
     """curl writes the trailers after the head."""
     fields = ["-H", f"TE: {te}", "-H", "Connection: TE"] if te else []
     file, head = tmp_path / "file.zip", tmp_path / "head"

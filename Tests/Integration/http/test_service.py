@@ -91,7 +91,7 @@ def test_the_watchdog_hears_nothing_while_a_session_is_stuck(house, tmp_path, un
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may follow whatever process it wants")
-def test_a_data_directory_that_hangs_makes_nobody_deaf(house, tmp_path):
+def test_a_data_directory_that_hangs_leaves_other_requests_answered(house, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text(f"{FIRST}\n")
     with serve(house, "--token-file", tokens, prefix=["prlimit", "--nofile=64"]) as server:
@@ -162,7 +162,7 @@ def test_it_stays_for_a_client_that_was_lost(reservoir, tmp_path, unix):
         assert process.returncode == 0
 
 
-def test_whoever_comes_while_it_leaves_is_served_by_the_next(house, tmp_path, unix):
+def test_a_client_that_comes_while_it_leaves_is_served_by_the_next(house, tmp_path, unix):
     """Starts again for whoever waits, as a socket unit does; nobody is refused or reset."""
     manager = Manager(tmp_path, unix)
     stop = threading.Event()
@@ -204,7 +204,7 @@ def test_whoever_comes_while_it_leaves_is_served_by_the_next(house, tmp_path, un
         (["--data", "/", "--nonsense"], 64, "nonsense"),
     ],
 )
-def test_a_start_that_fails_tells_those_who_wait(tmp_path, unix, arguments, status, words):
+def test_a_start_that_fails_answers_the_waiting_clients(tmp_path, unix, arguments, status, words):
     """Left in the queue, they would have systemd start the service again, and again."""
     manager = Manager(tmp_path, unix)
     refused(manager, unix.getsockname(), arguments, status, words)
@@ -264,12 +264,12 @@ def test_a_start_without_the_sockets_that_it_needs_fails(house, tmp_path, argume
     assert "systemd passed no socket" in ended.stderr
 
 
-def test_to_leave_when_idle_somebody_must_start_it_again(house):
+def test_to_leave_when_idle_a_socket_unit_must_start_it_again(house):
     ended = harness.run("serve", "--data", house, "--listen", "127.0.0.1:0", "--idle-exit", "1s")
     assert ended.returncode == 1 and "--idle-exit" in ended.stderr
 
 
-def test_a_log_that_nobody_reads_holds_nothing_up(house):
+def test_a_log_without_a_reader_holds_nothing_up(house):
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with pytest.raises(BlockingIOError):

@@ -51,7 +51,7 @@ def test_half_a_head_costs_64_kib_at_most(house, figure):
     assert grown <= 64
 
 
-def test_clients_that_read_octet_by_octet_hold_up_nobody(reservoir):
+def test_clients_that_read_octet_by_octet_hold_up_no_other(reservoir):
     with serve(reservoir, "--max-backups", "4", "--resume-grace", "0s") as server, all_comes_back(server, peak_kib=64 << 10) as ours:
         slow = [connect(address(server), receive_buffer=4096) for _ in range(3)]
         for sock in slow:
@@ -171,7 +171,7 @@ def test_ten_thousand_idle_connections_cost_8_kib_each_at_most(house, many_descr
         assert peaks[1] - peaks[0] <= 2 << 10, "the first ones are still paid for"
 
 
-def test_half_heads_in_every_place_make_nobody_wait(house):
+def test_half_heads_in_every_place_make_no_client_wait(house):
     with serve(house, prefix=["prlimit", "--nofile=64"]) as server, all_comes_back(server):
         slow = [connect(address(server)) for _ in range(100)]
         for sock in slow:
@@ -182,7 +182,7 @@ def test_half_heads_in_every_place_make_nobody_wait(house):
 
 
 @pytest.mark.parametrize("what", ["connections", "descriptors"])
-def test_a_flood_past_the_limit_harms_no_backup_and_nobody_spins(reservoir, what):
+def test_a_flood_past_the_limit_harms_no_backup_and_no_thread_spins(reservoir, what):
     """Half of the descriptors are for connections. Fewer than it had when it began are counted on in vain."""
     prefix = ["prlimit", "--nofile=64"] if what == "connections" else []
     with serve(reservoir, prefix=prefix) as server, all_comes_back(server) as ours:
@@ -211,7 +211,7 @@ def test_a_flood_past_the_limit_harms_no_backup_and_nobody_spins(reservoir, what
         assert whole(ours)
 
 
-def test_a_first_backup_that_runs_out_of_descriptors_kills_nobody(house):
+def test_a_first_backup_that_runs_out_of_descriptors_kills_no_process(house):
     for room in range(9, 14):
         with serve(house) as server, server.connect() as client:
             assert client.answer("GET", "/healthz").status == 200

@@ -23,7 +23,7 @@ def server(house):
         yield server
 
 
-def test_who_has_the_archive_gets_no_other(server):
+def test_a_client_that_has_the_archive_gets_no_other(server):
     first = settled(server)
     tag = first.headers["ETag"]
     size = samples(server)["sluice_sent_bytes_total"]

@@ -222,11 +222,11 @@ def test_any_range_of_what_is_stored(reservoir):
         head, content = part(server, 1000, target)
         tag, size = head.headers["ETag"], int(head.headers["Content-Length"])
         found = {}
-        for wanted in ("0-0", f"{size - 2}-", "1000-70000", f"-{30 << 20}", f"{1 << 20}-{12 << 20}", f"{size // 2}-{size * 2}", "-1"):
+        for span in ("0-0", f"{size - 2}-", "1000-70000", f"-{30 << 20}", f"{1 << 20}-{12 << 20}", f"{size // 2}-{size * 2}", "-1"):
             change(reservoir)
-            answer = server.get(target, Range=f"bytes={wanted}", If_Range=tag)
+            answer = server.get(target, Range=f"bytes={span}", If_Range=tag)
             first, last, of = map(int, re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers["Content-Range"]).groups())
-            assert (answer.status, answer.headers["ETag"], of) == (206, tag, size), wanted
+            assert (answer.status, answer.headers["ETag"], of) == (206, tag, size), span
             assert len(answer.body) == int(answer.headers["Content-Length"]) == last + 1 - first
             found[first] = answer.body
             if last + 1 == size:
@@ -262,8 +262,8 @@ class Remote(io.RawIOBase):
         self.server, self.target, self.position, self.tags = server, target, 0, set()
         self.size = size or int(self.get("bytes=-1").headers["Content-Range"].split("/")[1])
 
-    def get(self, wanted):
-        answer = self.server.get(self.target, Range=wanted)
+    def get(self, span):
+        answer = self.server.get(self.target, Range=span)
         assert answer.status == 206
         self.tags.add(answer.headers["ETag"])
         return answer
@@ -323,14 +323,14 @@ def test_parts_alone_are_neither_a_backup_nor_a_failure(reservoir):
         assert server.get(target, Range="bytes=-100").status == 412
 
 
-@pytest.mark.parametrize("wanted, status", [("bytes=0-9", 206), ("bytes=5-10", 206), ("bytes=-1", 206), ("bytes=0-", 206),
+@pytest.mark.parametrize("span, status", [("bytes=0-9", 206), ("bytes=5-10", 206), ("bytes=-1", 206), ("bytes=0-", 206),
                                             ("bytes=5-10,20-30", 206), ("bytes=-0", 416), ("bytes=1-", 412)])  # fmt: skip
-def test_the_first_range_by_a_name(reservoir, wanted, status):
+def test_the_first_range_by_a_name(reservoir, span, status):
     """A client that asks for the rest has what is before it: of another archive, since there is none of this name."""
     with serve(reservoir) as server:
-        answer = server.get("/api/backup?compression=store&resume=x", Range=wanted)
+        answer = server.get("/api/backup?compression=store&resume=x", Range=span)
         assert answer.status == status
-        if wanted == "bytes=5-10,20-30":
+        if span == "bytes=5-10,20-30":
             assert answer.headers["Content-Range"].startswith("bytes 5-10/") and len(answer.body) == 6
 
 
@@ -426,10 +426,10 @@ def test_a_file_that_was_written_to_since(reservoir):
         with (reservoir / "notes/a").open("r+b") as file:
             file.seek(30 << 20)
             file.write(b"x")
-        for wanted in ("1000-1999", f"{70 << 20}-{80 << 20}", f"{size - 1000}-", "1000-"):
-            answer = server.get(target, Range=f"bytes={wanted}", If_Match=tag)
+        for span in ("1000-1999", f"{70 << 20}-{80 << 20}", f"{size - 1000}-", "1000-"):
+            answer = server.get(target, Range=f"bytes={span}", If_Match=tag)
             # What had been made goes on, as long as nothing is made again.
-            assert answer.status == (206 if wanted == f"{size - 1000}-" else 412), wanted
+            assert answer.status == (206 if span == f"{size - 1000}-" else 412), span
         answer = rest(server, 1000, tag, target)
         assert answer.status == 200 and answer.headers["ETag"] != tag and Archive(answer.body)
 
@@ -506,7 +506,7 @@ def test_a_checkpoint_that_waits_is_given_way(reservoir, mode):
         assert rest(server, 1000, head.headers["ETag"]).status == 200
 
 
-def test_checkpoints_that_wait_for_nobody_are_given_no_way(reservoir):
+def test_checkpoints_that_wait_for_no_reader_discard_nothing(reservoir):
     with serve(reservoir) as server:
         head, content = part(server, 1000)
         application = sqlite3.connect(reservoir / "reservoir.db", isolation_level=None, timeout=0)
@@ -556,7 +556,7 @@ def test_the_growth_since_then_is_that_of_all_wals(reservoir):
         database.close()
 
 
-def test_limits_hold_for_who_is_away(reservoir):
+def test_limits_hold_while_the_client_is_away(reservoir):
     with serve(reservoir, "--max-snapshot-age", "1500ms") as server:
         head, _ = part(server, 1000)
         server.wait_for_line("backup failed.*snapshot-age")
@@ -591,7 +591,7 @@ def test_one_that_was_sent_to_its_end_takes_a_place_when_it_is_sent_again(reserv
         assert server.get("/api/backup").status == 200
 
 
-def test_who_leaves_before_the_range_is_reached_is_missed(large):
+def test_a_client_that_leaves_before_its_range_is_reached_is_missed(large):
     with serve(large, "--resume-grace", "3s") as server:
         head, _ = part(server, 1000, "/api/backup?compression=store")
         last = int(head.headers["Content-Length"]) - 1
@@ -614,7 +614,7 @@ def test_without_grace_everything_is_let_go(reservoir):
         assert rest(server, 1000, head.headers["ETag"]).status == 200
 
 
-def test_the_end_of_the_service_waits_for_nobody_who_is_away(reservoir):
+def test_the_end_of_the_service_waits_for_no_lost_client(reservoir):
     with serve(reservoir, "--drain-timeout", "60s") as server:
         part(server, 1000)
         wait_until(lambda: samples(server)["sluice_backups_kept"] == 1, "the client to be missed")
