@@ -333,6 +333,11 @@ def test_a_success_tells_what_it_did_and_how_to_delete_what_is_kept(archive, tar
     assert set(words(target).values()) == {"new"}
 
 
+def test_one_file_is_counted_in_the_singular(archive, target):
+    lines = restore(archive, target, "--force", "--only", "b.db").stdout.splitlines()
+    assert lines[-2].startswith(f"restored 1 file into {target}; 1 file is kept.")
+
+
 def test_a_dry_run_tells_that_force_is_needed(archive, target, tmp_path):
     assert "needs --force" in restore(archive, target, "--dry-run").stdout.splitlines()[-1]
     assert "--force" not in restore(archive, target, "--dry-run", "--force").stdout
