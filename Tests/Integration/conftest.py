@@ -61,7 +61,7 @@ def pristine_house(tmp_path_factory):
 
 @pytest.fixture
 def house(pristine_house, tmp_path):
-    """An ordinary data directory that nobody uses."""
+    """An ordinary data directory that no process uses."""
     return shutil.copytree(pristine_house, tmp_path / "house")
 
 
@@ -81,7 +81,7 @@ def reservoir(pristine_reservoir, tmp_path):
 
 @pytest.fixture(scope="session")
 def large(tmp_path_factory):
-    """A data directory with one WAL database of 600 MB, which nobody changes."""
+    """A data directory with one WAL database of 600 MB, which no process changes."""
     directory = tmp_path_factory.mktemp("large")
     make.bulk(directory / "large.db", make.WAL, 580)
     yield directory

@@ -117,7 +117,7 @@ def test_a_lock_that_is_given_up_in_time_is_waited_for(pair):
 
 
 def test_the_busy_timeout_is_for_each_lock_and_not_for_all_of_them(pair):
-    """A copy begins anew after each commit: it meets this writer's lock several times, always for less than 1 s."""
+    """A copy starts again after each commit: it meets this writer's lock several times, always for less than 1 s."""
     path = make.ledger(pair / "busy.db", make.ROLLBACK, accounts=4000, padding=30_000)
     with serve(pair, "--busy-timeout", "1s") as server, running("lock_again_and_again", path):
         archive = Archive(server.get("/api/backup?compression=fast").body)

@@ -152,7 +152,7 @@ def test_a_terminal_that_closes_is_ignored_under_nohup(large, tmp_path):
 
     process.send_signal(signal.SIGHUP)
     before = written()
-    # It goes on: only what it is told afterwards ends it.
+    # It goes on: only a later signal ends it.
     wait_until(lambda: written() > before + (4 << 20), "more of it")
     process.terminate()
     process.communicate(timeout=60)

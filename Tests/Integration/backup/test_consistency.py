@@ -18,7 +18,7 @@ COMPRESSIONS = ("fast", "store", "default")
 def is_sqlite_to_blame(path):
     """Ends a test as known to fail if the database itself no longer adds up.
 
-    Before 3.51.3 SQLite may lose a transaction when a checkpoint runs just while a writer starts the log anew
+    Before 3.51.3 SQLite may lose a transaction when a checkpoint runs just while a writer resets the WAL
     (https://www.sqlite.org/wal.html#walresetbug): here, once in some 100,000 commits beside a process that does nothing
     but checkpoint.
     """
@@ -102,7 +102,7 @@ def test_four_clients_at_once_get_consistent_archives(tmp_path):
 
 
 def test_a_rollback_database_is_copied_although_it_is_written_all_the_time(tmp_path):
-    """The method of the replaced endpoint starts anew at each write and never comes to an end."""
+    """The method of the replaced endpoint starts again at each write and never comes to an end."""
     path = make.ledger(tmp_path / "busy.db", make.ROLLBACK, accounts=3000, padding=16_000)
     with serve(tmp_path) as server, running("transfer_at_times", path) as writer:
         archive = Archive(server.get("/api/backup?compression=fast").body)

@@ -23,7 +23,7 @@ BROKEN_CURL = {18, 56}  # CURLE_PARTIAL_FILE, CURLE_RECV_ERROR
 
 
 def curl(server, *options, compression="store"):
-    """A curl whose output nobody takes until `end_of` does."""
+    """A curl whose output is not taken until `end_of` does."""
     command = ["curl", "-sS", *options, f"{server.url}/api/backup?compression={compression}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout.read(1000)

@@ -88,7 +88,7 @@ def test_a_broken_database_is_taken_as_sqlite_itself_sees_it_or_named(tmp_path, 
     expected, mess = MESSES[what][1:]
     mess(path, other)
     shutil.copytree(directory, copy)
-    # But for the index, which SQLite makes anew.
+    # But for the -shm, which SQLite makes again.
     before = {name: content for name, content in contents(directory).items() if not name.endswith("-shm")}
     seen = view(copy / "bad.db") if path.exists() else None
 
@@ -119,7 +119,7 @@ def contents(directory):
 
 @pytest.fixture(scope="module")
 def crashed(tmp_path_factory):
-    """Databases with logs of many frames, of which some are from before the log was started anew, and one without a log."""
+    """Databases with logs of many frames, of which some are from before the WAL was reset, and one without a log."""
     directory = tmp_path_factory.mktemp("crashed")
     make.ledger(directory / "rollback.db", make.ROLLBACK, accounts=70, padding=3000)
     for page_size in (512, 4096, 65536):
@@ -201,7 +201,7 @@ def switch_journal_mode(path, application):
     try:
         application.execute(f"PRAGMA journal_mode={make.ROLLBACK if mode == make.WAL else make.WAL}").fetchone()
     except sqlite3.OperationalError as error:
-        # Nobody but the last reader of a log may leave it.
+        # Only the last reader of a WAL may leave it.
         assert mode == make.WAL and "locked" in str(error)
 
 
@@ -264,7 +264,7 @@ def move(path):
 
 @pytest.mark.parametrize("lose", [lose_index, lose_log_and_index, move])
 def test_a_pin_that_newcomers_do_not_meet_breaks_the_archive_off(tmp_path, lose):
-    """Its locks are in files that are found by name. Whoever finds others writes as if nobody read."""
+    """Its locks are in files that are found by name. A writer that finds others writes as if there were no reader."""
     (tmp_path / "floor_plan").mkdir()
     path = make.ledger(tmp_path / "floor_plan/visits.sqlite", make.WAL, accounts=1500, padding=16_000)
     with serve(tmp_path) as server, server.connect(receive_buffer=4096) as client:

@@ -32,7 +32,7 @@ def remount(place, *options):
 
 @pytest.fixture
 def volume(tmp_path):
-    """A small file system with two databases that nobody uses."""
+    """A small file system with two databases that no process uses."""
     with mounted(tmp_path / "volume", "-t", "tmpfs", "volume") as volume:
         make.ledger(volume / "wal.db", make.WAL)
         make.ledger(volume / "rollback.db", make.ROLLBACK)

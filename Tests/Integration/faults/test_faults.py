@@ -45,7 +45,7 @@ SERVER = {
     "clone3": ["EAGAIN", "ENOMEM"],
 }
 # What may fail from one place on for good: a dead disk, a full one, no descriptor left. What is repeated on EINTR would be
-# repeated for ever, and a lock that nobody gets keeps SQLite for ten seconds each time.
+# repeated for ever, and a lock that no process gets keeps SQLite for ten seconds each time.
 LASTING = {"openat", "newfstatat", "getdents64", "pread64", "mmap", "mkdir", "ftruncate", "pwrite64", "sendmsg", "clone3"}
 # What SQLite's functions may answer, and the methods of its VFS. Not here: those that cannot fail, those that fail by what
 # nomem.c does, those that are called once in a process, and xDelete, xFetch, xSync and xTruncate, to which no backup comes.
@@ -194,7 +194,7 @@ def test_a_call_of_sqlite_that_fails_costs_one_backup_at_the_most(directory, tmp
             seen += outcomes
             figure(f"{function} {code}{' from then on' if lasts else ''}", f"{outcomes.total()} of {count} places: {told(outcomes)}")
     record_property("cases", seen.total())
-    # A code that nobody is ever told of was taken for another, or never came.
+    # A code that is never reported was taken for another, or never came.
     named = set(re.findall(r"SQLITE_(\w+)", " ".join(seen)))
     assert {code for code in codes if (function, code) not in TRIED_AGAIN} <= named
 
@@ -220,7 +220,7 @@ def test_a_database_that_cannot_be_looked_into_is_not_taken_for_a_file(directory
             archive = Archive(fetch(server).body)
     if "floor_plan/inner.sqlite" not in archive.skipped:
         with archive.database("floor_plan/inner.sqlite") as copy:
-            assert copy.execute("PRAGMA user_version").fetchone() == (7,), "what was committed is missing, and nobody is told"
+            assert copy.execute("PRAGMA user_version").fetchone() == (7,), "what was committed is missing, and nothing says so"
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_an_address_in_use_is_refused(house, tmp_path):
 
 
 def test_a_limit_too_low_to_serve_anybody_is_refused(house):
-    """With a dozen descriptors it would listen, and answer nobody."""
+    """With a dozen descriptors it would listen, and answer no client."""
     command = ["serve", "--data", house, "--listen", "127.0.0.1:0"]
     assert_refused(run(*command, prefix=["prlimit", "--nofile=63:63"], timeout=10), "63", "LimitNOFILE=")
     with serve(house, prefix=["prlimit", "--nofile=64:64"]) as server:

@@ -216,7 +216,7 @@ def blocks(page):
 
 @pytest.fixture
 def reader(tmp_path):
-    """Runs an example as a reader of the demo does, who has `sluice` in PATH and the last good backup here."""
+    """Runs an example as a reader of the demo does, with `sluice` in PATH and the last good backup here."""
     (bin := tmp_path / "bin").mkdir()
     (bin / "sluice").symlink_to(SLUICE)
     # The other machine is this one.

@@ -90,7 +90,7 @@ def test_only_a_near_peer_is_believed_for_whom_it_speaks(sluice, machine, house,
 
 @pytest.mark.parametrize("stream", [None, "1:2"])
 def test_where_it_is_not_the_journal_that_reads_there_are_plain_lines(house, stream):
-    """Not even when the journal reads somebody else's, whose environment it has."""
+    """Not even when the journal reads another process's stream, whose environment it has."""
     with serve(house, env=os.environ | ({"JOURNAL_STREAM": stream} if stream else {})) as server:
         size = len(server.get("/api/backup").body)
         assert str(size) in server.wait_for_line("backup sent")

@@ -113,7 +113,7 @@ def test_real_backups_are_judged_by_what_is_inside(tmp_path):
     names = [f"backup-2026-11-0{day}T030000Z.zip" for day in (1, 2, 3, 4)]
     for name in names[:2]:
         backup(data, kept / name)
-    # An application that begins anew with an empty database.
+    # An application that starts again with an empty database.
     (data / "a.db").unlink()
     subprocess.run(["sqlite3", data / "a.db", "PRAGMA user_version=1"], check=True)
     backup(data, kept / names[2])

@@ -309,7 +309,7 @@ def test_one_that_is_stopped_leaves_nothing(puller):
 
 @pytest.mark.parametrize("is_the_same", [True, False], ids=["the same", "another"])
 def test_a_download_goes_on_where_it_was_if_the_archive_is_the_same(tmp_path, puller, is_the_same):
-    """RFC 9110, 13.1.5: who has another archive answers with the whole of it."""
+    """RFC 9110, 13.1.5: a server that has another archive answers with the whole of it."""
     content = backup(small(tmp_path / "data", "word"), tmp_path / "archive.zip").read_bytes()
     half, requests = len(content) // 2, []
 

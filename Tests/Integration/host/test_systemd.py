@@ -1,4 +1,4 @@
-"""Under systemd: it starts when it is asked, ends when it is told, and is put right when it is stuck."""
+"""Under systemd: it starts at a connection, ends at a signal, and is restarted when it is stuck."""
 
 import random
 import time
@@ -86,7 +86,7 @@ def test_a_download_is_finished_first(sluice, reservoir, on_machine, verb):
         sluice.wait_for("ActiveState", "deactivating")
         late.request("GET", "/healthz")
         assert Archive(content + response.read()).manifest["complete"]
-        # Who came meanwhile is served by the next start; that of `stop` is the one that this connection asks for.
+        # A client that came meanwhile is served by the next start; that of `stop` is the one that this connection asks for.
         assert late.getresponse().status == 200
     assert sluice.pid not in (0, pid)
     assert sluice.show("Result") == "success" and sluice.show("NRestarts") == "0"

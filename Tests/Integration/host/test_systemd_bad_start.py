@@ -1,4 +1,4 @@
-"""Under systemd: what cannot start says why in one line, and tells who asked; it is not tried again by itself."""
+"""Under systemd: what cannot start says why in one line, and answers the client; it is not tried again by itself."""
 
 import pytest
 
@@ -74,7 +74,7 @@ def test_a_socket_that_cannot_be_served(sluice, house, on_machine, socket, words
 
 
 def test_its_line_is_its_own_however_late_the_journal_reads(sluice, machine, house, on_machine):
-    """The journal looks up whose an entry is when it reads it, and by then nobody may be there."""
+    """The journal looks up whose an entry is when it reads it, and by then the process may be gone."""
     sluice.settle(on_machine(house), "--token-file", "/etc/nothing")
     machine.systemctl("kill", "--signal=STOP", JOURNAL)
     try:
@@ -90,7 +90,7 @@ def test_its_line_is_its_own_however_late_the_journal_reads(sluice, machine, hou
 def test_a_unit_without_its_socket_says_so(sluice, machine, house, on_machine):
     sluice.settle(on_machine(house))
     machine.systemctl("stop", "sluice.socket")
-    # Requires= would bring the socket back: this is a unit of which somebody left that out.
+    # Requires= would bring the socket back: this is a unit that lacks it.
     unit = machine.systemctl("cat", "sluice.service")
     alone = "\n".join(line for line in unit.splitlines() if "%N.socket" not in line)
     machine.write("/run/systemd/system/sluice-alone.service", alone)

@@ -1,4 +1,4 @@
-"""`sluice health`: one line, and a status for whoever watches."""
+"""`sluice health`: one line, and a status for monitors."""
 
 import json
 import os

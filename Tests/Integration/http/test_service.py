@@ -163,7 +163,7 @@ def test_it_stays_for_a_client_that_was_lost(reservoir, tmp_path, unix):
 
 
 def test_a_client_that_comes_while_it_leaves_is_served_by_the_next(house, tmp_path, unix):
-    """Starts again for whoever waits, as a socket unit does; nobody is refused or reset."""
+    """Starts again for a client that waits, as a socket unit does; no client is refused or reset."""
     manager = Manager(tmp_path, unix)
     stop = threading.Event()
     answers, failures = [], []
@@ -237,7 +237,7 @@ def refused(manager, place, arguments, status, words):
     ids=str,
 )  # fmt: skip
 def test_variables_that_pass_it_nothing_are_named_in_one_line(house, environment):
-    """LISTEN_PID is somebody else's where a script stands between the manager and the service."""
+    """LISTEN_PID is another process's where a script stands between the manager and the service."""
     variables = " ".join(f"{name}={value}" for name, value in environment.items()).replace("OUR", "$$")
     command = f'{variables} exec {harness.SLUICE} serve --data "{house}" --listen 127.0.0.1:0'
     ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20)
@@ -281,7 +281,7 @@ def test_a_log_without_a_reader_holds_nothing_up(house):
             assert server.get("/api/backup?db=nothing.db").status == 404
         with server.connect() as connection:
             assert connection.answer("GET", "/healthz").status == 200
-        # Whoever reads again is told how many are lost.
+        # A reader that returns sees how many are lost.
         with os.fdopen(reading, "rb") as log:
             text = b""
             while b"lost log lines" not in text:

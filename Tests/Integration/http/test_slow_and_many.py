@@ -32,7 +32,7 @@ def test_heads_that_come_octet_by_octet_and_never_end_are_given_up(house):
                 key.fileobj.close()
             if not slow.get_map():
                 break
-        assert not slow.get_map(), "600 octets, and nobody has been given up"
+        assert not slow.get_map(), "600 octets, and no client has been given up"
 
 
 def test_half_a_head_costs_64_kib_at_most(house, figure):
@@ -64,7 +64,7 @@ def test_clients_that_read_octet_by_octet_hold_up_no_other(reservoir):
         write(reservoir / "reservoir.db")
         for sock in slow:
             sock.close()
-        wait_until(lambda: truncates(reservoir / "reservoir.db"), "the snapshots to be let go")
+        wait_until(lambda: truncates(reservoir / "reservoir.db"), "the snapshots to be released")
 
 
 def test_clients_that_read_no_more_are_cut_off_and_their_places_are_free(reservoir):
@@ -202,7 +202,7 @@ def test_a_flood_past_the_limit_harms_no_backup_and_no_thread_spins(reservoir, w
             ticks = server.cpu_ticks()
             time.sleep(1)  # the window itself: nothing may happen in it
             assert server.cpu_ticks() - ticks <= 5
-            # Who comes late is answered all the same, if only to hear that a backup would lack descriptors.
+            # A client that comes late is answered all the same, if only to hear that a backup would lack descriptors.
             assert server.get("/healthz").status in ((200,) if what == "connections" else (200, 503))
             assert Archive(content + response.read()).manifest["complete"]
             for sock in flood:

@@ -81,7 +81,7 @@ def ask(server, octets, at_once):
                 while not (at_once or is_taken(sock)):
                     os.sched_yield()
         except (ConnectionResetError, BrokenPipeError):
-            pass  # it has been answered, and nobody reads on
+            pass  # it has been answered, and the service reads no further
         return Responses(all_of(sock), octets)
 
 
@@ -161,7 +161,7 @@ CHAINS = {
 
 @pytest.fixture(scope="module", params=CHAINS.values(), ids=CHAINS)
 def chain(request, tmp_path_factory):
-    """nginx that keeps its one connection to sluice, so that whoever comes next would get a wrong answer."""
+    """nginx that keeps its one connection to sluice, so that the next client would get a wrong answer."""
     family, ignore, proxy = request.param
     directory = nginx.place(tmp_path_factory.mktemp("nginx"))
     if family == "tcp":

@@ -1,4 +1,4 @@
-"""Who may ask."""
+"""Which requests need a token, and where tokens come from."""
 
 import base64
 import signal

@@ -1,4 +1,4 @@
-"""`ETag` and `If-None-Match`: no archive for who has it already, and never a 304 when anything has changed."""
+"""`ETag` and `If-None-Match`: no archive for a client that has it already, and never a 304 when anything has changed."""
 
 import os
 import random
@@ -119,7 +119,7 @@ class Application:
             case 7:
                 connection.execute("VACUUM")
             case 8:
-                wait_until(lambda: self.leave_the_log(connection), "nobody else to have the database open")
+                wait_until(lambda: self.leave_the_log(connection), "no other process to have the database open")
                 connection.execute(f"PRAGMA page_size={chance.choice([512, 1024, 4096, 8192])}")
                 connection.execute("VACUUM")
                 connection.execute(f"PRAGMA journal_mode={mode}")
@@ -143,7 +143,7 @@ class Application:
 
     @staticmethod
     def leave_the_log(connection):
-        """SQLite waits for nobody here, and a backup's connection outlives its last byte by a moment."""
+        """SQLite waits for no reader here, and a backup's connection outlives its last byte by a moment."""
         try:
             return connection.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
         except sqlite3.OperationalError as error:

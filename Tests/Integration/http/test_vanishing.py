@@ -1,4 +1,4 @@
-"""Clients that are half gone or wholly, and do not say so: who may still be reading is served, nobody else is kept."""
+"""Clients that are half gone or wholly, and do not say so: one that may still be reading is served, no other is kept."""
 
 import os
 import socket
@@ -34,7 +34,7 @@ def test_a_client_that_vanishes_in_a_download_is_let_go(reservoir, tmp_path, cab
                 while response.read1(1 << 20):
                     pass
             wait_until(lambda: stalled(ours) == 1, "the backup to be broken off")
-            wait_until(lambda: truncates(path), "the snapshot to be let go")
+            wait_until(lambda: truncates(path), "the snapshot to be released")
             assert connections(ours) == 1
             assert whole(ours)
 

@@ -93,7 +93,7 @@ def test_a_database_that_an_unseen_process_has_locked_is_not_replaced(archive, t
     if reads:
         connection.execute("BEGIN")
         connection.execute("SELECT * FROM t").fetchall()
-    # To read the files here would let go of this process's locks.
+    # To read the files here would release this process's locks.
     before = {path: path.lstat().st_ino for path in target.rglob("*")}
     result = restore(archive, target, "--force", prefix=["unshare", "--pid", "--fork", "--mount-proc"])
     assert result.returncode == 1 and f"{name} is locked by a process that cannot be seen" in result.stderr

@@ -146,7 +146,7 @@ def test_what_is_unfinished_is_told_by_a_dry_run(archive, target):
 
 @pytest.mark.parametrize("is_going_back", [False, True])
 def test_a_kill_amid_a_long_name(archive, target, tmp_path, is_going_back):
-    """Earlier versions could not go back over one, and left that to whoever came."""
+    """Earlier versions could not go back over one, and left that to the next command."""
     (tmp_path / "source/floor_plan" / ("x" * 255)).touch()
     long = backup(tmp_path / "source", tmp_path / "long.zip")
     assert traced(long, target, "symlinkat", "signal=KILL", 5).returncode != 0

@@ -230,7 +230,7 @@ def test_any_range_of_what_is_stored(reservoir):
             assert len(answer.body) == int(answer.headers["Content-Length"]) == last + 1 - first
             found[first] = answer.body
             if last + 1 == size:
-                # Who has the end holds no snapshot any more, and gets what is retained.
+                # A transfer that was sent to its end holds no snapshot, and has what is retained.
                 wait_until(lambda: not is_pinned(reservoir), "the snapshot's end")
                 change(reservoir)
                 head, content = part(server, 1000, target)
@@ -455,7 +455,7 @@ def test_a_file_that_is_written_to_while_it_is_read_again(reservoir):
 
 
 def test_the_end_of_one_that_was_sent(house):
-    """The kernel has taken the last byte; that the client has it, nobody knows."""
+    """The kernel has taken the last byte; that the client has it, the service cannot know."""
     with serve(house) as server:
         whole = server.get("/api/backup")
         size, tag = len(whole.body), whole.headers["ETag"]
@@ -469,7 +469,7 @@ def test_the_end_of_one_that_was_sent(house):
 
 
 def test_a_connection_that_the_client_has_lost_without_a_word(reservoir):
-    """It is still open here: whoever knows the tag takes over."""
+    """It is still open here: a client that knows the tag takes over."""
     with serve(reservoir) as server, server.connect(receive_buffer=4096) as lost:
         response = lost.begin()
         content = response.read(1000)

@@ -95,7 +95,7 @@ def http_1_0(server, chance):
 
 def conditional(server, chance):
     with server.connect() as client:
-        # Nobody writes to this one.
+        # No process writes to this one.
         first = client.answer("GET", "/api/backup?db=base.db", **BEARER)
         if first.status != 200:
             return judged(first.status, first.headers, first.body)
@@ -149,7 +149,7 @@ def client(server, seed, faulty):
 
 
 def activated(manager, place, directory):
-    """A service that is started for who waits already, and leaves when it is idle."""
+    """A service that is started for a client that waits already, and leaves when it is idle."""
     with Connection(place) as connection:
         connection.request("GET", "/api/backup")
         with manager.running("--data", directory, "--idle-exit", "20ms") as process:
@@ -195,7 +195,7 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
                 seen[activated(manager, place, directory)] += 1
                 for future in futures:
                     seen.update(future.result())
-            # Between two rounds nobody holds a log, and it does not grow for ever.
+            # Between two rounds no reader holds a WAL, and it does not grow for ever.
             for path in (wal, directory / "base.db"):
                 wait_until(lambda path=path: truncates(path), f"a checkpoint of {path.name} in round {rounds}", 30)
             rounds += 1

@@ -25,7 +25,7 @@ class Breaking(threading.Thread):
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            # Whoever leaves, the next is let in.
+            # Each client that leaves makes room for the next.
             with suppress(ConnectionError), client, connect(self.to, receive_buffer=4096) as server:
                 # A reset takes back whatever is on its way to the client: that must be less than the limit.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 10)

@@ -1,4 +1,4 @@
-"""Two networks and a cable between them that can be pulled: who is at its other end is gone without a FIN."""
+"""Two networks and a cable between them that can be pulled: the machine at its other end is gone without a FIN."""
 
 import ctypes
 import os
@@ -60,7 +60,7 @@ class Cable:
 
     @contextmanager
     def serve(self, data, path, *arguments):
-        """Serves `data` at the server's end, and on a Unix socket for those who are not on the cable."""
+        """Serves `data` at the server's end, and on a Unix socket for clients that are not on the cable."""
         prefix, listen = ["nsenter", f"--net=/run/netns/{self.server}"], [f"{SERVER}:{PORT}", f"unix:{path}"]
         with serve(data, "--allow-unauthenticated", *arguments, listen=listen, prefix=prefix) as server:
             yield server

@@ -123,7 +123,7 @@ def check_archive(body, status, directory, version=None):
 
 
 def assert_free(directory):
-    """Nobody has anything locked or pinned any more."""
+    """Nothing is locked or pinned any more."""
     assert all(truncates(directory / name) for name in DATABASES[1:])
     with closing(sqlite3.connect(directory / DATABASES[0], timeout=0, isolation_level=None)) as application:
         application.execute("BEGIN EXCLUSIVE")

@@ -1,4 +1,4 @@
-"""A real `sluice` process: what it is told, what it says, what it costs."""
+"""A real `sluice` process: its arguments, its output, what it costs."""
 
 import os
 import re

@@ -35,7 +35,7 @@ def control_groups():
 def remove(cgroup):
     """Removes a control group and all below it; whether it is gone."""
     for directory, _, _ in os.walk(cgroup, topdown=False):
-        with suppress(OSError):  # somebody in it has not died yet
+        with suppress(OSError):  # a process in it has not died yet
             os.rmdir(directory)
     return not cgroup.exists()
 
@@ -48,7 +48,7 @@ class Machine:
 
     def boot(self, directory):
         namespaces = ["--fork", "--kill-child", "--pid", "--mount", "--uts", "--ipc", "--net"]
-        # Nobody is left behind, however the tests end: each is killed when its parent dies.
+        # No process is left behind, however the tests end: each is killed when its parent dies.
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig=KILL", "unshare", *namespaces, BOOT, self.cgroup, directory, self.shared],
             stdin=subprocess.DEVNULL, stdout=(log := directory / "log").open("wb"), stderr=subprocess.STDOUT,
@@ -87,7 +87,7 @@ class Machine:
         self.run("chmod", mode, path)
 
     def on_host(self, path):
-        """A file in /srv, for those who would follow `path` to the host's own."""
+        """A file in /srv, for programs that would follow `path` to the host's own."""
         return self.shared / Path(path).relative_to("/srv")
 
     def connect(self, port, receive_buffer=None, timeout=60):

@@ -83,7 +83,7 @@ def wait_until_still(server):
 
 
 def truncates(path, timeout=0):
-    """Whether a TRUNCATE checkpoint of a WAL database succeeds: nobody reads an older state of it."""
+    """Whether a TRUNCATE checkpoint of a WAL database succeeds: no reader has an older state of it."""
     connection = sqlite3.connect(path, timeout=timeout)
     try:
         return connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0

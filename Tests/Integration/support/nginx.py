@@ -44,7 +44,7 @@ PORT = 8081
 
 
 def place(directory):
-    """A directory that nginx's workers, who are another user, can use."""
+    """A directory that nginx's workers, which run as another user, can use."""
     directory.mkdir(exist_ok=True)
     directory.chmod(0o777)
     open_the_way(directory)

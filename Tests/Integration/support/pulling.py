@@ -86,7 +86,7 @@ def old_backup(path, created, databases=(), *, modified=None, skipped=(), **more
 
 
 def assert_kept(puller, result, beside=()):
-    """The one new file: whole, and nobody else's to read."""
+    """The one new file: whole, and for no other user to read."""
     assert (result.returncode, result.error) == (0, "")
     [name] = set(puller.names()) - set(beside)
     assert re.fullmatch(DATED, name)

@@ -66,7 +66,7 @@ def restore(archive, directory, *arguments, **options):
 
 
 def word(path):
-    """What a database or a file says; None if nobody can open it."""
+    """What a database or a file says; None if it cannot be opened."""
     if path.suffix == ".json":
         return path.read_text() if path.exists() else None
     if not os.path.lexists(path):

@@ -86,7 +86,7 @@ METHOD(xWrite, (sqlite3_file *file, const void *from, int count, sqlite3_int64 a
 METHOD(xFileSize, (sqlite3_file *file, sqlite3_int64 *size), (file, size), 1)
 METHOD(xLock, (sqlite3_file *file, int lock), (file, lock), 1)
 METHOD(xShmMap, (sqlite3_file *file, int region, int size, int extend, void volatile **at), (file, region, size, extend, at), 1)
-/* Nobody asks whether a lock was given back. */
+/* SQLite does not check whether a lock was released. */
 METHOD(xShmLock, (sqlite3_file *file, int lock, int count, int flags), (file, lock, count, flags), flags & SQLITE_SHM_LOCK)
 static int xClose(sqlite3_file *file) {
   struct methods *methods = (struct methods *)file->pMethods;

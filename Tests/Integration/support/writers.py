@@ -145,7 +145,7 @@ def lock_again_and_again(path):
 
 
 def vacuum_to_other_page_sizes(path):
-    """Writes the whole database anew, time after time, with pages of another size."""
+    """Rewrites the whole database, time after time, with pages of another size."""
     connection = open_database(path, 5000)
     connection.execute("PRAGMA synchronous=OFF")
     ready()

@@ -167,7 +167,7 @@ def tiny(tmp_path):
 
 
 def test_every_byte_counts(tiny, tmp_path, record_property):
-    """Save those that say nothing of names or data: who made it, what it needs, attributes, flags of absent times."""
+    """Save those that say nothing of names or data: its maker, what it needs, attributes, flags of absent times."""
     meaningless = set()
     for start in range(len(tiny)):
         match tiny[start : start + 4]:
