@@ -44,10 +44,14 @@ extension Descriptor {
   /// The corresponding C function is `write`.
   package func write(_ bytes: [UInt8]) throws(SystemError) { try SystemCalls.writeAll(bytes, to: rawValue) }
 
-  /// Writes all of the bytes from an offset on. The corresponding C function is `pwrite`.
-  package func write(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
+  /// Writes all of the bytes, or a range of them, from an offset on. The corresponding C function is `pwrite`.
+  package func write(
+    _ bytes: [UInt8], _ range: Range<Int>? = nil, at offset: UInt64
+  ) throws(SystemError) {
     let raw = rawValue
-    try unsafe SystemCalls.writeAll(bytes, "pwrite") { unsafe pwrite(raw, $0, $1, off_t(offset) + off_t($2)) }
+    try unsafe SystemCalls.writeAll(bytes, range ?? bytes.indices, "pwrite") {
+      unsafe pwrite(raw, $0, $1, off_t(offset) + off_t($2))
+    }
   }
 
   /// The bytes of a file from its beginning, at most so many. The corresponding C function is `read`.
@@ -64,6 +68,20 @@ extension Descriptor {
       if bytes.isEmpty { bytes = piece } else { bytes += piece }
     }
     return bytes
+  }
+
+  /// Fills the first `count` bytes of `buffer` from an offset on. The corresponding C function is `pread`.
+  ///
+  /// - Returns: how many bytes there were.
+  package func read(into buffer: inout [UInt8], _ count: Int, at offset: UInt64) throws(SystemError) -> Int {
+    var filled = 0
+    while filled < count {
+      let piece = try SystemCalls.readSome(
+        rawValue, into: &buffer, filled..<count, at: offset + UInt64(filled))
+      if piece == 0 { break }
+      filled += piece
+    }
+    return filled
   }
 
   // MARK: locks

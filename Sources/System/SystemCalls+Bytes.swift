@@ -4,15 +4,18 @@ import Glibc
 extension SystemCalls {
   /// Writes all of the bytes; `EAGAIN` is an error here. The corresponding C function is `write`.
   package static func writeAll(_ bytes: [UInt8], to descriptor: CInt) throws(SystemError) {
-    try unsafe writeAll(bytes, "write") { pointer, count, _ in unsafe Glibc.write(descriptor, pointer, count)
+    try unsafe writeAll(bytes, bytes.indices, "write") { pointer, count, _ in
+      unsafe Glibc.write(descriptor, pointer, count)
     }
   }
 
   /// - Parameter write: is given what is left, its length, and how much has been written.
   static func writeAll(
-    _ bytes: [UInt8], _ call: StaticString, _ write: (UnsafePointer<UInt8>, Int, Int) -> Int
+    _ bytes: [UInt8], _ range: Range<Int>, _ call: StaticString,
+    _ write: (UnsafePointer<UInt8>, Int, Int) -> Int
   ) throws(SystemError) {
-    try unsafe bytes.withUnsafeBufferPointer { (buffer) throws(SystemError) in
+    try unsafe bytes.withUnsafeBufferPointer { (bytes) throws(SystemError) in
+      let buffer = unsafe UnsafeBufferPointer(rebasing: bytes[range])
       guard let base = buffer.baseAddress else { return }
       var written = 0
       while written < buffer.count {
@@ -53,6 +56,31 @@ extension SystemCalls {
     _ descriptor: CInt, _ count: Int, at offset: UInt64
   ) throws(SystemError) -> [UInt8] {
     try unsafe filled(count, "pread") { unsafe pread(descriptor, $0, count, off_t(offset)) } ?? []
+  }
+
+  /// Fills `buffer[range]` with a file's bytes from an offset on. The corresponding C function is `pread`.
+  ///
+  /// - Returns: how many bytes there were.
+  static func readSome(
+    _ descriptor: CInt, into buffer: inout [UInt8], _ range: Range<Int>, at offset: UInt64
+  ) throws(SystemError) -> Int {
+    try unsafe buffer.withUnsafeMutableBufferPointer { (bytes) throws(SystemError) in
+      let target = unsafe UnsafeMutableBufferPointer(rebasing: bytes[range])
+      return try attempt("pread") {
+        unsafe pread(descriptor, target.baseAddress, target.count, off_t(offset))
+      } ?? 0
+    }
+  }
+
+  /// Whether a part of an array is the beginning of another. The corresponding C function is `memcmp`.
+  package static func isSame(_ bytes: [UInt8], _ range: Range<Int>, asBeginningOf other: [UInt8]) -> Bool {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count && range.count <= other.count)
+    return unsafe bytes.withUnsafeBytes { bytes in
+      unsafe other.withUnsafeBytes { other in
+        guard let first = bytes.baseAddress, let second = other.baseAddress else { return true }
+        return unsafe memcmp(first + range.lowerBound, second, range.count) == 0
+      }
+    }
   }
 
   private static func filled(

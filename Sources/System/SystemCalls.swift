@@ -91,6 +91,8 @@ package enum SystemCalls {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 
+  typealias Thread = pthread_t
+
   /// Starts a thread. The corresponding C function is `pthread_create`.
   ///
   /// - Parameter isJoinable: whether it is to be joined or detached; else it is detached from the beginning.
