@@ -100,13 +100,18 @@ static inline int csqlite_mount(const char *path, uint64_t *mount) {
 }
 
 // Nor sqlite3_config(). A connection sets 200 KB aside, for many pages and statements, before it has any.
-static inline void csqlite_configure(void) {
+//
+// Returns whether SQLite's VFS reads by pread(), so that several threads may read one file at once: os_unix.c, seekAndRead(), which
+// moves the file's own offset where the library was built without it. What it was built without has no entry among its system calls.
+static inline int csqlite_configure(void) {
   sqlite3_config(SQLITE_CONFIG_PAGECACHE, (void *)0, 0, 0);
   sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
   sqlite3_vfs *vfs = sqlite3_vfs_find((char *)0);
-  if (!vfs) return;
+  if (!vfs) return 0;
+  int reads_by_offset = vfs->xGetSystemCall(vfs, "pread") || vfs->xGetSystemCall(vfs, "pread64");
   vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)csqlite_open);
   // One of them, as SQLite was built.
   vfs->xSetSystemCall(vfs, "pread", (sqlite3_syscall_ptr)csqlite_read);
   vfs->xSetSystemCall(vfs, "pread64", (sqlite3_syscall_ptr)csqlite_read);
+  return reads_by_offset;
 }

@@ -11,6 +11,8 @@ package final class Database {
   /// Whether it is on a read-only file system, where it needs no locks.
   private let isImmutable: Bool
   private var connection: DatabaseConnection?
+  /// What was read ahead of the snapshot.
+  private var copy: DatabaseCopy?
   private let names: FileNames
   private let options: Snapshot.Options
   private let memory: MemoryBudget
@@ -89,27 +91,80 @@ package final class Database {
     }
   }
 
+  /// Reads a large database that is to be copied once without a lock, so that the snapshot has but to compare it: see
+  /// `DatabaseCopy`. Of a smaller one, and of one in WAL mode, nothing.
+  ///
+  /// - Parameter size: from which on it is large, in bytes.
+  /// - Throws: what reading says, and the spool.
+  package func readAhead(
+    from size: UInt64 = DatabaseCopy.readAheadSize, _ team: ThreadTeam
+  ) throws(SQLiteError) {
+    guard journalMode != "wal" else { return }
+    switch connection {
+    case .some(let connection):
+      guard try connection.databaseFile().size() >= size else { return }
+      var copy = try DatabaseCopy(of: connection, names, options, memory)
+      try copy.readAhead(connection, team)
+      self.copy = copy
+    case nil: throw Self.isTaken
+    }
+  }
+
+  private static let isTaken = SQLiteError(
+    code: SQLITE_MISUSE, message: "the snapshot was taken already")
+
   /// Takes the snapshot: pins a database in WAL mode, copies any other. Once.
   ///
-  /// - Parameter needsContent: whether it will be read; what would be copied is only described else.
+  /// - Parameters:
+  ///   - needsContent: whether it will be read; what would be copied is only described else.
+  ///   - team: of what is to be copied; nil for a team of its own.
   /// - Throws: what SQLite says.
-  package func snapshot(needsContent: Bool = true) throws(SQLiteError) -> Snapshot {
-    guard let connection = connection.take() else {
-      throw SQLiteError(code: SQLITE_MISUSE, message: "the snapshot was taken already")
-    }
+  package func snapshot(needsContent: Bool = true, _ team: ThreadTeam? = nil) throws(SQLiteError) -> Snapshot
+  {
+    if journalMode != "wal", needsContent { return try copied(team ?? ThreadTeam(named: "copy")) }
+    guard let connection = connection.take() else { throw Self.isTaken }
     if isImmutable { return try Snapshot(immutable: connection, names) }
-    if journalMode == "wal" {
-      do throws(SQLiteError) { return try Snapshot(pinning: connection, names) } catch {
-        // A -shm on which no process has a lock is one that SQLite would make again.
-        if error.reason == .permission, ReadOnlyFileSystem.isReadOnly(names.path) {
-          try Self.checkFrozen(names.path)
-        }
-        throw error
-      }
-    }
-    guard needsContent else {
+    guard journalMode == "wal" else {
       return try Snapshot(describing: connection, journalMode: journalMode, names, options)
     }
-    return try Snapshot(copying: connection, journalMode: journalMode, names, options, memory)
+    do throws(SQLiteError) { return try Snapshot(pinning: connection, names) } catch {
+      // A -shm on which no process has a lock is one that SQLite would make again.
+      if error.reason == .permission, ReadOnlyFileSystem.isReadOnly(names.path) {
+        try Self.checkFrozen(names.path)
+      }
+      throw error
+    }
+  }
+
+  private func copied(_ team: ThreadTeam) throws(SQLiteError) -> Snapshot {
+    guard let connection = connection.take() else { throw Self.isTaken }
+    let begun: DatabaseCopy
+    if let copy = copy.take() {
+      begun = copy
+    } else {
+      begun = try DatabaseCopy(of: connection, names, options, memory)
+    }
+    do throws(SQLiteError) {
+      return try Snapshot(copying: connection, begun, journalMode: journalMode, names, team)
+    } catch  where error == .becameWAL {
+      return try reopened().snapshot(team)
+    }
+  }
+
+  /// Opens it again, which is in WAL mode now.
+  ///
+  /// - Throws: `becameWAL` if it is not any more; what opening it says.
+  private func reopened() throws(SQLiteError) -> Database {
+    let deadline = ContinuousClock.now + options.busyTimeout
+    while true {
+      do throws(SQLiteError) {
+        let database = try Database(path: names.path, options, memory)
+        try names.checkDatabase()
+        guard database.journalMode == "wal" else { throw .becameWAL }
+        return database
+      } catch  where error.reason == .locked && .now < deadline && !Task.isCancelled {
+        FileSystem.pause()
+      }
+    }
   }
 }

@@ -33,10 +33,4 @@ extension DatabaseConnection {
     }
     return unsafe VFSFile(file, methods)
   }
-
-  /// Lets an in-memory database grow to `byteCount` bytes (`SQLITE_FCNTL_SIZE_LIMIT`).
-  func limitSize(_ byteCount: Int64) throws(SQLiteError) {
-    var limit = byteCount
-    try unsafe check(sqlite3_file_control(handle, "main", SQLITE_FCNTL_SIZE_LIMIT, &limit))
-  }
 }

@@ -10,8 +10,9 @@ extension DatabaseConnection {
     let connection = try open(path, SQLITE_OPEN_READONLY, in: ExactPaths.name, busyTimeout: busyTimeout)
     // The last connection to close would otherwise checkpoint the WAL and delete it.
     try unsafe connection.check(csqlite_no_checkpoint_on_close(connection.handle))
-    // Most pragmas read the schema, which may be damaged without harm here: then they ignore it.
-    try connection.execute("PRAGMA writable_schema=ON")
+    // Most pragmas read the schema, which may be damaged without harm here: then they ignore it. And a part of the file that
+    // is mapped into memory would end this process when another cuts it off.
+    try connection.execute("PRAGMA writable_schema=ON; PRAGMA mmap_size=0")
     return connection
   }
 
@@ -65,17 +66,6 @@ extension DatabaseConnection {
       busyTimeout: .zero
     )
     try connection.distrust()
-    return connection
-  }
-
-  /// Opens an empty database that a copy is written into, and that no other process will open.
-  ///
-  /// - Parameter name: a path, or a URI of the `memdb` VFS.
-  static func scratch(_ name: BytePath) throws(SQLiteError) -> DatabaseConnection {
-    let connection = try open(
-      name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, busyTimeout: .zero)
-    // It is thrown away whole if anything fails: no journal, no syncs.
-    try connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-256")
     return connection
   }
 }

@@ -15,7 +15,7 @@ import System
   static func open(
     _ name: BytePath, _ flags: Int32, in vfs: String? = nil, busyTimeout: Duration
   ) throws(SQLiteError) -> DatabaseConnection {
-    _ = isConfigured
+    _ = Self.readsByOffset
     var opened: OpaquePointer?
     let flags = flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
     let code = unsafe sqlite3_open_v2(name.cString, &opened, flags, vfs)
@@ -30,8 +30,10 @@ import System
     return unsafe DatabaseConnection(handle: handle, busy: busy, likelyDescriptor: descriptor)
   }
 
-  /// Once in the process, before SQLite is used.
-  static let isConfigured: Void = csqlite_configure()
+  /// Configures SQLite, once in the process and before it is used.
+  ///
+  /// Whether several threads may read one file of its VFS at once.
+  static let readsByOffset = csqlite_configure() != 0
 
   private init(handle: OpaquePointer, busy: BusyHandler, likelyDescriptor: CInt) {
     unsafe self.handle = handle

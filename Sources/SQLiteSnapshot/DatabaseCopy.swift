@@ -4,23 +4,33 @@ import System
 
 /// A copy of a database of one moment, in memory or in a file without a name.
 ///
+/// A large database is read twice. First without a lock, while writers go on: what that gives may be torn, and decides nothing.
+/// Then under SQLite's lock: every byte is compared with the copy's, and what differs is written. To compare takes a part of
+/// the time that to write takes, and only for that time writers wait. A small one is read once, under the lock; if it changes
+/// meanwhile, it is read again in the same two ways.
+///
 /// Under SQLite's lock nothing of a database changes, but for a writer that does not see the lock (see `PinnedState`). So a
-/// copy counts only if the database was the same under every lock that it was made under, and if no folder stood beside it
+/// copy counts only if the database was the same under every lock that it was read under, and if no folder stood beside it
 /// that is another writer's lock.
-struct DatabaseCopy: ~Copyable {
-  /// To the copy.
-  let connection: DatabaseConnection
-  /// The database's own header; nil if it has no page: the Online Backup API writes counters of its own into the copy's.
-  let header: DatabaseHeader?
+struct DatabaseCopy {
+  private(set) var bytes: CopiedBytes
+  private(set) var pageSize = 0
+  private(set) var pageCount: UInt32 = 0
   /// SQLite's number of the state that the database was in when the copy was begun, or of an earlier one.
-  let dataVersion: Int
+  private(set) var dataVersion = 0
 
-  /// Copied under one lock: less than a millisecond of a writer's time.
-  private static let stepSize = 1 << 20
+  private var isReadAhead = false
+  private let names: FileNames
+  private let options: Snapshot.Options
+  private let memory: MemoryBudget
+
+  /// From this size on, in bytes, a database is read before it is locked. All of a smaller one is read under the lock in a few
+  /// hundredths of a second.
+  package static let readAheadSize: UInt64 = 64 << 20
+  /// Read by each thread under one lock, in blocks: about a millisecond of a writer's time.
+  private static let blocksPerStep = 1
   /// So often a copy is made step by step. When the database changes meanwhile, which every commit does, it is made again.
   private static let maximumStepwiseCopies = 4
-  /// For `sqlite3_backup_step`: under one lock.
-  private static let allPages: Int32 = -1
   /// So often it is made under one lock then, of which all but the first are for a writer that does not see the lock.
   private static let maximumLockedCopies = 3
 
@@ -31,40 +41,48 @@ struct DatabaseCopy: ~Copyable {
     let hasLockFolder: Bool
   }
 
-  /// - Parameters:
-  ///   - byteCount: how large the database is; 0 for one without a page.
-  ///   - names: those that `source` was opened by.
-  /// - Throws: `unseen-writer` if the database changes under every lock; what SQLite says.
+  /// Makes room for a copy.
+  ///
+  /// - Parameter names: those that `source` was opened by.
+  /// - Throws: `SQLITE_FULL` if the spool has no room; what the system says of it.
   init(
-    of source: borrowing DatabaseConnection, byteCount: UInt64, isInMemory: Bool, _ names: FileNames,
-    _ options: Snapshot.Options
+    of source: borrowing DatabaseConnection, _ names: FileNames, _ options: Snapshot.Options,
+    _ memory: MemoryBudget
   ) throws(SQLiteError) {
-    let file = try source.databaseFile()
-    let pageSize = try source.number("PRAGMA page_size")
+    self.names = names
+    self.options = options
+    self.memory = memory
+    bytes = try CopiedBytes(byteCount: source.databaseFile().size(), options, memory)
+  }
+
+  /// Reads all of the database without a lock.
+  ///
+  /// - Throws: `SQLITE_FULL`; `SQLITE_INTERRUPT`; what reading says.
+  mutating func readAhead(
+    _ source: borrowing DatabaseConnection, isNew: Bool = true, _ team: ThreadTeam
+  ) throws(SQLiteError) {
+    isReadAhead = true
+    try CopyPass.update(bytes, from: source.databaseFile(), isNew: isNew, blocks: 0..<bytes.blockCount, team)
+  }
+
+  /// Makes it what the database is under SQLite's lock.
+  ///
+  /// - Throws: `unseen-writer` if the database changes under every lock; `becameWAL`; what SQLite says.
+  mutating func settle(
+    with source: borrowing DatabaseConnection, _ team: ThreadTeam
+  ) throws(SQLiteError) {
     let deadline = ContinuousClock.now + options.busyTimeout
     var hotJournal: SQLiteError?
     for attempt in 0..<Self.maximumStepwiseCopies + Self.maximumLockedCopies {
-      try Self.waitUntilStill(names, until: deadline)
-      let dataVersion = try source.number("PRAGMA data_version")
-      let copy =
-        try isInMemory ? Self.memoryDatabase(byteCount) : Self.spool(byteCount, in: options.spoolDirectory)
-      // The backup functions would make a page of a database that has none.
-      guard byteCount > 0 else {
-        connection = copy
-        header = nil
-        self.dataVersion = dataVersion
-        return
-      }
-      let pagesPerStep =
-        attempt < Self.maximumStepwiseCopies ? Int32(max(1, Self.stepSize / pageSize)) : Self.allPages
+      if attempt > 0, !isReadAhead { try readAhead(source, isNew: false, team) }
+      try waitUntilStill(until: deadline)
+      dataVersion = try source.number("PRAGMA data_version")
       do throws(SQLiteError) {
-        let state = try Self.copy(source, file, into: copy, pagesPerStep: pagesPerStep, names)
+        let state = try update(
+          from: source, isNew: !isReadAhead && attempt == 0, isStepwise: attempt < Self.maximumStepwiseCopies,
+          team)
         hotJournal = nil
-        if let state, !state.hasLockFolder {
-          connection = copy
-          (header, self.dataVersion) = (state.header, dataVersion)
-          return
-        }
+        if let state, !state.hasLockFolder { return }
       } catch  where error.reason == .hotJournal {
         // There was none when the database was opened: the writer has crashed since, or its lock is not seen.
         try source.execute("ROLLBACK")
@@ -77,58 +95,67 @@ struct DatabaseCopy: ~Copyable {
   }
 
   /// Waits for a lock folder as for any lock, and then until a write would be told from the last by its time.
-  private static func waitUntilStill(
-    _ names: FileNames, until deadline: ContinuousClock.Instant
-  ) throws(SQLiteError) {
+  private func waitUntilStill(until deadline: ContinuousClock.Instant) throws(SQLiteError) {
     while try names.hasLockFolder(), .now < deadline, !Task.isCancelled { FileSystem.pause() }
     if let time = try names.databaseContent()?.timeUntilTold() { usleep(time) }
   }
 
+  /// - Parameters:
+  ///   - isNew: whether nothing of it has been read yet.
+  ///   - isStepwise: whether each step has a lock of its own, between two of which writers have their turn.
   /// - Returns: what the database was all the while; nil if that did not stay the same, or cannot be told.
-  private static func copy(
-    _ source: borrowing DatabaseConnection, _ file: VFSFile, into copy: borrowing DatabaseConnection,
-    pagesPerStep: Int32, _ names: FileNames
+  private mutating func update(
+    from source: borrowing DatabaseConnection, isNew: Bool, isStepwise: Bool, _ team: ThreadTeam
   ) throws(SQLiteError) -> State? {
-    var isFirst = true
-    return try copy.copy(from: source, pagesPerStep: pagesPerStep) { () throws(SQLiteError) in
-      if isFirst, let time = try names.databaseContent()?.timeUntilTold() {
-        // It was written to just now, and a write that comes now might leave its time as it is. Under the lock that is
-        // kept, none should come.
-        guard pagesPerStep == allPages else { return nil }
-        usleep(time)
-        guard try names.databaseContent()?.timeUntilTold() == nil else { return nil }
+    let file = try source.databaseFile()
+    var state: State?
+    var blocks = 0..<0
+    repeat {
+      if Task.isCancelled { throw .calledOff }
+      // SQLite counts its attempts from zero for each statement: every lock is waited for by itself.
+      source.busy.isWaiting = false
+      try source.execute("BEGIN; PRAGMA schema_version")
+      // SQLite looks for a WAL by its name at each lock.
+      guard try source.text("PRAGMA journal_mode") != "wal" else { throw .becameWAL }
+      if state == nil {
+        guard try isTold(isStepwise: isStepwise) else {
+          try source.execute("COMMIT")
+          return nil
+        }
+        names.dropCachedPages()
       }
-      if isFirst { names.dropCachedPages() }
-      isFirst = false
-      return State(
-        header: try DatabaseHeader(of: file), content: try names.databaseContent(),
-        hasLockFolder: try names.hasLockFolder())
-    }
+      let before = try look(at: file)
+      if state == nil { try measure(source) }
+      let last = isStepwise ? blocks.upperBound + team.count * Self.blocksPerStep : .max
+      blocks = blocks.upperBound..<min(last, bytes.blockCount)
+      try CopyPass.update(bytes, from: file, isNew: isNew, blocks: blocks, team)
+      let after = try look(at: file)
+      try source.execute("COMMIT")
+      guard before == after, before == state ?? before else { return nil }
+      state = before
+    } while blocks.upperBound < bytes.blockCount
+    return state
   }
 
-  /// An empty database in memory whose file can be read: that of the `memdb` VFS.
-  private static func memoryDatabase(_ byteCount: UInt64) throws(SQLiteError) -> DatabaseConnection {
-    let connection = try DatabaseConnection.scratch("file:sluice?vfs=memdb")
-    // Its own limit is 1 GiB; ours is the budget. Room for what is added while the copy is made.
-    try connection.limitSize(Int64(byteCount) * 2 + (64 << 20))
-    return connection
+  /// Whether a write to the database that comes from now on changes its time. Under the lock that is kept, none should come:
+  /// it is waited until that is so.
+  private func isTold(isStepwise: Bool) throws(SQLiteError) -> Bool {
+    guard let time = try names.databaseContent()?.timeUntilTold() else { return true }
+    guard !isStepwise else { return false }
+    usleep(time)
+    return try names.databaseContent()?.timeUntilTold() == nil
   }
 
-  /// An empty database in a file that has lost its name already, lest the copy should outlive this process.
-  private static func spool(_ byteCount: UInt64, in directory: String) throws(SQLiteError)
-    -> DatabaseConnection
-  {
-    try requireRoom(for: byteCount, in: directory)
-    let folder = try temporaryFolder(in: directory)
-    defer { FileSystem.removeDirectory(folder) }
-    let path = folder.appending("copy.db")
-    do throws(SQLiteError) {
-      let copy = try DatabaseConnection.scratch(path)
-      try removeName(path, in: directory)
-      return copy
-    } catch {
-      try? FileSystem.remove(path)
-      throw error
-    }
+  private func look(at file: VFSFile) throws(SQLiteError) -> State {
+    State(
+      header: try DatabaseHeader(of: file), content: try names.databaseContent(),
+      hasLockFolder: try names.hasLockFolder())
+  }
+
+  /// Gives the copy the size that the database has under the lock: it may have grown, shrunk or got other pages.
+  private mutating func measure(_ source: borrowing DatabaseConnection) throws(SQLiteError) {
+    pageSize = try source.number("PRAGMA page_size")
+    pageCount = UInt32(try source.number("PRAGMA page_count"))
+    try bytes.resize(to: UInt64(pageCount) * UInt64(pageSize), options, memory)
   }
 }

@@ -30,7 +30,7 @@ package final class PlainCopy {
     if spool == nil { bytes.reserveCapacity(Int(byteCount)) }
     var offset: UInt64 = 0
     repeat {
-      if Task.isCancelled { throw SQLiteError(code: SQLITE_INTERRUPT, message: "called off") }
+      if Task.isCancelled { throw SQLiteError.calledOff }
       let block = try file.read(Int(min(Self.blockSize, byteCount - offset)), at: offset)
       if let spool { try spool.write(block, at: offset) } else { bytes += block }
       offset += UInt64(block.count)

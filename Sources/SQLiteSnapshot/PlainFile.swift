@@ -15,7 +15,7 @@ package import System
   /// - Throws: `SQLITE_CANTOPEN` when it cannot be opened.
   package init(path: BytePath) throws(SQLiteError) {
     let path = path.cString
-    _ = DatabaseConnection.isConfigured
+    _ = DatabaseConnection.readsByOffset
     sqlite3_initialize()
     guard let vfs = unsafe sqlite3_vfs_find(nil), let open = unsafe vfs.pointee.xOpen,
       let memory = unsafe calloc(1, Int(vfs.pointee.szOsFile)),

@@ -104,6 +104,13 @@ package struct SQLiteError: Error, Equatable, Sendable {
   static let lockFolder = unseenWriter(
     "the folder beside it whose name ends in .lock is a lock of SQLite's VFS unix-dotfile")
 
+  /// Its reader has left.
+  static let calledOff = SQLiteError(code: SQLITE_INTERRUPT, message: "called off")
+
+  /// A database was switched to WAL mode while it was copied: its file alone is not its state any more.
+  static let becameWAL = SQLiteError(
+    code: databaseMoved, message: "it was switched to WAL mode while it was copied")
+
   /// Another file took a plain file's name while it was opened.
   package static let replaced = SQLiteError(
     code: databaseMoved, message: "it was replaced while it was opened, time and again")

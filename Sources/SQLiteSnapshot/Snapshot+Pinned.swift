@@ -4,6 +4,7 @@ package import System
 
 /// What holds a pinned database.
 struct Pin {
+  let file: VFSFile
   let walFile: VFSFile?
   let walSizeWhenPinned: UInt64
   let pageCountInDatabase: UInt32
@@ -36,7 +37,7 @@ extension Snapshot {
     let state = try PinnedState(file, walFile, names, pageSize: pageSize)
     let takenAt = FileSystem.now()
     let pin = Pin(
-      walFile: walFile, walSizeWhenPinned: try walFile.size(),
+      file: file, walFile: walFile, walSizeWhenPinned: try walFile.size(),
       pageCountInDatabase: UInt32(try connection.number("PRAGMA page_count")), state: state,
       immutableContent: nil)
     let pages = try Self.pages(in: file, under: walFile, state, pin, pageSize: pageSize)
@@ -50,11 +51,12 @@ extension Snapshot {
     immutable connection: consuming DatabaseConnection, _ names: FileNames
   ) throws(SQLiteError) {
     let pageCount = UInt32(try connection.number("PRAGMA page_count"))
+    let file = try connection.databaseFile()
     let pin = Pin(
-      walFile: nil, walSizeWhenPinned: 0, pageCountInDatabase: pageCount, state: nil,
+      file: file, walFile: nil, walSizeWhenPinned: 0, pageCountInDatabase: pageCount, state: nil,
       immutableContent: try names.databaseContent())
     let pages = try SnapshotPages(
-      in: connection.databaseFile(), pageSize: connection.number("PRAGMA page_size"), pageCount: pageCount)
+      in: file, pageSize: connection.number("PRAGMA page_size"), pageCount: pageCount)
     try pages.checkFileSize()
     self.init(.pinned, journalMode: "wal", pages, connection, names, pin: pin)
   }
@@ -74,10 +76,10 @@ extension Snapshot {
     for _ in 0..<Self.settlingAttempts {
       guard let pin, let before = pin.state, !before.isSettled, let walFile = pin.walFile else { return }
       usleep(try before.timeUntilSettled(names))
-      let state = try PinnedState(pages.file, walFile, names, pageSize: pageSize)
+      let state = try PinnedState(pin.file, walFile, names, pageSize: pageSize)
       if state.wal.commit != before.wal.commit { takenAt = FileSystem.now() }
       self.pin?.state = state
-      pages = try Self.pages(in: pages.file, under: walFile, state, pin, pageSize: pageSize)
+      pages = try Self.pages(in: pin.file, under: walFile, state, pin, pageSize: pageSize)
     }
   }
 
@@ -90,7 +92,7 @@ extension Snapshot {
     guard let pin else { return }
     try names.check()
     if let state = pin.state, let walFile = pin.walFile {
-      try state.check(pages.file, walFile, names)
+      try state.check(pin.file, walFile, names)
     } else if try names.databaseContent() != pin.immutableContent {
       throw SQLiteError.unseenWriter("its file system was read-only when it was opened, and is not any more")
     }
@@ -115,8 +117,8 @@ extension Snapshot {
   ///
   /// - Returns: nil if it cannot be found out.
   package func leavesWAL() -> Bool? {
-    guard pin?.state != nil else { return false }
-    guard let index = try? WALIndexHeader(of: pages.file), let size = try? names.walContent()?.size else {
+    guard let pin, pin.state != nil else { return false }
+    guard let index = try? WALIndexHeader(of: pin.file), let size = try? names.walContent()?.size else {
       return nil
     }
     guard size > 0, index.frameCount > index.backfilledCount else { return false }
@@ -126,7 +128,7 @@ extension Snapshot {
   /// Whether a checkpoint is under way. One that has been for long waits for a reader, this one for instance. No checkpoint
   /// waits for a copy.
   package func isBeingCheckpointed() throws(SQLiteError) -> Bool {
-    guard pin?.state != nil else { return false }
-    return try pages.file.isLocked(PinnedState.checkpointLock)
+    guard let pin, pin.state != nil else { return false }
+    return try pin.file.isLocked(PinnedState.checkpointLock)
   }
 }

@@ -13,7 +13,7 @@ package final class Snapshot {
   package enum Method: String, Sendable {
     /// By a read transaction on a database in WAL mode.
     case pinned
-    /// By a copy, made with SQLite's Online Backup API.
+    /// By a copy, made under SQLite's lock: see `DatabaseCopy`.
     case copied
   }
 
@@ -39,18 +39,17 @@ package final class Snapshot {
 
   var pages: SnapshotPages
   let names: FileNames
-  /// To the database if it is pinned, to the copy if it is copied. It keeps the files of `pages` open.
-  let connection: DatabaseConnection
+  /// To the database, whose files it keeps open; nil of a copy.
+  let connection: DatabaseConnection?
   /// What holds a pinned database; nil of any other.
   var pin: Pin?
   /// The database that was copied, until `confirm`.
   var source: CopiedDatabase?
-  private let reservation: MemoryBudget.Reservation?
 
   init(
-    _ method: Method, journalMode: String, _ pages: SnapshotPages, _ connection: consuming DatabaseConnection,
-    _ names: FileNames, pin: Pin? = nil, source: consuming CopiedDatabase? = nil,
-    reservation: consuming MemoryBudget.Reservation? = nil
+    _ method: Method, journalMode: String, _ pages: SnapshotPages,
+    _ connection: consuming DatabaseConnection?,
+    _ names: FileNames, pin: Pin? = nil, source: consuming CopiedDatabase? = nil
   ) {
     self.method = method
     self.journalMode = journalMode
@@ -59,7 +58,6 @@ package final class Snapshot {
     self.names = names
     self.pin = pin
     self.source = source
-    self.reservation = reservation
     takenAt = FileSystem.now()
   }
 

@@ -1,15 +1,20 @@
 import CSQLite
 
-/// Where the pages of a snapshot are, and how they are read: from a database file, and over it from the WAL.
+/// Where the pages of a snapshot are, and how they are read: from a copy; or from a database file, and over it from the WAL.
 struct SnapshotPages {
   /// In bytes: a power of two from 512 to 65536.
   let pageSize: Int
   /// 0 for an empty file, which is a database too.
   let pageCount: UInt32
-  let file: VFSFile
+  private let source: Source
   private let walFile: VFSFile?
   /// What of the WAL lies over the database file; nil if the file alone is the snapshot.
   private let overlay: WriteAheadLog?
+  private enum Source {
+    case file(VFSFile)
+    case copy(CopiedBytes)
+  }
+
   /// What stands at the beginning in the place of the file's own bytes; nil for those.
   private let header: DatabaseHeader?
   /// The database file is never shorter than this, unless it is cut.
@@ -20,7 +25,7 @@ struct SnapshotPages {
     under wal: VFSFile? = nil,
     _ overlay: WriteAheadLog? = nil
   ) {
-    self.file = file
+    source = .file(file)
     self.pageSize = pageSize
     self.pageCount = pageCount
     self.header = header
@@ -28,6 +33,15 @@ struct SnapshotPages {
     self.overlay = overlay
     fileSizeNeeded = Self.fileSizeNeeded(
       pageCount: pageCount, pageSize: pageSize, overlay?.frames ?? [])
+  }
+
+  /// - Parameter copy: of all pages.
+  init(_ copy: CopiedBytes, pageSize: Int, pageCount: UInt32) {
+    source = .copy(copy)
+    self.pageSize = pageSize
+    self.pageCount = pageCount
+    (walFile, overlay, header) = (nil, nil, nil)
+    fileSizeNeeded = copy.byteCount
   }
 
   /// In bytes.
@@ -48,11 +62,7 @@ struct SnapshotPages {
     // The end of the file may lie before the end of the database: the rest is in the WAL.
     let count = UInt64(count)
     let inFile = min(count, fileSizeNeeded > offset ? fileSizeNeeded - offset : 0)
-    var (bytes, isWhole) = try file.read(Int(inFile), at: offset)
-    guard isWhole else {
-      try checkFileSize()
-      throw SQLiteError(code: SQLiteError.shortRead, message: "the database file could be read in part only")
-    }
+    var bytes = try readSource(Int(inFile), at: offset)
     bytes += repeatElement(0, count: Int(count - inFile))
     if offset == 0, let header, bytes.count >= DatabaseHeader.size {
       bytes.replaceSubrange(0..<DatabaseHeader.size, with: header.bytes)
@@ -62,8 +72,23 @@ struct SnapshotPages {
     return bytes
   }
 
+  private func readSource(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
+    switch source {
+    case .copy(let copy): return try copy.read(count, at: offset)
+    case .file(let file):
+      let (bytes, isWhole) = try file.read(count, at: offset)
+      guard isWhole else {
+        try checkFileSize()
+        throw SQLiteError(
+          code: SQLiteError.shortRead, message: "the database file could be read in part only")
+      }
+      return bytes
+    }
+  }
+
   /// - Throws: `SQLITE_CORRUPT` if the database file lacks pages that the WAL does not hold.
   func checkFileSize() throws(SQLiteError) {
+    guard case .file(let file) = source else { return }
     guard try file.size() >= fileSizeNeeded else {
       throw SQLiteError(code: SQLITE_CORRUPT, message: "the database file is shorter than its own page count")
     }

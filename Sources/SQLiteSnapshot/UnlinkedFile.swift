@@ -2,7 +2,7 @@ import CSQLite
 import System
 
 /// A file of the spool directory that has lost its name already, lest it should outlive this process.
-final class UnlinkedFile {
+final class UnlinkedFile: Sendable {
   private let descriptor: Descriptor
 
   /// - Parameter byteCount: how much is to be written.
@@ -17,14 +17,18 @@ final class UnlinkedFile {
         code: SQLITE_CANTOPEN,
         message: "no file can be made in \(directory): \(SystemCalls.describe(error.errno))")
     }
-    try removeName(path, in: directory)
+    do throws(SQLiteError) { try removeName(path, in: directory) } catch {
+      // Once more, lest it be left.
+      try? FileSystem.remove(path)
+      throw error
+    }
   }
 
-  /// Writes all of the bytes.
+  /// Writes all of the bytes, or a range of them.
   ///
   /// - Throws: `SQLITE_FULL`, for a disk that is, a quota or a limit.
-  func write(_ bytes: [UInt8], at offset: UInt64) throws(SQLiteError) {
-    do { try descriptor.write(bytes, at: offset) } catch {
+  func write(_ bytes: [UInt8], _ range: Range<Int>? = nil, at offset: UInt64) throws(SQLiteError) {
+    do { try descriptor.write(bytes, range, at: offset) } catch {
       throw SQLiteError(
         code: SQLITE_FULL,
         message: "no room in the spool directory to copy it: \(SystemCalls.describe(error.errno))")
@@ -36,13 +40,22 @@ final class UnlinkedFile {
   /// - Throws: `SQLITE_IOERR`.
   func read(_ count: Int, at offset: UInt64) throws(SQLiteError) -> [UInt8] {
     let bytes: [UInt8]
-    do { bytes = try descriptor.read(count, at: offset) } catch {
-      throw SQLiteError(
-        code: SQLITE_IOERR, message: "the copy cannot be read: \(SystemCalls.describe(error.errno))")
-    }
+    do { bytes = try descriptor.read(count, at: offset) } catch { throw Self.unreadable(error) }
     guard bytes.count == count else {
       throw SQLiteError(code: SQLITE_IOERR, message: "the copy cannot be read: it became shorter")
     }
     return bytes
+  }
+
+  /// Fills the first `count` bytes of `buffer` from `offset` on.
+  ///
+  /// - Returns: how many of them have been written.
+  /// - Throws: `SQLITE_IOERR`.
+  func read(into buffer: inout [UInt8], _ count: Int, at offset: UInt64) throws(SQLiteError) -> Int {
+    do { return try descriptor.read(into: &buffer, count, at: offset) } catch { throw Self.unreadable(error) }
+  }
+
+  private static func unreadable(_ error: SystemError) -> SQLiteError {
+    SQLiteError(code: SQLITE_IOERR, message: "the copy cannot be read: \(SystemCalls.describe(error.errno))")
   }
 }

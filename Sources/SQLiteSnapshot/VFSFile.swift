@@ -18,6 +18,27 @@ import Glibc
     unsafe self.methods = methods
   }
 
+  /// Where it is, for other threads that read it while its owner waits for them: see `DatabaseConnection.readsByOffset`.
+  ///
+  /// `xRead` then changes nothing of the file that they share, but for the `errno` of a read that has failed (os_unix.c,
+  /// `unixRead`), provided that no part of it is mapped into memory: `DatabaseConnection.reading` sees to that.
+  struct Address: Sendable {
+    fileprivate let file: UInt
+    fileprivate let methods: UInt
+  }
+
+  var address: Address {
+    Address(file: UInt(bitPattern: unsafe file), methods: UInt(bitPattern: unsafe methods))
+  }
+
+  /// The file at an address, which its owner keeps open for as long as this value is used.
+  init?(at address: Address) {
+    guard let file = unsafe UnsafeMutablePointer<sqlite3_file>(bitPattern: address.file),
+      let methods = unsafe UnsafePointer<sqlite3_io_methods>(bitPattern: address.methods)
+    else { return nil }
+    unsafe self.init(file, methods)
+  }
+
   /// Fills `buffer[range]` from `offset` on; what lies past the end of the file reads as zeros.
   ///
   /// The corresponding C function is `xRead` of `sqlite3_io_methods`.

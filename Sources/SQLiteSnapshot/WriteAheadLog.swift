@@ -77,7 +77,7 @@ struct WriteAheadLog {
     let frameWords = (WALFrameHeader.size + pageSize) / 4
     var words = [UInt32](repeating: 0, count: max(1, scanSize / (frameWords * 4)) * frameWords)
     while frames.count < count {
-      if Task.isCancelled { throw SQLiteError(code: SQLITE_INTERRUPT, message: "called off") }
+      if Task.isCancelled { throw SQLiteError.calledOff }
       try file.read(into: &words, 0..<words.count, at: offset(ofFrame: frames.count, pageSize: pageSize))
       for start in stride(from: 0, to: words.count, by: frameWords) where frames.count < count {
         let frame = WALFrameHeader(words, at: start)

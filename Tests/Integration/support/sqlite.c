@@ -51,7 +51,6 @@ FAILING(sqlite3_prepare_v2, (sqlite3 *db, const char *sql, int size, sqlite3_stm
         (db, sql, size, statement, tail))
 FAILING(sqlite3_step, (sqlite3_stmt *statement), (statement))
 FAILING(sqlite3_file_control, (sqlite3 *db, const char *name, int operation, void *argument), (db, name, operation, argument))
-FAILING(sqlite3_backup_step, (sqlite3_backup *backup, int pages), (backup, pages))
 
 int sqlite3_open_v2(const char *name, sqlite3 **db, int flags, const char *vfs) {
   int code = DRAWN(sqlite3_open_v2);
@@ -68,10 +67,6 @@ int sqlite3_db_config(sqlite3 *db, int what, ...) {
   int code = DRAWN(sqlite3_db_config);
   return code ? code : REAL(sqlite3_db_config)(db, what, value, before);
 }
-/* The code is in the connection: SQLite copies none into itself. */
-sqlite3_backup *sqlite3_backup_init(sqlite3 *to, const char *name, sqlite3 *from, const char *source) {
-  return REAL(sqlite3_backup_init)(to, name, DRAWN(sqlite3_backup_init) ? to : from, source);
-}
 
 /* A file's methods, before the system's, of which they are a copy otherwise. */
 struct methods { sqlite3_io_methods ours; const sqlite3_io_methods *real; };
@@ -82,7 +77,6 @@ struct methods { sqlite3_io_methods ours; const sqlite3_io_methods *real; };
     return code ? code : REAL_METHODS(file)->call arguments;                      \
   }
 METHOD(xRead, (sqlite3_file *file, void *to, int count, sqlite3_int64 at), (file, to, count, at), 1)
-METHOD(xWrite, (sqlite3_file *file, const void *from, int count, sqlite3_int64 at), (file, from, count, at), 1)
 METHOD(xFileSize, (sqlite3_file *file, sqlite3_int64 *size), (file, size), 1)
 METHOD(xLock, (sqlite3_file *file, int lock), (file, lock), 1)
 METHOD(xShmMap, (sqlite3_file *file, int region, int size, int extend, void volatile **at), (file, region, size, extend, at), 1)
@@ -108,7 +102,7 @@ static int xOpen(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int fla
   struct methods *methods = malloc(sizeof *methods);
   *methods = (struct methods){*file->pMethods, file->pMethods};
 #define OURS(call) methods->ours.call = call
-  OURS(xRead), OURS(xWrite), OURS(xFileSize), OURS(xLock), OURS(xShmMap), OURS(xShmLock), OURS(xClose);
+  OURS(xRead), OURS(xFileSize), OURS(xLock), OURS(xShmMap), OURS(xShmLock), OURS(xClose);
   file->pMethods = &methods->ours;
   return SQLITE_OK;
 }
