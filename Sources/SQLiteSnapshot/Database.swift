@@ -146,7 +146,10 @@ package final class Database {
     }
     do throws(SQLiteError) {
       return try Snapshot(copying: connection, begun, journalMode: journalMode, names, team)
-    } catch  where error == .becameWAL {
+    } catch {
+      // Once its name leads to another file, SQLite may have found that one's WAL, and what it says means nothing.
+      try names.checkDatabase()
+      guard error == .becameWAL else { throw error }
       return try reopened().snapshot(team)
     }
   }

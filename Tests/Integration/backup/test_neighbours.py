@@ -286,7 +286,7 @@ def test_a_database_that_is_replaced_while_it_is_copied_is_not_mixed_with_the_ne
     path = make.ledger(directory / "big.db", make.ROLLBACK, accounts=1500, padding=16_000)
     new = make.ledger(tmp_path / "new.db", make.WAL, accounts=1500, padding=16_000)
     with serve(directory, "--memory-budget", "0", "--spool-directory", tmp_path / "spool") as server, ThreadPoolExecutor() as pool:
-        with traced(server, log, "pwrite64", "-e", "inject=pwrite64:delay_enter=20000"):
+        with traced(server, log, "pwrite64", "-e", "inject=pwrite64:delay_enter=50000"):
             answer = pool.submit(server.get, "/api/backup?compression=fast")
             wait_until(lambda: log.exists() and log.read_text().count("/copy") > 10, "the copy to be under way")
             new.replace(path)
