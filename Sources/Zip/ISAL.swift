@@ -5,7 +5,7 @@
   enum ISAL {
     /// The CRC-32 of data. The corresponding C function is `crc32_gzip_refl`.
     static func crc32(_ input: [UInt8]) -> UInt32 {
-      unsafe input.withUnsafeBufferPointer { unsafe crc32_gzip_refl(0, $0.baseAddress, UInt64($0.count)) }
+      unsafe input.withUnsafeBufferPointer { unsafe cisal_crc32($0.baseAddress, UInt64($0.count)) }
     }
 
     /// Compresses data into one array, raw, as ``Zlib/deflate(_:isLast:_:into:)`` does.
