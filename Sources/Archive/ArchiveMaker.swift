@@ -37,8 +37,9 @@ final class ArchiveMaker {
   // The reading end of the window.
   private(set) var readingItem = 0
   private var readingOffset: UInt64 = 0
-  /// Of what has been read of the item; nil at its beginning.
-  private var hash: Task<SHA256, Never>?
+  /// Of the item, and how many of its blocks have been read.
+  private var digest = ItemDigest()
+  private var blocksRead = 0
 
   /// Blocks read and handed to the compressors, in the archive's order.
   private var window: [Block] = []
@@ -150,8 +151,8 @@ final class ArchiveMaker {
         break
       }
       let block = window.removeFirst()
-      if block.isFirst, writtenItem > 0 { chunk.append(try begin(items[writtenItem])) }
-      let (deflated, hash) = try await block.finished()
+      if block.index == 0, writtenItem > 0 { chunk.append(try begin(items[writtenItem])) }
+      let deflated = try await block.finished()
       // While this waited for the compressors, a limit may have been passed.
       guard !isAbandoned else { throw .cancelled }
       guard made.agrees(deflated, isRecorded: isRewindable) else {
@@ -160,7 +161,9 @@ final class ArchiveMaker {
       try zip { (writer) throws(ZipError) in try writer?.add(deflated) }
       chunk.append(deflated.bytes)
       read += deflated.uncompressedCount
-      if block.isLast { chunk.append(try end(sha256: hash.finalize())) }
+      if block.isLast {
+        chunk.append(try end(sha256: await block.digest.value(ofBlocks: block.index + 1)))
+      }
     }
     return chunk.pieces
   }
@@ -204,14 +207,12 @@ final class ArchiveMaker {
       let item = items[readingItem]
       let count = Int(min(UInt64(DeflateEngine.blockSize), item.entry.size - readingOffset))
       let bytes = try item.read(count, at: readingOffset)
-      let isFirst = readingOffset == 0
       readingOffset += UInt64(count)
       bytesRead += UInt64(count)
       let isLast = readingOffset == item.entry.size
-      let block = Block(
-        bytes, isFirst: isFirst, isLast: isLast, after: hash, engine, on: compressors)
-      hash = block.hash
-      window.append(block)
+      window.append(
+        Block(bytes, at: blocksRead, isLast: isLast, of: digest, engine, on: compressors))
+      blocksRead += 1
       if isLast { try finishReading() }
     }
   }
@@ -224,7 +225,8 @@ final class ArchiveMaker {
       manifest.entries.append(items[readingItem].manifestEntry(sha256: "", crc32: 0))
     }
     if !isRewindable { release(readingItem) }
-    hash = nil
+    digest = ItemDigest()
+    blocksRead = 0
     readingOffset = 0
     readingItem += 1
   }

@@ -2,34 +2,36 @@ import Crypto
 import System
 import Zip
 
-/// A block of an item on its way into the archive: the threads of a pool compress it, and take the item's digest as far as
-/// this block.
+/// A block of an item on its way into the archive: a thread of a pool compresses it, and adds it to the item's digest.
 struct Block {
-  let isFirst: Bool
+  /// In its item.
+  let index: Int
   let isLast: Bool
-  /// Of the item as far as this block, its end included.
-  let hash: Task<SHA256, Never>
+  let digest: ItemDigest
   private let deflated: Task<DeflatedBlock, any Error>
 
-  /// - Parameter hash: of the item as far as the block before; nil for the first.
   init(
-    _ bytes: [UInt8], isFirst: Bool, isLast: Bool, after hash: Task<SHA256, Never>?, _ engine: DeflateEngine,
+    _ bytes: consuming [UInt8], at index: Int, isLast: Bool, of digest: ItemDigest, _ engine: DeflateEngine,
     on compressors: WorkerPool
   ) {
-    self.isFirst = isFirst
+    self.index = index
     self.isLast = isLast
-    self.hash = compressors.hashing([bytes], after: hash)
+    self.digest = digest
+    let bytes = consume bytes
     deflated = Task(executorPreference: compressors) { @concurrent in
-      try engine.deflate(bytes, isLast: isLast)
+      try Task.checkCancellation()
+      let deflated = try engine.deflate(bytes, isLast: isLast)
+      digest.add(bytes, at: index)
+      return deflated
     }
   }
 
-  /// The block in the archive's words, once that is done, and the item's digest as far as it.
+  /// The block in the archive's words, once that is done.
   ///
   /// - Throws: `zip`; `cancelled` after `cancel`.
-  func finished() async throws(BackupError) -> (DeflatedBlock, SHA256) {
+  func finished() async throws(BackupError) -> DeflatedBlock {
     do {
-      return (try await deflated.value, await hash.value)
+      return try await deflated.value
     } catch let error as ZipError {
       throw .zip(error)
     } catch {

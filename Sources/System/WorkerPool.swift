@@ -9,9 +9,15 @@ package final class WorkerPool: TaskExecutor {
   /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
   private static let niceness: CInt = 10
 
-  private let jobs = Lock<[UnownedJob]>([])
-  /// As many as there are jobs.
-  private let available: Descriptor
+  private struct Queue {
+    var jobs: [UnownedJob] = []
+    /// The threads that wait, or are about to, and that no job has woken.
+    var idleCount = 0
+  }
+
+  private let queue = Lock(Queue())
+  /// Each job that finds an idle thread wakes one.
+  private let wakeup: Descriptor
 
   /// One for each processor that this process may use.
   package let threadCount = SystemCalls.processorCount()
@@ -21,7 +27,7 @@ package final class WorkerPool: TaskExecutor {
   /// - Parameter name: what `ps -L` and a debugger show; at most 15 bytes.
   /// - Throws: `EAGAIN` when no thread can be had, `EMFILE` when no descriptor can.
   package init(named name: String) throws(SystemError) {
-    available = try SystemCalls.semaphore()
+    wakeup = try SystemCalls.semaphore()
     for _ in 0..<threadCount {
       try SystemCalls.startThread(named: name, stackSize: Self.stackSize) { self.run() }
     }
@@ -30,16 +36,28 @@ package final class WorkerPool: TaskExecutor {
   /// Adds a job; called by the Swift runtime.
   package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    jobs.withLock { $0.append(job) }
-    SystemCalls.signalEvent(available)
+    let wakesThread = queue.withLock { queue in
+      queue.jobs.append(job)
+      guard queue.idleCount > 0 else { return false }
+      queue.idleCount -= 1
+      return true
+    }
+    if wakesThread { SystemCalls.signalEvent(wakeup) }
   }
 
   private func run() {
     SystemCalls.beNice(Self.niceness)
     while true {
-      SystemCalls.consumeEvent(available)
-      let job = jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-      unsafe job?.runSynchronously(on: asUnownedTaskExecutor())
+      let job = queue.withLock { queue -> UnownedJob? in
+        guard queue.jobs.isEmpty else { return queue.jobs.removeFirst() }
+        queue.idleCount += 1
+        return nil
+      }
+      if let job {
+        unsafe job.runSynchronously(on: asUnownedTaskExecutor())
+      } else {
+        SystemCalls.consumeEvent(wakeup)
+      }
     }
   }
 }
