@@ -12,12 +12,13 @@ import System
 ///
 /// | the pin found | the WAL | the database file |
 /// |---|---|---|
-/// | every frame checkpointed, or none | may be restarted | stays: no checkpoint has anything to write up to the mark, or the lock to write at all |
+/// | every frame checkpointed, or none | may be restarted, unless a `ReadMark` is held | stays: no checkpoint has anything to write up to the mark, or the lock to write at all |
 /// | frames that are not | may grow, and is not restarted | gets frames up to the mark, which the wal-index counts before the first and after the last |
 struct PinnedState {
   /// Whether the database file alone is the snapshot.
   let isInDatabase: Bool
-  private let index: WALIndexHeader
+  /// As it was then.
+  let index: WALIndexHeader
   /// As it was scanned up to the commit that the index names.
   let wal: WriteAheadLog
   private let pageSize: Int

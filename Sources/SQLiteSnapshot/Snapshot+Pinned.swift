@@ -12,6 +12,8 @@ struct Pin {
   var state: PinnedState?
   /// Of a database on such a file system; nil of any other.
   let immutableContent: FileNames.Content?
+  /// What holds it in the place of a transaction, where that would cost writers more.
+  var readMark: ReadMark?
 }
 
 extension Snapshot {
@@ -24,8 +26,8 @@ extension Snapshot {
   /// every frame that the scan sees stays, and pages without a frame do not change in the database. A commit
   /// that came between the pin and the scan is a later cut, and as good.
   ///
-  /// In one case the WAL can be restarted all the same: when the pin found it wholly checkpointed (read
-  /// mark 0, https://www.sqlite.org/walformat.html §2.3.1). Then the database file alone is the snapshot: see
+  /// In one case the WAL can be restarted all the same: when the pin found it wholly checkpointed, and no `ReadMark` could be
+  /// had (read mark 0, https://www.sqlite.org/walformat.html §2.3.1). Then the database file alone is the snapshot: see
   /// `PinnedState`.
   convenience init(
     pinning connection: consuming DatabaseConnection, _ names: FileNames
@@ -36,11 +38,18 @@ extension Snapshot {
     let (file, walFile) = (try connection.databaseFile(), try connection.walFile())
     let state = try PinnedState(file, walFile, names, pageSize: pageSize)
     let takenAt = FileSystem.now()
-    let pin = Pin(
+    var pin = Pin(
       file: file, walFile: walFile, walSizeWhenPinned: try walFile.size(),
       pageCountInDatabase: UInt32(try connection.number("PRAGMA page_count")), state: state,
       immutableContent: nil)
     let pages = try Self.pages(in: file, under: walFile, state, pin, pageSize: pageSize)
+    if state.isInDatabase, let mark = try ReadMark.take(file, atLastFrameOf: state.index) {
+      do { try connection.execute("COMMIT") } catch {
+        mark.release()
+        throw error
+      }
+      pin.readMark = mark
+    }
     self.init(.pinned, journalMode: "wal", pages, connection, names, pin: pin)
     self.takenAt = takenAt
     try checkHold()

@@ -61,6 +61,9 @@ package final class Snapshot {
     takenAt = FileSystem.now()
   }
 
+  // Before the connection is closed.
+  deinit { pin?.readMark?.release() }
+
   /// In bytes: a power of two from 512 to 65536.
   package var pageSize: Int { pages.pageSize }
   /// The number of pages; 0 for an empty file, which is a database too.

@@ -95,15 +95,29 @@ import Glibc
   ///
   /// The corresponding C function is `xShmMap` of `sqlite3_io_methods`. SQLite has the region mapped already.
   func sharedMemory(wordCount: Int) throws(SQLiteError) -> [UInt32] {
+    let region = try unsafe sharedMemory().region
+    return (0..<wordCount).map { unsafe region.load(fromByteOffset: $0 * 4, as: UInt32.self) }
+  }
+
+  /// Sets a word of it, which this connection has locked.
+  ///
+  /// - Returns: false if it may only be read.
+  func setSharedMemory(word index: Int, _ value: UInt32) throws(SQLiteError) -> Bool {
+    let (region, isWritable) = try unsafe sharedMemory()
+    if isWritable { unsafe region.storeBytes(of: value, toByteOffset: index * 4, as: UInt32.self) }
+    return isWritable
+  }
+
+  private func sharedMemory() throws(SQLiteError) -> (region: UnsafeMutableRawPointer, isWritable: Bool) {
     // walformat.html §2: the index is mapped in units of 32 KiB.
     let regionSize: Int32 = 32768
     var region: UnsafeMutableRawPointer?
     let code = unsafe methods.pointee.xShmMap(file, 0, regionSize, 0, &region)
-    // Shared memory that may only be read comes with SQLITE_READONLY and is as good here.
+    // Shared memory that may only be read comes with SQLITE_READONLY and is as good for reading.
     guard code & 0xff == SQLITE_OK || code & 0xff == SQLITE_READONLY, let region = unsafe region else {
       throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
     }
-    return (0..<wordCount).map { unsafe region.load(fromByteOffset: $0 * 4, as: UInt32.self) }
+    return unsafe (region, code & 0xff == SQLITE_OK)
   }
 
   /// Whether another process holds one of the locks of a wal-index, as far as a look can tell: the lock is shared for as
@@ -112,14 +126,29 @@ import Glibc
   /// The corresponding C function is `xShmLock` of `sqlite3_io_methods`.
   /// - Parameter index: of the lock: walformat.html §2.3.
   func isLocked(_ index: Int32) throws(SQLiteError) -> Bool {
-    let code = unsafe methods.pointee.xShmLock(file, index, 1, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)
+    guard try lock(index, exclusively: false) else { return true }
+    unlock(index, exclusively: false)
+    return false
+  }
+
+  /// Takes one of the locks of a wal-index.
+  ///
+  /// - Returns: false if another connection holds it.
+  func lock(_ index: Int32, exclusively: Bool) throws(SQLiteError) -> Bool {
+    let code = unsafe methods.pointee.xShmLock(file, index, 1, SQLITE_SHM_LOCK | Self.kind(exclusively))
     switch code & 0xff {
-    case SQLITE_OK:
-      _ = unsafe methods.pointee.xShmLock(file, index, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED)
-      return false
-    case SQLITE_BUSY: return true
+    case SQLITE_OK: return true
+    case SQLITE_BUSY: return false
     default: throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
     }
+  }
+
+  func unlock(_ index: Int32, exclusively: Bool) {
+    _ = unsafe methods.pointee.xShmLock(file, index, 1, SQLITE_SHM_UNLOCK | Self.kind(exclusively))
+  }
+
+  private static func kind(_ exclusively: Bool) -> Int32 {
+    exclusively ? SQLITE_SHM_EXCLUSIVE : SQLITE_SHM_SHARED
   }
 
   func close() {

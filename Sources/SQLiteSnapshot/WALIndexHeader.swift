@@ -16,6 +16,8 @@ struct WALIndexHeader {
   let backfilledCount: Int
   /// The frames that the last checkpoint was to write there, noted before it wrote the first (`nBackfillAttempted`).
   let backfillAttempted: Int
+  /// The last frames that the readers of each mark read (`aReadMark`).
+  let readMarks: [UInt32]
 
   /// Where the fields stand, in words.
   private enum Word {
@@ -24,8 +26,9 @@ struct WALIndexHeader {
     static let salts = 8
     static let checksum = 10
     static let copySize = 12
-    /// Both copies stand before it; the five read marks and the locks follow.
+    /// Both copies stand before it; the locks follow the read marks.
     static let backfill = 24
+    static let readMarks = 25..<30
     static let backfillAttempted = 32
   }
 
@@ -52,10 +55,14 @@ struct WALIndexHeader {
       salts = WALSalts(words, at: Word.salts)
       backfilledCount = Int(words[Word.backfill])
       backfillAttempted = Int(words[Word.backfillAttempted])
+      readMarks = Array(words[Word.readMarks])
       return
     }
     throw SQLiteError(code: SQLITE_BUSY, message: "the index of the write-ahead log is being changed")
   }
+
+  /// Where a read mark stands.
+  static func word(ofReadMark number: Int) -> Int { Word.readMarks.lowerBound + number }
 
   /// Whether the checksum of the first copy agrees with the words before it.
   private static func isWhole(_ words: [UInt32]) -> Bool {

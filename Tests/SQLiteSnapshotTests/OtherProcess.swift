@@ -13,7 +13,7 @@ final class OtherProcess {
 
   /// Evaluates an expression from each line and answers with a line of JSON.
   private static let script = """
-    import hashlib, json, os, random, sqlite3, struct, sys, time
+    import fcntl, hashlib, json, os, random, sqlite3, struct, sys, time
 
     # What works for ever ends when nobody is left to end it.
     parent = os.getppid()
@@ -38,6 +38,12 @@ final class OtherProcess {
         with open(path, "r+b") as file:
             file.seek(at)
             return file.write(data)
+
+    def locked(path, byte):
+        # Whether a process but this one has a lock there: F_GETLK, fcntl(2).
+        with open(path, "r+b") as file:
+            asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+            return struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_GETLK, asked))[0] != fcntl.F_UNLCK
 
     def write_for_ever(path):
         # As if there were no locks: what is there already, again and again.

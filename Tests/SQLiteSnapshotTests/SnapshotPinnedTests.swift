@@ -1,7 +1,18 @@
+import CSQLite
 import Foundation
+import System
 import Testing
 
 @testable import SQLiteSnapshot
+
+extension Snapshot {
+  /// Holds a pinned database as a plain reader of SQLite does: by its mark 0 if the log is wholly checkpointed.
+  fileprivate func holdByTransaction() throws {
+    try connection?.execute("BEGIN; PRAGMA schema_version")
+    pin?.readMark?.release()
+    pin?.readMark = nil
+  }
+}
 
 struct SnapshotPinnedTests {
   /// What the log and the database file hold when the snapshot is taken.
@@ -94,6 +105,7 @@ struct SnapshotPinnedTests {
 
     // Everything is in the database file, so the pin is one on the file alone: read mark 0.
     let snapshot = try Database(path: path, scratch.options()).snapshot()
+    try snapshot.holdByTransaction()
     let before = try snapshot.read(131_072, at: 0)
     if isTruncated {
       #expect(try other.ask("checkpoint('TRUNCATE')") == "0")
@@ -110,6 +122,55 @@ struct SnapshotPinnedTests {
       try snapshot.checkHold()
     }
     #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
+  }
+
+  /// `WAL_READ_LOCK(0)` is byte 123 of the -shm file, and those of the other marks follow: walformat.html §2.3.
+  private func readLocks(_ path: String, _ other: OtherProcess) throws -> String {
+    try other.ask("[locked('\(path)-shm', byte) for byte in range(123, 128)]")
+  }
+
+  @Test(arguments: [Preparation.checkpointed, .emptyLog])
+  func `a wholly checkpointed log is held by a mark that checkpoints see`(preparation: Preparation) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    var database = try Bank.create(path)
+    try preparation.prepare(&database, path)
+    let expected = try database.serialized()
+    let other = try OtherProcess()
+    var snapshot: Snapshot? = try Database(path: path, scratch.options()).snapshot()
+    #expect(try readLocks(path, other) == "[false, true, false, false, false]")
+    // Another that is released does not release this one's.
+    _ = try Database(path: path, scratch.options()).snapshot()
+    #expect(try readLocks(path, other) == "[false, true, false, false, false]")
+    try Bank.transfer(database, times: 1)
+    let header = try other.ask("read('\(path)-wal', 32).hex()")
+    for _ in 0..<3 {
+      try Bank.transfer(database, times: 10)
+      try Bank.grow(database, byteCount: 50_000)
+      #expect(try database.text("PRAGMA wal_checkpoint(PASSIVE)").hasPrefix("0|"))
+      #expect(try snapshot?.bytes() == expected)
+      try snapshot?.checkHold()
+    }
+    #expect(try other.ask("read('\(path)-wal', 32).hex()") == header, "not restarted")
+    snapshot = nil
+    #expect(try readLocks(path, other) == "[false, false, false, false, false]")
+    #expect(try database.text("PRAGMA wal_checkpoint(TRUNCATE)") == "0|0|0")
+  }
+
+  @Test func `where readers hold every mark, the transaction holds a wholly checkpointed log`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    var database = try Bank.create(path)
+    try Preparation.checkpointed.prepare(&database, path)
+    let connection = try DatabaseConnection.open(
+      BytePath(path), SQLITE_OPEN_READWRITE, busyTimeout: .zero)
+    #expect(try connection.number("SELECT count(*) FROM account") == 100)
+    let file = try connection.databaseFile()
+    for lock: Int32 in 4...7 { #expect(try file.lock(lock, exclusively: true)) }
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    for lock: Int32 in 4...7 { file.unlock(lock, exclusively: true) }
+    #expect(try readLocks(path, OtherProcess()) == "[true, false, false, false, false]")
+    #expect(try snapshot.bytes() == database.serialized())
   }
 
   @Test func `takes no frame past the last commit that was published`() throws {
