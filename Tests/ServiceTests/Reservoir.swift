@@ -16,6 +16,8 @@ import Zip
   /// How many connections the registry has broken off.
   private(set) var brokenOff = 0
   private let folder: Folder
+  /// All that it has made.
+  private var transfers: [Transfer] = []
 
   private static let compressors: WorkerPool = {
     guard let pool = try? WorkerPool(named: "compressor") else { fatalError("no threads") }
@@ -57,7 +59,8 @@ import Zip
     let (session, preamble) = try await BackupSession.open(options, resources)
     let transfer = Transfer(
       ArchiveBytes(session, preamble, isHashed: false), record, target: "/api/backup?resume=x",
-      servesParts: named, breakOff: { self.brokenOff += 1 })
+      servesParts: named, breakOff: { [weak self] in self?.brokenOff += 1 })
+    transfers.append(transfer)
     if watched { registry.add(transfer) } else { registry.transfers.append(transfer) }
     return transfer
   }
@@ -67,5 +70,10 @@ import Zip
     let transfer = try await transfer()
     registry.suspend(transfer, loss: SystemError(call: "send", errno: 104))
     return transfer
+  }
+
+  /// Closes every archive: what waits for a client yet outlives a test.
+  func close() async {
+    for transfer in transfers { await transfer.archive.close(transfer.record) }
   }
 }

@@ -22,6 +22,7 @@ struct TransferRegistryTests {
       registry.releaseSlot(first)
       try registry.takeSlot(third)
       #expect(registry.running.map(ObjectIdentifier.init) == [second, third].map(ObjectIdentifier.init))
+      await reservoir.close()
     }
   }
 
@@ -37,6 +38,7 @@ struct TransferRegistryTests {
       #expect(second.state.isFinished)
       try await eventually { reservoir.ledger.state.counts.aborted["client-left"] == 2 }
       #expect(reservoir.registry.records.count == 2)
+      await reservoir.close()
     }
   }
 
@@ -47,6 +49,7 @@ struct TransferRegistryTests {
       try reservoir.registry.takeSlot(second.record, for: second)
       #expect(first.state.isSuspended)
       #expect(second.state.isSuspended)
+      await reservoir.close()
     }
   }
 
@@ -63,6 +66,7 @@ struct TransferRegistryTests {
       #expect(throws: TransferError.noSlot(running: 2)) {
         try reservoir.registry.takeSlot(try reservoir.record())
       }
+      await reservoir.close()
     }
   }
 
@@ -78,6 +82,7 @@ struct TransferRegistryTests {
       #expect(reservoir.registry.transfers.isEmpty)
       #expect(transfer.outcome == .failed)
       #expect(reservoir.ledger.state.counts.aborted["client-left"] == 1)
+      await reservoir.close()
     }
   }
 
@@ -92,6 +97,8 @@ struct TransferRegistryTests {
       reservoir.registry.stop()
       #expect(try await reservoir.suspended().state.isFinished)
       #expect(reservoir.registry.lastDeadline == nil)
+      await reservoir.close()
+      await without.close()
     }
   }
 
@@ -107,6 +114,7 @@ struct TransferRegistryTests {
       #expect(second.state.isSuspended)
       // It holds no snapshot, and so takes no slot.
       #expect(reservoir.registry.suspended.isEmpty)
+      await reservoir.close()
     }
   }
 
@@ -127,6 +135,7 @@ struct TransferRegistryTests {
       #expect(
         reservoir.lines.all.first
           == "notice: interrupted backup given up client=127.0.0.1:5000 detail=\(detail) reason=wal-growth")
+      await reservoir.close()
     }
   }
 
@@ -137,6 +146,7 @@ struct TransferRegistryTests {
       await reservoir.registry.discardAllSuspended(within: .seconds(60))
       #expect(transfers.map(\.outcome) == [.failed, .failed])
       #expect(reservoir.registry.discardsUnderWay == 0)
+      await reservoir.close()
     }
   }
 
@@ -151,6 +161,7 @@ struct TransferRegistryTests {
       reservoir.registry.suspend(transfer)
       try await takingOver.value
       #expect(transfer.state.isSuspended)
+      await reservoir.close()
     }
   }
 
@@ -162,6 +173,7 @@ struct TransferRegistryTests {
       try await eventually { reservoir.brokenOff == 1 }
       reservoir.registry.remove(transfer)
       await #expect(throws: TransferError.notHeld) { try await takingOver.value }
+      await reservoir.close()
     }
   }
 
@@ -178,6 +190,7 @@ struct TransferRegistryTests {
       await reservoir.registry.discardAllSuspended(within: .seconds(60))
       let after = await reservoir.registry.decide(asked, isStored: true)
       #expect(after.decision == .nameNotHeld)
+      await reservoir.close()
     }
   }
 }
