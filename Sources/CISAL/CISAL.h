@@ -2,7 +2,6 @@
 
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
-#include <stddef.h>
 
 // Clears the upper halves of the vector registers, which ISA-L 2.30 leaves in use where it takes AVX-512 or AVX2: as long as
 // they are, the SSE instructions of whatever comes next are slow, those of SHA-256 by a third.

@@ -18,6 +18,8 @@
 int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int pthread_setname_np(pthread_t thread, const char *name);
 int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
+int pipe2(int ends[2], int flags);
+int memfd_create(const char *name, unsigned int flags);
 
 // ioctl() is variadic, which Swift cannot call. SIOCOUTQ: tcp(7), unix(7).
 int ioctl(int fd, unsigned long request, ...);
@@ -25,3 +27,8 @@ static inline int clinux_unacknowledged(int fd) {
   int count = 0;
   return ioctl(fd, TIOCOUTQ, &count) == 0 ? count : 0;
 }
+
+// memfd_create(2), and fcntl(2) for seals: their names are macros that need _GNU_SOURCE.
+static const unsigned int clinux_sealable = 1U | 2U;  // MFD_CLOEXEC | MFD_ALLOW_SEALING
+static const int clinux_add_seals = 1033;             // F_ADD_SEALS
+static const int clinux_seal_grow = 4;                // F_SEAL_GROW

@@ -5,6 +5,7 @@
 #include <linux/stat.h>
 #include <sqlite3.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -44,9 +45,22 @@ static inline int csqlite_open(const char *path, int flags, int mode) {
   return -1;
 }
 
+// What a thread calls before it reads a part of a file through SQLite's VFS; it returns 0 if that part will never be there.
+static _Thread_local int (*csqlite_await)(void *context, uint64_t end) = 0;
+static _Thread_local void *csqlite_await_context = 0;
+
+static inline void csqlite_set_await(int (*await)(void *, uint64_t), void *context) {
+  csqlite_await = await;
+  csqlite_await_context = context;
+}
+
 // In place of pread() there: SQLite takes what it cannot read for zeros, and would copy them. A file over a network or in user
 // space may seem to end where its size says that it does not. It is read again first: another process may have just made it longer.
 static inline ssize_t csqlite_read(int fd, void *to, size_t count, off_t at) {
+  if (csqlite_await && !csqlite_await(csqlite_await_context, (uint64_t)at + count)) {
+    errno = EIO;
+    return -1;
+  }
   for (int attempt = 0; attempt < 3; attempt++) {
     ssize_t read = pread64(fd, to, count, at);
     struct stat status;
@@ -88,6 +102,22 @@ static inline int csqlite_is_locked_elsewhere(int fd) {
 static inline int csqlite_is_fuse(const char *path) {
   struct statfs status;
   return statfs(path, &status) == 0 && status.f_type == 0x65735546;
+}
+
+// A file without a name, in a folder. glibc declares O_TMPFILE and sync_file_range() for GNU sources only.
+static inline int csqlite_unnamed_file(const char *folder) {
+  const int tmpfile = 020000000 | O_DIRECTORY;
+  return open(folder, tmpfile | O_RDWR | O_CLOEXEC, 0600);
+}
+
+extern int sync_file_range(int fd, off_t offset, off_t count, unsigned int flags);
+
+// Makes a file share all blocks of another: FICLONE, linux/fs.h, which defines much that Swift cannot import. What is not on the
+// disk yet is written there before: the file system would keep the file locked for as long as that takes.
+static inline int csqlite_clone(int to, int from) {
+  const unsigned int wait_before = 1, write = 2, wait_after = 4;
+  sync_file_range(from, 0, 0, wait_before | write | wait_after);
+  return ioctl(to, _IOW(0x94, 9, int), from);
 }
 
 // The number of the mount that a path leads over; ENOSYS before Linux 5.8.

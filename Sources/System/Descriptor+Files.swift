@@ -34,6 +34,12 @@ extension Descriptor {
     _ = unsafe futimens(rawValue, times)
   }
 
+  /// Gives the inode the present time, `st_ctime`, and changes nothing else. The corresponding C function is `fchmod`.
+  package func touchInode() throws(SystemError) {
+    let (raw, permissions) = (rawValue, try status().allPermissions)
+    try SystemCalls.require("fchmod") { Int(fchmod(raw, mode_t(permissions))) }
+  }
+
   /// The corresponding C constant is `UTIME_OMIT`, a macro that Swift does not import.
   private static let UTIME_OMIT = (1 << 30) - 2
 
@@ -52,6 +58,12 @@ extension Descriptor {
     try unsafe SystemCalls.writeAll(bytes, range ?? bytes.indices, "pwrite") {
       unsafe pwrite(raw, $0, $1, off_t(offset) + off_t($2))
     }
+  }
+
+  /// Gives a file a size; what it did not have is zeros. The corresponding C function is `ftruncate`.
+  package func truncate(to size: UInt64) throws(SystemError) {
+    let raw = rawValue
+    try SystemCalls.require("ftruncate") { Int(ftruncate(raw, off_t(clamping: size))) }
   }
 
   /// The bytes of a file from its beginning, at most so many. The corresponding C function is `read`.

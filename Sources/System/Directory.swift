@@ -66,6 +66,27 @@ package final class Directory {
       unsafe renameat(descriptor.rawValue, name.cString, other.descriptor.rawValue, newName.cString))
   }
 
+  /// Replaces a file: whatever happens, the old one or the new one is there. Until it is whole, it is `NAME.partial`; one that a
+  /// process that was killed has left is removed.
+  ///
+  /// - Parameter prepare: gives the new one its owner and permissions; until then it is private to this user.
+  package func replace(
+    _ name: BytePath, with content: [UInt8], _ prepare: (borrowing Descriptor) throws(SystemError) -> Void
+  ) throws(SystemError) {
+    let partial = name + ".partial"
+    try remove(partial)
+    let file = try makeFile(partial)
+    do throws(SystemError) {
+      try file.write(content)
+      try prepare(file)
+      try file.sync()
+      try rename(partial, to: self, name)
+    } catch {
+      try? remove(partial)
+      throw error
+    }
+  }
+
   /// Removes a name. One that is gone already is as good.
   package func remove(_ name: BytePath) throws(SystemError) {
     let result = unsafe unlinkat(descriptor.rawValue, name.cString, 0)

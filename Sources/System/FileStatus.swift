@@ -17,6 +17,8 @@ extension FileSystem {
     package let linkCount: UInt64
     /// Unix permission bits.
     package let permissions: UInt16
+    /// The same with the bits for set-user-ID, set-group-ID and sticky.
+    package let allPermissions: UInt16
     /// Of a directory: whether what is made in it gets its group, and folders this bit (`S_ISGID`).
     package let givesItsGroup: Bool
     package let size: UInt64
@@ -42,6 +44,7 @@ extension FileSystem {
       identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
       linkCount = UInt64(status.st_nlink)
       permissions = UInt16(status.st_mode & 0o777)
+      allPermissions = UInt16(status.st_mode & 0o7777)
       givesItsGroup = status.st_mode & S_ISGID != 0
       size = UInt64(status.st_size)
       modified = Int64(status.st_mtim.tv_sec)

@@ -19,6 +19,9 @@ extension String {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// As the value of a variable in a file for `EnvironmentFile=`: systemd.exec(5).
+  package var environmentQuoted: String { "\"\(escaping("\"\\$`"))\"" }
+
   /// With a backslash before each of these bytes.
   private func escaping(_ marks: StaticString) -> String {
     let marks = "\(marks)".utf8

@@ -2,6 +2,9 @@ import Glibc
 
 /// Reads files of a few KiB as a whole: settings and states, never what may be a database.
 package enum SmallFile {
+  /// How many bytes are read at a time.
+  private static let step = 64 << 10
+
   package enum Failure: Error, Equatable, CustomStringConvertible {
     case system(SystemError)
     case notRegular
@@ -36,11 +39,14 @@ package enum SmallFile {
       var status = stat()
       guard unsafe fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .notRegular }
     }
-    var bytes = [UInt8](repeating: 0, count: limit + 1)
+    var bytes: [UInt8] = []
     var size = 0
     while size <= limit {
+      // The limit may be far above what there is.
+      if size == bytes.count { bytes += [UInt8](repeating: 0, count: min(Self.step, limit + 1 - size)) }
+      let room = bytes.count - size
       let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-        unsafe Glibc.read(descriptor.rawValue, buffer.baseAddress.map { unsafe $0 + size }, limit + 1 - size)
+        unsafe Glibc.read(descriptor.rawValue, buffer.baseAddress.map { unsafe $0 + size }, room)
       }
       let reason = errno
       // A pipe whose writer has it open still has no end yet.
@@ -49,5 +55,12 @@ package enum SmallFile {
       size += max(0, count)
     }
     throw .tooLarge(limit: limit)
+  }
+
+  /// The first line of a file, without its end.
+  ///
+  /// - Throws: what `read` throws.
+  package static func firstLine(of path: String, atMost limit: Int) throws(Failure) -> [UInt8] {
+    try read(path, atMost: limit).prefix { $0 != UInt8(ascii: "\n") }.filter { $0 != UInt8(ascii: "\r") }
   }
 }

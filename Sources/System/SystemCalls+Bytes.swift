@@ -30,6 +30,19 @@ extension SystemCalls {
     }
   }
 
+  /// Writes what there is room for. The corresponding C function is `write`.
+  ///
+  /// - Returns: how many bytes; nil if there is no room.
+  package static func writeSome(
+    _ bytes: [UInt8], from start: Int, to descriptor: CInt
+  ) throws(SystemError) -> Int? {
+    precondition(bytes.indices.contains(start))
+    return try unsafe bytes.withUnsafeBufferPointer { (bytes) throws(SystemError) in
+      let rest = unsafe UnsafeBufferPointer(rebasing: bytes[start...])
+      return try attemptOnPassed("write") { unsafe Glibc.write(descriptor, rest.baseAddress, rest.count) }
+    }
+  }
+
   /// All that comes, at most `limit` bytes of it. The corresponding C function is `read`.
   package static func readAll(_ descriptor: CInt, atMost limit: Int) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []

@@ -63,6 +63,13 @@ package enum SystemCalls {
     return Descriptor(owning: CInt(try require("eventfd") { Int(eventfd(0, flags)) }))
   }
 
+  /// The reading end of a pipe, and its writing end. The corresponding C function is `pipe2`.
+  package static func pipe() throws(SystemError) -> [CInt] {
+    var ends: [CInt] = [-1, -1]
+    try require("pipe2") { unsafe Int(pipe2(&ends, O_CLOEXEC)) }
+    return ends
+  }
+
   package static func signalEvent(_ descriptor: borrowing Descriptor) {
     var one: UInt64 = 1
     let raw = descriptor.rawValue
@@ -82,6 +89,17 @@ package enum SystemCalls {
   package static func isReadable(_ descriptor: CInt, within milliseconds: CInt) -> Bool {
     var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return unsafe poll(&polled, 1, milliseconds) > 0
+  }
+
+  /// Waits until one of them takes bytes, or has no reader any more. The corresponding C function is `poll`.
+  package static func waitUntilWritable(_ descriptors: [CInt], within milliseconds: CInt) {
+    var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }
+    _ = unsafe poll(&polled, nfds_t(polled.count), milliseconds)
+  }
+
+  /// Lets a write take what there is room for, and not wait. The corresponding C function is `fcntl`.
+  package static func setNonblocking(_ descriptor: CInt) throws(SystemError) {
+    try require("fcntl") { Int(fcntl(descriptor, F_SETFL, O_NONBLOCK)) }
   }
 
   // MARK: pthreads(7)
@@ -146,6 +164,20 @@ package enum SystemCalls {
     guard getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) < niceness else { return }
     // It can only be refused by a policy that knows better.
     _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
+  }
+
+  /// A file in memory that never has more bytes, and has zeros at first.
+  ///
+  /// The corresponding C functions are `memfd_create` and `fcntl` with `F_SEAL_GROW`.
+  package static func memoryFile(byteCount: Int) throws(SystemError) -> Descriptor {
+    let opened = unsafe memfd_create("answer", clinux_sealable)
+    guard opened >= 0 else { throw SystemError(call: "memfd_create", errno: errno) }
+    let file = Descriptor(owning: opened)
+    try file.truncate(to: UInt64(byteCount))
+    guard fcntl(opened, clinux_add_seals, clinux_seal_grow) == 0 else {
+      throw SystemError(call: "fcntl", errno: errno)
+    }
+    return file
   }
 
   /// A number that names the calling thread. The corresponding C function is `pthread_self`.

@@ -21,6 +21,8 @@ package struct SystemError: Error, Equatable, Sendable {
 
   /// Whether a wait passed its deadline.
   package var isTimeout: Bool { errno == ETIMEDOUT }
+  /// Whether nothing reads a pipe any more.
+  package var isBrokenPipe: Bool { errno == EPIPE }
   /// Whether the kernel had no memory for it.
   package var isShortage: Bool { errno == ENOMEM || errno == ENOBUFS }
   /// Whether an operation was called off.

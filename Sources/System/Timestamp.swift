@@ -1,7 +1,8 @@
 /// An instant in UTC, written as RFC 3339 has it.
 package struct Timestamp: Sendable {
-  /// Whole seconds since 1970, and nanoseconds after them.
-  private let wholeSeconds: Int64
+  /// Since 1970.
+  package let wholeSeconds: Int64
+  /// Nanoseconds after them.
   private let remainder: Int64
 
   /// The instant of the call.
@@ -66,6 +67,9 @@ package struct Timestamp: Sendable {
     (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) ? Int64(byte - UInt8(ascii: "0")) : nil
   }
 
+  /// Which hour in UTC it is in, counted from 1970-01-01.
+  package var hour: Int64 { day * 24 + TimeOfDay.split(secondsSince1970: wholeSeconds).time.hour }
+
   /// Which day in UTC it is in, counted from 1970-01-01.
   package var day: Int64 { TimeOfDay.split(secondsSince1970: wholeSeconds).day }
 
@@ -74,6 +78,9 @@ package struct Timestamp: Sendable {
 
   /// Which month it is in, counted from January of the year 0.
   package var month: Int64 { civil.year * 12 + civil.month - 1 }
+
+  /// Which year it is in.
+  package var year: Int64 { civil.year }
 
   /// To the second: `2026-01-31T23:59:59Z`.
   package var seconds: String { "\(date)T\(time)Z" }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import System
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ThreadTeamTests {
   private final class Notes: Sendable {
     let threads = Lock<[UInt]>([])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import System
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct WorkerPoolTests {
   /// What the jobs of a test have noted, in the order in which they ran.
   final class Notes: Sendable {

@@ -1,0 +1,193 @@
+import Glibc
+
+/// Another program, started without a shell.
+package enum ChildProcess {
+  /// How a child ended.
+  package enum End: Equatable, Sendable {
+    /// By itself, with this status.
+    case exited(CInt)
+    /// By a signal.
+    case signalled(CInt)
+
+    /// Whether it ended by itself with 0.
+    package var isSuccess: Bool { self == .exited(0) }
+  }
+
+  /// What a child's standard streams are.
+  package struct Streams: Sendable {
+    /// Descriptors of ours; nil for the stream that this process has itself.
+    package var input: CInt?
+    package var output: CInt?
+    package var error: CInt?
+    /// Further ones, each with the number that it has in the child: from 3 on.
+    package var others: [(descriptor: CInt, number: CInt)] = []
+
+    package init(input: CInt? = nil, output: CInt? = nil, error: CInt? = nil) {
+      self.input = input
+      self.output = output
+      self.error = error
+    }
+  }
+
+  /// How long a child may go on before `isInterrupted` is asked again.
+  private static let interval = timespec(tv_sec: 0, tv_nsec: 100_000_000)
+
+  /// `POSIX_SPAWN_SETSID` of <spawn.h>, which Swift does not see.
+  private static let ownSession: CInt = 0x80
+  /// Above all numbers that a child gets.
+  private static let firstFreeNumber: CInt = 16
+
+  /// Runs a program and waits for it. It gets this process's environment, and no signal is blocked or, unless it was so for
+  /// this process from the beginning, ignored in it.
+  ///
+  /// The corresponding C functions are `posix_spawnp` and `waitpid`.
+  /// - Parameters:
+  ///   - program: a path, or a name that `PATH` finds.
+  ///   - isInterrupted: whether to end it with SIGTERM. It is asked ten times a second.
+  /// - Throws: `ENOENT` if there is no such program, and whatever else keeps it from being started.
+  package static func run(
+    _ program: String, _ arguments: [String], _ streams: Streams = Streams(),
+    isInterrupted: () -> Bool = { false }
+  ) throws(SystemError) -> End {
+    // Before the start, so that a wait for it ends at once even if the child has ended before.
+    let (only, previous) = blockChildSignal()
+    defer { restoreMask(previous) }
+    return try Running(program, arguments, streams)
+      .wait(isInterrupted: isInterrupted) { waitForChildSignal(only) }
+  }
+
+  /// A child that was started and is to be waited for.
+  package struct Running: Sendable {
+    private let process: pid_t
+
+    /// Starts a program. The corresponding C function is `posix_spawnp`.
+    ///
+    /// - Parameter leads: whether it begins a session, and so a process group, of its own: without a terminal.
+    /// - Throws: `ENOENT` if there is no such program, and whatever else keeps it from being started.
+    package init(
+      _ program: String, _ arguments: [String], _ streams: Streams, leads: Bool = false
+    ) throws(SystemError) {
+      // A process that ignores it has no status of a child to wait for: waitpid(2).
+      signal(SIGCHLD, SIG_DFL)
+      process = try ChildProcess.spawn(program, arguments, streams, leads: leads)
+    }
+
+    /// How it ended; nil if it has not. It may be asked until it has. The corresponding C function is `waitpid`.
+    package func end() throws(SystemError) -> End? {
+      var status: CInt = 0
+      let found = unsafe waitpid(process, &status, WNOHANG)
+      guard found == process else {
+        guard found == 0 || errno == EINTR else { throw SystemError(call: "waitpid", errno: errno) }
+        return nil
+      }
+      // <bits/waitstatus.h>: WIFEXITED and its kin are macros that Swift does not import.
+      return status & 0x7F == 0 ? .exited(status >> 8 & 0xFF) : .signalled(status & 0x7F)
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// - Parameters:
+    ///   - isInterrupted: whether to end it with SIGTERM.
+    ///   - pause: between two looks.
+    package func wait(
+      isInterrupted: () -> Bool = { false }, pause: () -> Void = FileSystem.pause
+    ) throws(SystemError) -> End {
+      var isTold = false
+      while true {
+        if let end = try end() { return end }
+        if !isTold, isInterrupted() {
+          send(SIGTERM)
+          isTold = true
+        }
+        pause()
+      }
+    }
+
+    /// The corresponding C function is `kill`.
+    package func send(_ signal: CInt) { kill(process, signal) }
+
+    /// Ends all of the group that it leads, at once and whatever they do. It was not waited for yet.
+    package func killGroup() { kill(-process, SIGKILL) }
+
+    /// Whether the group that it led has members.
+    package var hasGroup: Bool { kill(-process, 0) == 0 }
+  }
+
+  private static func spawn(
+    _ program: String, _ arguments: [String], _ streams: Streams, leads: Bool
+  ) throws(SystemError) -> pid_t {
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    for (descriptor, number) in [
+      (streams.input, STDIN_FILENO), (streams.output, STDOUT_FILENO), (streams.error, STDERR_FILENO),
+    ] {
+      if let descriptor { unsafe posix_spawn_file_actions_adddup2(&actions, descriptor, number) }
+    }
+    // Each from a number that is none of the targets: one dup2 must not take another's source.
+    var sources: [CInt] = []
+    defer { for source in sources { SystemCalls.close(source) } }
+    for (descriptor, number) in streams.others {
+      let source = fcntl(descriptor, F_DUPFD_CLOEXEC, firstFreeNumber)
+      guard source >= 0 else { throw SystemError(call: "fcntl", errno: errno) }
+      sources.append(source)
+      unsafe posix_spawn_file_actions_adddup2(&actions, source, number)
+    }
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var (none, defaults) = (sigset_t(), sigset_t())
+    unsafe sigemptyset(&none)
+    unsafe sigemptyset(&defaults)
+    // Those that commands of ours ignore.
+    for signal in [SIGPIPE, SIGXFSZ] { unsafe sigaddset(&defaults, signal) }
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
+    let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (leads ? ownSession : 0)
+    unsafe posix_spawnattr_setflags(&attributes, CShort(flags))
+    var argv = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
+    defer { unsafe argv.forEach { unsafe free($0) } }
+    var process = pid_t()
+    let reason = unsafe posix_spawnp(&process, program, &actions, &attributes, &argv, environ)
+    guard reason == 0 else { throw SystemError(call: "posix_spawnp", errno: reason) }
+    return process
+  }
+
+  /// Keeps SIGCHLD pending.
+  private static func blockChildSignal() -> (only: sigset_t, previous: sigset_t) {
+    var (only, previous) = (sigset_t(), sigset_t())
+    unsafe sigemptyset(&only)
+    unsafe sigaddset(&only, SIGCHLD)
+    unsafe pthread_sigmask(SIG_BLOCK, &only, &previous)
+    return (only, previous)
+  }
+
+  private static func restoreMask(_ mask: sigset_t) {
+    var mask = mask
+    unsafe pthread_sigmask(SIG_SETMASK, &mask, nil)
+  }
+
+  private static func waitForChildSignal(_ only: sigset_t) {
+    var (only, interval) = (only, Self.interval)
+    _ = unsafe sigtimedwait(&only, nil, &interval)
+  }
+
+  /// A pipe from which these bytes can be read, and then its end.
+  ///
+  /// The corresponding C function is `pipe2`.
+  /// - Parameter bytes: no more than a pipe holds without a reader, 4,096 at the least: pipe(7).
+  package static func pipe(holding bytes: [UInt8]) throws(SystemError) -> Descriptor {
+    precondition(bytes.count <= 4096, "the write would wait for a reader")
+    let ends = try SystemCalls.pipe()
+    let reading = Descriptor(owning: ends[0])
+    let writing = Descriptor(owning: ends[1])
+    try writing.write(bytes)
+    return reading
+  }
+
+  /// Whether `PATH` has a program of this name that this user may run.
+  package static func isInPath(_ program: String) -> Bool {
+    let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/bin:/usr/bin"
+    return path.split(separator: ":").contains { unsafe access("\($0)/\(program)", X_OK) == 0 }
+  }
+}
