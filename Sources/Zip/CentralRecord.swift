@@ -14,6 +14,11 @@ struct CentralRecord {
   /// Unix permission bits; `0o644` when it says nothing of them.
   let permissions: UInt16
 
+  /// Whether it says that `ZipWriter` has made it.
+  let isOwn: Bool
+  /// Whether the fields that no other record confirms are as `ZipWriter` writes them, but for the permissions.
+  private let isAsWritten: Bool
+
   private let fields: MemberFields
   private let fileName: [UInt8]
   private let extra: ExtraFieldReader
@@ -35,6 +40,13 @@ struct CentralRecord {
     guard bytes.littleEndian(at: 34) as UInt16 == 0 else {
       throw ZipReadError(.unsupported("an archive in several parts"), member: name, at: offset)
     }
+    isOwn = bytes.littleEndian(at: 4) as UInt16 == CentralDirectoryHeader.versionMadeBy
+    // The internal attributes, and of the external ones what is no Unix mode.
+    let attributes = [36, 38].map { bytes.littleEndian(at: $0) as UInt16 }
+    let type = (bytes.littleEndian(at: 40) as UInt16) & ~0o777
+    isAsWritten =
+      isOwn && extra.isOwn && attributes == [0, 0] && type == CentralDirectoryHeader.regularFile
+      && MemberFormat.isVersionNeeded(bytes.littleEndian(at: 6))
     let isUnix = (bytes.littleEndian(at: 4) as UInt16) >> 8 == Self.unix
     let mode: UInt16 = isUnix ? bytes.littleEndian(at: 40) : 0
     // What other programs leave out. With a type, 000 is the mode that the file had.
@@ -87,6 +99,18 @@ struct CentralRecord {
       throw ZipReadError(.disagreement(field), member: local.name, at: offset)
     }
     try local.check(sizes)
+  }
+
+  /// Finds damage in fields that stand nowhere else, in an archive that `ZipWriter` has made.
+  ///
+  /// Archives of other programs have their own values there. One record of ours says that all of them are.
+  func checkOwn(_ local: LocalRecord) throws(ZipReadError) {
+    // It writes no folders: another program has added them, and they have no data.
+    guard local.isDirectory || isAsWritten && local.isOwn else {
+      throw ZipReadError(
+        .invalid("versions, attributes or an extra field that the maker of this archive does not write"),
+        member: name, at: offset)
+    }
   }
 
   /// Compares it with what was found.

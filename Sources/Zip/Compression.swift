@@ -28,6 +28,12 @@ package enum Compression: String, Sendable, CaseIterable {
   /// As small as zlib makes it.
   case best
 
+  /// To which multiple, in bytes, the data of each member begins in an archive; nil if it begins anywhere.
+  ///
+  /// What is not compressed is compared with the last archive, and in file systems and programs that find repeated blocks those
+  /// have 4096 bytes. Without it, one byte more in a member would shift all that follows.
+  package var alignment: UInt16? { self == .store ? 4096 : nil }
+
   /// How a block is made of it.
   var method: DeflateMethod {
     switch self {

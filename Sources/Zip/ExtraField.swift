@@ -54,3 +54,34 @@ struct ExtendedTimestamp {
     output.append(littleEndian: modificationTime)
   }
 }
+
+/// The alignment extra field: zeros before a member's data, so that this begins at a multiple of some number of bytes. It
+/// stands in the local header only, and last.
+///
+///     header ID     2 bytes  (0xd935)
+///     size          2 bytes
+///     alignment     2 bytes
+///     zeros (variable size)
+///
+/// Android's zipalign and apksigner write it: https://developer.android.com/tools/zipalign.
+struct AlignmentPadding {
+  static let headerID: UInt16 = 0xd935
+  private static let fixedCount: UInt64 = 6
+
+  private let alignment: UInt16
+  private let padding: Int
+
+  /// - Parameter offset: where it stands in the archive.
+  init(to alignment: UInt16, at offset: UInt64) {
+    self.alignment = alignment
+    let excess = (offset + Self.fixedCount) % UInt64(alignment)
+    padding = excess == 0 ? 0 : Int(UInt64(alignment) - excess)
+  }
+
+  func append(to output: inout [UInt8]) {
+    output.append(littleEndian: Self.headerID)
+    output.append(littleEndian: UInt16(2 + padding))  // size of this extra block
+    output.append(littleEndian: alignment)
+    output.append(contentsOf: repeatElement(0, count: padding))
+  }
+}

@@ -9,6 +9,9 @@ struct ExtraFieldReader {
   /// The extended timestamp's modification time: seconds since 1970.
   private(set) var modified: Int64?
 
+  /// Whether it has only what `ZipWriter` writes, as it writes it.
+  private(set) var isOwn = true
+
   /// Info-ZIP's Unicode Path: a second name, which another program would take for the first.
   private static let unicodePath: UInt16 = 0x7075
 
@@ -27,9 +30,17 @@ struct ExtraFieldReader {
         zip64 = (0..<count / 8).map { bytes.littleEndian(at: start + 8 * $0) }
       case ExtendedTimestamp.headerID where count >= 5 && bytes[start] & 1 == 1:
         modified = Int64(Int32(bitPattern: bytes.littleEndian(at: start + 1)))
+        if count != 5 || bytes[start] != 1 { isOwn = false }
+      case AlignmentPadding.headerID:
+        // Nothing else can hide there, and no damage.
+        guard bytes[start..<start + count].dropFirst(2).allSatisfy({ $0 == 0 }) else {
+          throw ZipReadError(.invalid("its padding is not zeros"), member: member, at: offset)
+        }
+        // An alignment is a power of two.
+        if count < 2 || (bytes.littleEndian(at: start) as UInt16).nonzeroBitCount != 1 { isOwn = false }
       case Self.unicodePath:
         throw ZipReadError(.unsupported("a second name in the extra field"), member: member, at: offset)
-      default: break
+      default: isOwn = false
       }
       rest = start + count
     }

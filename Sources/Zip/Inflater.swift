@@ -9,10 +9,18 @@ import CZlib
 
   /// Whether the stream has ended.
   private(set) var isFinished = false
+  /// Whether a block has just ended, and with it a byte, and another one is to come.
+  private(set) var isBetweenBlocks = false
   private let stream: UnsafeMutablePointer<z_stream>
 
+  /// What a match may reach back, in bytes: RFC 1951 §3.2.5.
+  static let windowSize = 32768
+
+  /// - Parameter window: what comes before, as much of it as a match may reach back; none at the beginning of a stream.
   /// - Throws: ``ZipError/zlib(code:)``.
-  init() throws(ZipError) {
+  ///
+  /// The corresponding C functions are `inflateInit2` and `inflateSetDictionary`.
+  init(window: ArraySlice<UInt8> = []) throws(ZipError) {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
     // windowBits below zero: raw deflate, with a window of 2^15 bytes.
@@ -20,6 +28,11 @@ import CZlib
     guard code == Z_OK else {
       unsafe stream.deallocate()
       throw .zlib(code: code)
+    }
+    guard !window.isEmpty else { return }
+    // It can only be refused by a stream that has a header.
+    _ = unsafe window.withUnsafeBufferPointer { window in
+      unsafe inflateSetDictionary(stream, window.baseAddress, UInt32(window.count))
     }
   }
 
@@ -48,6 +61,8 @@ import CZlib
         code = unsafe CZlib.inflate(stream, Z_NO_FLUSH)
         unsafe used = input.count - Int(stream.pointee.avail_in)
         unsafe count = output.count - Int(stream.pointee.avail_out)
+        // zlib.h on `inflate`: bits that are left of a byte, and 128 at the end of a block that is not the last.
+        isBetweenBlocks = unsafe stream.pointee.data_type == 128
       }
     }
     isFinished = code == Z_STREAM_END

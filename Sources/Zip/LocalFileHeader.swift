@@ -18,12 +18,17 @@ import System
 ///
 /// APPNOTE 4.3.7.
 struct LocalFileHeader {
+  private static let fixedCount = 30
+
   let fileName: [UInt8]
   let modified: Int64
   /// Whether the sizes have eight bytes, in the extra field and in the data descriptor.
   let isZip64: Bool
 
-  func append(to output: inout [UInt8]) {
+  /// - Parameters:
+  ///   - offset: where it stands in the archive.
+  ///   - alignment: in bytes, of the data after it; nil for none.
+  func append(to output: inout [UInt8], at offset: UInt64, aligningTo alignment: UInt16?) {
     var extraField: [UInt8] = []
     // APPNOTE 4.4.4: with bit 3, "The fields crc-32, compressed size and uncompressed size are set to zero in the
     // local header." In zip64, so are the values in the extra field, and their fields have the mark.
@@ -31,6 +36,10 @@ struct LocalFileHeader {
       Zip64ExtendedInformation.local(originalSize: 0, compressedSize: 0).append(to: &extraField)
     }
     ExtendedTimestamp(secondsSince1970: modified)?.append(to: &extraField)
+    if let alignment {
+      let begin = offset + UInt64(Self.fixedCount + fileName.count + extraField.count)
+      AlignmentPadding(to: alignment, at: begin).append(to: &extraField)
+    }
 
     let lastModified = DOSDateTime(secondsSince1970: modified)
     let size: UInt32 = isZip64 ? .max : 0
@@ -61,4 +70,9 @@ enum MemberFormat {
 
   /// 2.0 for deflate, 4.5 for zip64. APPNOTE 4.4.3.2.
   static func versionNeeded(isZip64: Bool) -> UInt16 { isZip64 ? 45 : 20 }
+
+  /// Whether it is one of these.
+  static func isVersionNeeded(_ version: UInt16) -> Bool {
+    [false, true].contains { versionNeeded(isZip64: $0) == version }
+  }
 }

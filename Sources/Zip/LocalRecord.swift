@@ -75,6 +75,8 @@ struct LocalRecord {
   /// With its slash if it is a directory's.
   let name: String
   let extra: ExtraFieldReader
+  /// Whether the fields that no other record confirms are as `ZipWriter` writes them.
+  let isOwn: Bool
 
   var isDirectory: Bool { BytePath(fileName).hasSuffix("/") }
   /// Without the slash.
@@ -96,6 +98,7 @@ struct LocalRecord {
     name = try fields.name(fileName, at: offset)
     extra = try ExtraFieldReader(
       try input.bytes(Int(bytes.littleEndian(at: 28) as UInt16)), member: name, at: offset)
+    isOwn = extra.isOwn && MemberFormat.isVersionNeeded(bytes.littleEndian(at: 4))
     do { try ZipEntry(name: path, modified: 0, permissions: 0, size: 0).checkName() } catch {
       guard case .unsafeName(_, let fault) = error else { fatalError("checkName has one error") }
       throw ZipReadError(.unsafeName(fault), member: name, at: offset)

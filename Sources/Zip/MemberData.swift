@@ -6,7 +6,7 @@ struct MemberData {
   private(set) var count: UInt64 = 0
   private(set) var crc32: UInt32 = 0
 
-  private let inflater: Inflater?
+  private var inflater: Inflater?
   private let name: String
   private let offset: UInt64
   private let sizeLimit: UInt64
@@ -47,12 +47,24 @@ struct MemberData {
       piece = output
     }
     guard !piece.isEmpty else { return nil }
+    try add(piece)
+    return piece
+  }
+
+  /// Counts and sums up bytes that were made elsewhere.
+  mutating func add(_ piece: [UInt8]) throws(ZipReadError) {
     count += UInt64(piece.count)
     guard count <= sizeLimit else {
       throw ZipReadError(.tooLarge(limit: sizeLimit), member: name, at: offset)
     }
-    crc32 = Zlib.crc32(crc32, joinedTo: Zlib.crc32(piece), ofCount: piece.count)
-    return piece
+    crc32 = Zlib.crc32(crc32, joinedTo: DeflateEngine.crc32(piece), ofCount: piece.count)
+  }
+
+  /// Goes on in the middle of the stream, between two blocks.
+  ///
+  /// - Parameter window: see ``Inflater/init(window:)``.
+  mutating func goOn(after window: ArraySlice<UInt8>) throws(ZipError) {
+    inflater = try Inflater(window: window)
   }
 
   /// Compares what was read with what was promised.

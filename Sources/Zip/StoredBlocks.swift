@@ -7,10 +7,15 @@ import System
 ///     +---------------------+-----+------+================+
 ///
 /// RFC 1951 §3.2.4.
-enum StoredBlocks {
+package enum StoredBlocks {
   /// The most that `LEN` can say.
-  static let maximumCount = 0xffff
-  static let headerCount = 5
+  package static let maximumCount = 0xffff
+  package static let headerCount = 5
+
+  /// Where a stored member's block of ``DeflateEngine/blockSize`` begins, from the beginning of its data on.
+  package static func offset(ofBlock index: UInt64) -> UInt64 {
+    index * UInt64(encodedCount(of: DeflateEngine.blockSize, isLast: false))
+  }
 
   /// Encodes data that begins on a byte boundary, and leaves the stream on one. No data is no block, unless it is the
   /// last: a stream must have one that says so.

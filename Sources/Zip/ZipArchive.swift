@@ -39,6 +39,19 @@ package final class ZipArchive: Sendable {
     var data = try MemberData(
       method: member.method, name: member.name, offset: range.lowerBound,
       sizeLimit: member.size, storedSize: member.size)
+    if member.method == MemberFields.deflated, member.compressedSize > DeflateChunks.chunkSize {
+      var chunks = DeflateChunks(file: descriptor, range: range)
+      while let pieces = try chunks.next() {
+        for piece in pieces {
+          try data.add(piece)
+          try body(piece)
+        }
+      }
+      // The rest, in order.
+      input = ArchiveInput(
+        file: descriptor, range: chunks.offset..<range.upperBound, bufferSize: MemberData.pieceSize)
+      try data.goOn(after: chunks.window)
+    }
     while let piece = try data.next(from: &input) { try body(piece) }
     guard input.offset == range.upperBound else {
       throw ZipReadError(
@@ -78,6 +91,7 @@ package final class ZipArchive: Sendable {
     _ headers: [CentralRecord], _ descriptor: CInt, until directoryOffset: UInt64, _ limits: ZipReadLimits
   ) throws(ZipReadError) -> [ZipMember] {
     var members: [ZipMember] = []
+    let isOwn = headers.contains { $0.isOwn }
     var end: UInt64 = 0
     var totalSize: UInt64 = 0
     for header in headers.sorted(by: { $0.localHeaderOffset < $1.localHeaderOffset }) {
@@ -87,7 +101,7 @@ package final class ZipArchive: Sendable {
           ? ZipReadError.Fault.overlap : .extraBytes(header.localHeaderOffset - end)
         throw ZipReadError(fault, member: header.name, at: end)
       }
-      members.append(try member(header, descriptor, until: directoryOffset, end: &end))
+      members.append(try member(header, isOwn: isOwn, descriptor, until: directoryOffset, end: &end))
       totalSize += header.sizes.uncompressed
       guard totalSize <= limits.totalSize else {
         throw ZipReadError(.tooLarge(limit: limits.totalSize), at: header.offset)
@@ -101,13 +115,16 @@ package final class ZipArchive: Sendable {
 
   /// Reads the records around one member's data.
   ///
-  /// - Parameter end: where they begin; is moved to where they end.
+  /// - Parameters:
+  ///   - isOwn: whether `ZipWriter` has made the archive.
+  ///   - end: where they begin; is moved to where they end.
   private static func member(
-    _ header: CentralRecord, _ descriptor: CInt, until directoryOffset: UInt64, end: inout UInt64
+    _ header: CentralRecord, isOwn: Bool, _ descriptor: CInt, until directoryOffset: UInt64, end: inout UInt64
   ) throws(ZipReadError) -> ZipMember {
     var input = ArchiveInput(file: descriptor, range: end..<directoryOffset, bufferSize: recordBufferSize)
     let local = try LocalRecord(&input)
     try header.check(local)
+    if isOwn { try header.checkOwn(local) }
     let dataOffset = input.offset
     guard header.sizes.compressed <= directoryOffset - dataOffset else {
       throw ZipReadError(.overlap, member: header.name, at: dataOffset)

@@ -102,6 +102,7 @@ package struct ZipStream: ~Copyable {
     try MemberNames.check(seen.map { ($0.record.name, $0.record.offset) })
     var byOffset: [UInt64: Int] = [:]
     for index in seen.indices { byOffset[seen[index].record.offset] = index }
+    var headers: [(CentralRecord, LocalRecord)] = []
     while try input.peekSignature() == CentralRecord.signature {
       let header = try CentralRecord(&input)
       guard let index = byOffset.removeValue(forKey: header.localHeaderOffset) else {
@@ -109,9 +110,13 @@ package struct ZipStream: ~Copyable {
       }
       try header.check(seen[index].record)
       try header.check(seen[index].sizes)
+      headers.append((header, seen[index].record))
       guard input.offset - directoryOffset <= limits.directorySize else {
         throw ZipReadError(.directoryTooLarge(limit: limits.directorySize), at: directoryOffset)
       }
+    }
+    if headers.contains(where: { $0.0.isOwn }) {
+      for (header, local) in headers { try header.checkOwn(local) }
     }
     if let index = byOffset.values.min() {
       throw ZipReadError(

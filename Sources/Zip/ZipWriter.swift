@@ -16,6 +16,7 @@ package struct ZipWriter: ~Copyable {
   package private(set) var offset: UInt64 = 0
 
   private let limits: ZipLimits
+  private let alignment: UInt16?
   private var directory: [CentralDirectoryHeader] = []
   /// The names so far.
   private var names: Set<BytePath> = []
@@ -37,8 +38,11 @@ package struct ZipWriter: ~Copyable {
   }
 
   /// Begins an empty archive.
-  package init(limits: ZipLimits = .standard) {
+  ///
+  /// - Parameter alignment: in bytes: each member's data begins at a multiple of it. Nil for none.
+  package init(limits: ZipLimits = .standard, alignment: UInt16? = nil) {
     self.limits = limits
+    self.alignment = alignment
   }
 
   /// Begins a member: appends its local file header. An error leaves `output` as it was.
@@ -61,7 +65,9 @@ package struct ZipWriter: ~Copyable {
       fileName: fileName, modified: entry.modified,
       isZip64: StoredBlocks.encodedCount(ofMember: entry.size) >= limits.size)
     member = Member(entry: entry, header: header, offset: offset)
-    produce(into: &output) { header.append(to: &$0) }
+    produce(into: &output) { [offset, alignment] in
+      header.append(to: &$0, at: offset, aligningTo: alignment)
+    }
   }
 
   /// Accounts for one block of the member, whose bytes the caller sends.
@@ -154,7 +160,7 @@ package struct ZipWriter: ~Copyable {
   }
 
   /// The exact length in bytes of an archive of these entries in this order, compressed with
-  /// ``Compression/store`` in blocks of ``DeflateEngine/blockSize``.
+  /// ``Compression/store`` in blocks of ``DeflateEngine/blockSize``, and aligned as such archives are.
   ///
   /// It is found by writing the archive's records around no data.
   ///
@@ -162,7 +168,7 @@ package struct ZipWriter: ~Copyable {
   package static func storedLength(
     of entries: [ZipEntry], limits: ZipLimits = .standard
   ) throws(ZipError) -> UInt64 {
-    var writer = ZipWriter(limits: limits)
+    var writer = ZipWriter(limits: limits, alignment: Compression.store.alignment)
     var records: [UInt8] = []
     for entry in entries {
       records.removeAll(keepingCapacity: true)

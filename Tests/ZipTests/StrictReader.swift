@@ -22,6 +22,7 @@ struct StrictReader: Decodable {
     /// Compressed size, uncompressed size and offset as the central directory has them.
     let centralFields: [UInt64]
     let descriptorByteCount: Int
+    let dataOffset: UInt64
   }
 
   let members: [Member]
@@ -76,6 +77,7 @@ struct StrictReader: Decodable {
             assert extra['0001'] == '00' * 16, 'local zip64'
         inflate = zlib.decompressobj(-15)
         content, start = b'', at
+        data_offset = at
         while not inflate.eof:
             assert at < len(data), 'deflate stream'
             piece = data[at:at + 4096]
@@ -87,7 +89,7 @@ struct StrictReader: Decodable {
         members.append(dict(
             name=name, method=method, flags=flags, crc32=descriptor[1], size=len(content), versionNeeded=version,
             dosDateTime=[date, time], localExtra=extra, localSizeFields=[csize, size],
-            descriptorByteCount=at - start, _offset=offset, _compressed=compressed))
+            descriptorByteCount=at - start, dataOffset=data_offset, _offset=offset, _compressed=compressed))
 
     directory = at
     for member in members:

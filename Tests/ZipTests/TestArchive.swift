@@ -46,7 +46,7 @@ struct TestArchive {
   init(_ members: [TestMember], _ compression: Compression = .default, limits: ZipLimits = .standard) throws {
     folder = try TemporaryFolder()
     let engine = DeflateEngine(compression)
-    var writer = ZipWriter(limits: limits)
+    var writer = ZipWriter(limits: limits, alignment: compression.alignment)
     var bytes: [UInt8] = []
     var summaries: [MemberSummary] = []
     for member in members {

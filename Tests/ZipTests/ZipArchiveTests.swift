@@ -84,17 +84,15 @@ import Testing
     for index in bytes.indices where index + 4 <= bytes.count {
       switch bytes.littleEndian(at: index) as UInt32 {
       case 0x0403_4b50:
-        meaningless.formUnion(index + 4..<index + 6)
         dataStart = index + 30 + Int(bytes.littleEndian(at: index + 26) as UInt16)
         dataStart += Int(bytes.littleEndian(at: index + 28) as UInt16)
         let isStoredBlock = bytes[dataStart] & 0b110 == 0
         if isStoredBlock { meaningless.insert(dataStart) }
       case 0x0807_4b50: meaningless.insert(index - 1)
       case 0x0201_4b50:
-        meaningless.formUnion(index + 4..<index + 8)
-        meaningless.formUnion(index + 36..<index + 42)
+        // The permissions.
+        meaningless.formUnion(index + 40..<index + 42)
       case 0x0606_4b50: meaningless.formUnion(index + 12..<index + 16)
-      case 0x0005_5455, 0x0009_5455: meaningless.insert(index + 4)
       default: break
       }
     }

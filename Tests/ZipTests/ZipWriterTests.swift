@@ -159,6 +159,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [ZipLimits.standard, ZipLimits(size: 100, count: 2)])
+  func `each member's data begins at a multiple of 4096 if it is stored`(limits: ZipLimits) throws {
+    // Names of every length make paddings of every length.
+    let names = (0..<4100).map { TestMember("\($0)/" + String(repeating: "n", count: 1 + $0 % 137), [1]) }
+    let stored = try StrictReader(TestArchive(TestMember.variety + names, .store, limits: limits)).members
+    #expect(stored.allSatisfy { $0.dataOffset % 4096 == 0 })
+    #expect(stored.allSatisfy { $0.localExtra["d935"]?.hasPrefix("0010") ?? false })
+    #expect(stored.allSatisfy { $0.centralExtra["d935"] == nil })
+    let deflated = try StrictReader(TestArchive(TestMember.variety, .fast, limits: limits)).members
+    #expect(deflated.allSatisfy { $0.localExtra["d935"] == nil })
+  }
+
   @Test func `no length is foretold of an archive that would be refused`() {
     let failure = failure { () throws(ZipError) in
       _ = try ZipWriter.storedLength(of: [entry("a"), entry("a")])
