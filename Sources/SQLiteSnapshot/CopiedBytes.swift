@@ -45,6 +45,12 @@ struct CopiedBytes: Sendable {
     }
   }
 
+  /// Takes a clone of the database file for the copy.
+  init(clone: UnlinkedFile, byteCount: UInt64) {
+    self.byteCount = byteCount
+    place = .spool(clone)
+  }
+
   /// Makes it longer or shorter. All of it is to be brought up to date after.
   ///
   /// - Throws: what `init` throws.

@@ -44,6 +44,9 @@ package final class Database {
     names = try FileNames(of: path, openedAs: connection.likelyDescriptor)
     guard try !connection.hasMoved() else { throw SQLiteError.moved }
     try connection.execute("COMMIT")
+    // There may be thousands that wait for each other.
+    if !isImmutable, journalMode == "wal" { try connection.databaseFile().dropSharedMemoryPages() }
+    connection.releaseMemory()
     connection.setBusyTimeout(options.busyTimeout)
     self.connection = consume connection
     self.options = options
@@ -103,7 +106,7 @@ package final class Database {
     switch connection {
     case .some(let connection):
       guard try connection.databaseFile().size() >= size else { return }
-      var copy = try DatabaseCopy(of: connection, names, options, memory)
+      var copy = try DatabaseCopy(of: connection, names, options, memory, isLarge: true)
       try copy.readAhead(connection, team)
       self.copy = copy
     case nil: throw Self.isTaken

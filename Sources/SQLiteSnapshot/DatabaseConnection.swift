@@ -24,16 +24,58 @@ import System
       unsafe sqlite3_close_v2(opened)
       throw error
     }
-    let descriptor = csqlite_last_opened()
+    let descriptor = lastOpened()
     let busy = BusyHandler(timeout: busyTimeout)
     unsafe busy.install(on: handle)
     return unsafe DatabaseConnection(handle: handle, busy: busy, likelyDescriptor: descriptor)
   }
 
+  /// Not to become a part of what calls it: each file of Swift has the header's variables by itself, and SQLite was configured in
+  /// this one.
+  @inline(never) private static func lastOpened() -> CInt { csqlite_last_opened() }
+
   /// Configures SQLite, once in the process and before it is used.
   ///
   /// Whether several threads may read one file of its VFS at once.
   static let readsByOffset = csqlite_configure() != 0
+
+  /// Runs `body`, and lets each read that it does on this thread wait for what is to be read.
+  static func awaiting<Value>(
+    _ written: WrittenPart, _ limit: CheckLimit, _ body: () throws(SQLiteError) -> Value
+  ) throws(SQLiteError) -> Value {
+    let waiting = Waiting(written: written, limit: limit)
+    setAwait(waiting)
+    defer {
+      setAwait(nil)
+      withExtendedLifetime(waiting) {}
+    }
+    return try body()
+  }
+
+  /// As `lastOpened`.
+  @inline(never) private static func setAwait(_ waiting: Waiting?) {
+    unsafe csqlite_set_await(
+      waiting == nil
+        ? nil
+        : { context, end in
+          guard let context = unsafe context else { return 1 }
+          return unsafe Unmanaged<Waiting>.fromOpaque(context).takeUnretainedValue().wait(for: end) ? 1 : 0
+        }, waiting.map { unsafe Unmanaged.passUnretained($0).toOpaque() })
+  }
+
+  private final class Waiting {
+    private let written: WrittenPart
+    private let limit: CheckLimit
+
+    init(written: WrittenPart, limit: CheckLimit) {
+      self.written = written
+      self.limit = limit
+    }
+
+    func wait(for end: UInt64) -> Bool {
+      written.isThere(end) || limit.pausing { written.wait(for: end) }
+    }
+  }
 
   private init(handle: OpaquePointer, busy: BusyHandler, likelyDescriptor: CInt) {
     unsafe self.handle = handle
@@ -45,6 +87,9 @@ import System
 
   /// How long another connection's lock is waited for from now on, each time one is met.
   func setBusyTimeout(_ timeout: Duration) { busy.timeout = timeout }
+
+  /// Frees the pages that it keeps and does not need now. The corresponding C function is `sqlite3_db_release_memory`.
+  func releaseMemory() { _ = unsafe sqlite3_db_release_memory(handle) }
 
   /// Runs statements whose rows are of no interest. The corresponding C function is `sqlite3_exec`.
   func execute(_ sql: String) throws(SQLiteError) {
@@ -84,6 +129,14 @@ import System
       }
       guard body(columns) else { return }
     }
+  }
+
+  /// Whether a text begins with a statement that changes no database. The corresponding C function is `sqlite3_stmt_readonly`.
+  func isReadOnly(_ sql: String) throws(SQLiteError) -> Bool {
+    var statement: OpaquePointer?
+    try unsafe check(sqlite3_prepare_v2(handle, sql, -1, &statement, nil))
+    defer { unsafe sqlite3_finalize(statement) }
+    return unsafe statement != nil && sqlite3_stmt_readonly(statement) != 0
   }
 
   /// The first column of a statement's first row, as a number; 0 if there is no row.

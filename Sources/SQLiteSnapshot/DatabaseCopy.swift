@@ -9,6 +9,8 @@ import System
 /// the time that to write takes, and only for that time writers wait. A small one is read once, under the lock; if it changes
 /// meanwhile, it is read again in the same two ways.
 ///
+/// Where the file system can clone a file, a large database is not read at all: it is cloned under the lock.
+///
 /// Under SQLite's lock nothing of a database changes, but for a writer that does not see the lock (see `PinnedState`). So a
 /// copy counts only if the database was the same under every lock that it was read under, and if no folder stood beside it
 /// that is another writer's lock.
@@ -20,6 +22,7 @@ struct DatabaseCopy {
   private(set) var dataVersion = 0
 
   private var isReadAhead = false
+  private var canClone = false
   private let names: FileNames
   private let options: Snapshot.Options
   private let memory: MemoryBudget
@@ -43,16 +46,25 @@ struct DatabaseCopy {
 
   /// Makes room for a copy.
   ///
-  /// - Parameter names: those that `source` was opened by.
+  /// - Parameters:
+  ///   - names: those that `source` was opened by.
+  ///   - isLarge: whether it is worth a clone, for which all that was written to the database must be on the disk.
   /// - Throws: `SQLITE_FULL` if the spool has no room; what the system says of it.
   init(
     of source: borrowing DatabaseConnection, _ names: FileNames, _ options: Snapshot.Options,
-    _ memory: MemoryBudget
+    _ memory: MemoryBudget, isLarge: Bool = false
   ) throws(SQLiteError) {
     self.names = names
     self.options = options
     self.memory = memory
-    bytes = try CopiedBytes(byteCount: source.databaseFile().size(), options, memory)
+    let size = try source.databaseFile().size()
+    // Of any moment: only whether there is one counts.
+    if isLarge, let clone = names.cloneDatabase() {
+      canClone = true
+      bytes = CopiedBytes(clone: clone, byteCount: size)
+    } else {
+      bytes = try CopiedBytes(byteCount: size, options, memory)
+    }
   }
 
   /// Reads all of the database without a lock.
@@ -61,6 +73,7 @@ struct DatabaseCopy {
   mutating func readAhead(
     _ source: borrowing DatabaseConnection, isNew: Bool = true, _ team: ThreadTeam
   ) throws(SQLiteError) {
+    guard !canClone else { return }
     isReadAhead = true
     try CopyPass.update(bytes, from: source.databaseFile(), isNew: isNew, blocks: 0..<bytes.blockCount, team)
   }
@@ -73,6 +86,11 @@ struct DatabaseCopy {
   ) throws(SQLiteError) {
     let deadline = ContinuousClock.now + options.busyTimeout
     var hotJournal: SQLiteError?
+    if canClone {
+      if try clone(source, until: deadline) { return }
+      canClone = false
+      bytes = try CopiedBytes(byteCount: source.databaseFile().size(), options, memory)
+    }
     for attempt in 0..<Self.maximumStepwiseCopies + Self.maximumLockedCopies {
       if attempt > 0, !isReadAhead { try readAhead(source, isNew: false, team) }
       try waitUntilStill(until: deadline)
@@ -92,6 +110,33 @@ struct DatabaseCopy {
     }
     if try names.hasLockFolder() { throw .lockFolder }
     throw hotJournal ?? .unseenWriter("the database file was written to under SQLite's lock")
+  }
+
+  /// Makes it a clone of the database under SQLite's lock.
+  ///
+  /// - Returns: false if that was not possible, or the database did not stay the same.
+  private mutating func clone(
+    _ source: borrowing DatabaseConnection, until deadline: ContinuousClock.Instant
+  ) throws(SQLiteError) -> Bool {
+    try waitUntilStill(until: deadline)
+    dataVersion = try source.number("PRAGMA data_version")
+    try source.execute("BEGIN; PRAGMA schema_version")
+    guard try source.text("PRAGMA journal_mode") != "wal" else { throw .becameWAL }
+    var state: State?
+    var clone: UnlinkedFile?
+    if try isTold(isStepwise: false) {
+      let file = try source.databaseFile()
+      names.dropCachedPages()
+      state = try look(at: file)
+      pageSize = try source.number("PRAGMA page_size")
+      pageCount = UInt32(try source.number("PRAGMA page_count"))
+      clone = names.cloneDatabase()
+      if try look(at: file) != state { state = nil }
+    }
+    try source.execute("COMMIT")
+    guard let clone, let state, !state.hasLockFolder else { return false }
+    bytes = CopiedBytes(clone: clone, byteCount: UInt64(pageCount) * UInt64(pageSize))
+    return true
   }
 
   /// Waits for a lock folder as for any lock, and then until a write would be told from the last by its time.

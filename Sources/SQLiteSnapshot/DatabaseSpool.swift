@@ -40,6 +40,7 @@ package struct DatabaseSpool: ~Copyable {
   private let directory: String
   private var bytes: [UInt8] = []
   private var file: SpoolFile?
+  private var isOpened = false
 
   /// Makes an empty one.
   ///
@@ -59,9 +60,23 @@ package struct DatabaseSpool: ~Copyable {
     if let file { try file.append(piece) } else { bytes += piece }
   }
 
+  // A check that waits for more waits in vain.
+  deinit { file?.written.finish() }
+
+  /// The database while it comes, once it is in a file: what looks at it waits for what has yet to come. Not more than once.
+  ///
+  /// - Parameter size: that it will have, in bytes.
+  /// - Returns: nil while it is in memory, and if the file cannot be made so long.
+  package mutating func growing(to size: UInt64) -> DatabaseContent? {
+    guard let file, !isOpened else { return nil }
+    isOpened = true
+    return file.extend(to: size) ? .spooled(SpooledDatabase(.file(file))) : nil
+  }
+
   /// All that came.
   package consuming func finished() -> DatabaseContent {
-    .spooled(file.map { SpooledDatabase(.file($0)) } ?? SpooledDatabase(.memory(bytes)))
+    file?.written.finish()
+    return .spooled(file.map { SpooledDatabase(.file($0)) } ?? SpooledDatabase(.memory(bytes)))
   }
 }
 
@@ -81,7 +96,11 @@ package struct SpooledDatabase: Sendable {
       let connection = try DatabaseConnection.untrusted(file.path)
       // It is open: whatever ends this process, nothing is left.
       file.removeName()
-      return try DatabaseCheck(connection, isThorough: isThorough, limit).run()
+      var database: DatabaseConnection? = consume connection
+      return try DatabaseConnection.awaiting(file.written, limit) { () throws(SQLiteError) in
+        guard let connection = database.take() else { fatalError("it is called once") }
+        return try DatabaseCheck(connection, isThorough: isThorough, limit).run()
+      }
     case .memory(var bytes):
       // In memory there is no WAL, and SQLite opens no database there that says it has one:
       // https://www.sqlite.org/c3ref/deserialize.html
@@ -99,8 +118,13 @@ private final class SpoolFile: Sendable {
   private let folder: BytePath
   private let descriptor: Descriptor
   private let hasName = Atomic<Bool>(true)
+  let written: WrittenPart
+  private let size = Atomic<UInt64>(0)
 
   init(in directory: String) throws(SQLiteError) {
+    do { written = try WrittenPart() } catch {
+      throw SQLiteError(code: SQLITE_CANTOPEN, message: "\(error)")
+    }
     folder = try temporaryFolder(in: directory)
     path = folder.appending("check.db")
     do { descriptor = try FileSystem.makeFile(path) } catch {
@@ -112,12 +136,18 @@ private final class SpoolFile: Sendable {
   }
 
   func append(_ bytes: [UInt8]) throws(SQLiteError) {
-    do { try descriptor.write(bytes) } catch {
+    do {
+      try descriptor.write(bytes)
+      written.advance(to: size.add(UInt64(bytes.count), ordering: .relaxed).newValue)
+    } catch {
       throw SQLiteError(
         code: SQLITE_FULL,
         message: "no room in the spool directory to check it: \(SystemCalls.describe(error.errno))")
     }
   }
+
+  /// Makes it so long, with zeros where nothing was written yet.
+  func extend(to size: UInt64) -> Bool { (try? descriptor.truncate(to: size)) != nil }
 
   func removeName() {
     guard hasName.exchange(false, ordering: .relaxed) else { return }

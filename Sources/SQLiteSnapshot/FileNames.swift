@@ -164,6 +164,15 @@ struct FileNames {
     return answer < 0 ? nil : answer > 0
   }
 
+  /// A clone of the database, if its file system can make one.
+  func cloneDatabase() -> UnlinkedFile? {
+    guard let folder = path.parent, let (source, _) = Self.find(database, likelyDescriptor) else {
+      return nil
+    }
+    let clone = unsafe csqlite_unnamed_file(folder.cString)
+    return clone < 0 ? nil : UnlinkedFile(cloning: source, into: Descriptor(owning: clone))
+  }
+
   /// A descriptor of this process that a file is open by, and its status; nil if it cannot be found. SQLite keeps its
   /// descriptors to itself: if the likely one is another file's, all of this process are looked at.
   ///

@@ -30,6 +30,8 @@ struct PinnedState {
   /// Whether a checkpoint may write to the database file without the index showing more of it than it does.
   private let mayWriteUnannounced: Bool
 
+  /// `WAL_WRITE_LOCK`: walformat.html §2.3.
+  private static let writeLock: Int32 = 0
   /// `WAL_CKPT_LOCK`: walformat.html §2.3.
   static let checkpointLock: Int32 = 1
 
@@ -39,7 +41,7 @@ struct PinnedState {
   init(
     _ file: VFSFile, _ walFile: VFSFile, _ names: FileNames, pageSize: Int
   ) throws(SQLiteError) {
-    let before = try names.databaseContent()
+    let before = try Self.content(names)
     let isTold = before?.timeUntilTold() == nil
     names.dropCachedPages()
     let (index, wal) = try Self.scan(file, walFile, pageSize: pageSize)
@@ -47,7 +49,7 @@ struct PinnedState {
     self.wal = wal
     self.pageSize = pageSize
     isInDatabase = index.backfilledCount == index.frameCount
-    database = try names.databaseContent()
+    database = try Self.content(names)
     isSettled = isTold && database == before
     header = isInDatabase ? try DatabaseHeader(of: file) : nil
     guard let now = try? WALIndexHeader(of: file), Self.isSameCheckpoint(now, index) else {
@@ -59,6 +61,13 @@ struct PinnedState {
       try now.backfillAttempted != now.backfilledCount ? file.isLocked(Self.checkpointLock) : false
   }
 
+  /// Nil if the database has no name left, which is no fault: `FileNames.check` throws if its name leads elsewhere.
+  private static func content(_ names: FileNames) throws(SQLiteError) -> FileNames.Content? {
+    if let content = try names.databaseContent() { return content }
+    try names.check()
+    return try names.databaseContent()
+  }
+
   /// A WAL can be restarted once under a scan; the others are for good measure.
   private static let scanAttempts = 4
 
@@ -67,7 +76,9 @@ struct PinnedState {
   ) throws(SQLiteError) -> (WALIndexHeader, WriteAheadLog) {
     var index = try WALIndexHeader(of: file)
     for _ in 0..<scanAttempts {
-      if let wal = try WriteAheadLog(scanning: walFile, publishedBy: index, pageSize: pageSize) {
+      if let wal = try WriteAheadLog(scanning: walFile, publishedBy: index, pageSize: pageSize),
+        try !isOfAnother(index, file, wal, walFile, pageSize: pageSize)
+      {
         return (index, wal)
       }
       index = try WALIndexHeader(of: file)
@@ -76,6 +87,23 @@ struct PinnedState {
       throw SQLiteError.unseenWriter("its write-ahead log is not the one that the log's index is of")
     }
     throw SQLiteError(code: SQLITE_CORRUPT, message: "the write-ahead log does not hold what its index says")
+  }
+
+  /// Whether an index without frames was made for another WAL: SQLite has one for each file, and if the file had another name when
+  /// this process opened it first, the WAL beside that name was empty.
+  ///
+  /// With one of this WAL, there are frames, or the salts are the header's or the next ones (walformat.html §2.2), or no frame is a
+  /// commit: a writer that finds the WAL empty may give it salts of its own, and if it rolls back or dies, the index never has them.
+  /// Or a writer is at its first commit.
+  private static func isOfAnother(
+    _ index: WALIndexHeader, _ file: VFSFile, _ wal: WriteAheadLog, _ walFile: VFSFile, pageSize: Int
+  ) throws(SQLiteError) -> Bool {
+    let salts = wal.header.salts
+    guard index.frameCount == 0, wal.header.checksum(pageSize: pageSize) != nil, salts != index.salts,
+      index.salts.first.bigEndian != salts.first.bigEndian &+ 1
+    else { return false }
+    guard try !file.isLocked(writeLock) else { return false }
+    return try wal.hasCommit(from: 0, in: walFile, pageSize: pageSize)
   }
 
   /// How long it takes yet until a state that is found then can be settled, in microseconds.
@@ -92,7 +120,7 @@ struct PinnedState {
   func check(_ file: VFSFile, _ walFile: VFSFile, _ names: FileNames) throws(SQLiteError) {
     // First, since it makes the kernel drop pages of a network or FUSE mount that were read before a write elsewhere.
     let database = try names.databaseContent()
-    let isChanged = database != nil && database != self.database
+    let isChanged = database != nil && self.database != nil && database != self.database
     names.dropCachedPages()
     guard !isInDatabase else {
       guard !isChanged, try DatabaseHeader(of: file) == header else {

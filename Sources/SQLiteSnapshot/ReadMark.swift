@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 
 /// A read mark of a wal-index that this process holds: a checkpoint writes nothing to the database file that comes after the
 /// mark's frame, and no writer restarts the WAL. walformat.html §2.3.
@@ -17,10 +18,16 @@ struct ReadMark {
 
   private var lock: Int32 { Self.firstLock + Int32(number) }
 
+  /// How often and at what distance a checkpoint is looked at that may not know the mark: it has nothing to write, and ends soon,
+  /// unless it waits for readers.
+  private static let looks = 20
+  private static let microsecondsBetweenLooks: useconds_t = 500
+
   /// Takes a mark that no reader holds, as a reader of SQLite does, and sets it to the last frame.
   ///
-  /// - Parameter index: read under a read transaction, with every frame checkpointed.
-  /// - Returns: nil if each mark is held by a reader, if this process must not write to the wal-index, or if that has changed.
+  /// - Parameter index: read under a read transaction that lasts, with every frame checkpointed.
+  /// - Returns: nil if each mark is held by a reader, if this process must not write to the wal-index, if that has changed, or if a
+  ///   checkpoint may have read the marks before.
   static func take(_ file: VFSFile, atLastFrameOf index: WALIndexHeader) throws(SQLiteError) -> ReadMark? {
     for number in numbers {
       let mark = ReadMark(file: file, number: number)
@@ -38,11 +45,22 @@ struct ReadMark {
     guard isSet == true, try file.lock(lock, exclusively: false) else { return false }
     // As a reader of SQLite looks again: a checkpoint or a writer may have come before the lock.
     if let now = try? WALIndexHeader(of: file), now.salts == index.salts, now.readMarks[number] == frame,
-      now.backfilledCount == index.frameCount, now.backfillAttempted <= index.frameCount
+      now.backfilledCount == index.frameCount, now.backfillAttempted <= index.frameCount,
+      now.frameCount == index.frameCount || isKnownToCheckpoints()
     {
       return true
     }
     release()
+    return false
+  }
+
+  /// Whether no checkpoint is under way that read the marks before this one was set. Such a one has found later commits, and writes
+  /// them once the transaction ends: in SQLite's `wal.c`, `walCheckpoint` reads the marks first and locks mark 0 after.
+  private func isKnownToCheckpoints() -> Bool {
+    for look in 0..<Self.looks {
+      if look > 0 { usleep(Self.microsecondsBetweenLooks) }
+      if (try? file.isLocked(PinnedState.checkpointLock)) == false { return true }
+    }
     return false
   }
 

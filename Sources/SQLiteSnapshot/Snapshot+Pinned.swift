@@ -50,6 +50,7 @@ extension Snapshot {
       }
       pin.readMark = mark
     }
+    connection.releaseMemory()
     self.init(.pinned, journalMode: "wal", pages, connection, names, pin: pin)
     self.takenAt = takenAt
     try checkHold()
@@ -101,6 +102,7 @@ extension Snapshot {
     guard let pin else { return }
     try names.check()
     if let state = pin.state, let walFile = pin.walFile {
+      defer { pin.file.dropSharedMemoryPages() }
       try state.check(pin.file, walFile, names)
     } else if try names.databaseContent() != pin.immutableContent {
       throw SQLiteError.unseenWriter("its file system was read-only when it was opened, and is not any more")

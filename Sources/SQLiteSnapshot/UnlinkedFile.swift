@@ -24,6 +24,15 @@ final class UnlinkedFile: Sendable {
     }
   }
 
+  /// Clones a file into an empty one without a name: the two share their blocks until one of them is written to.
+  ///
+  /// The corresponding C constant is `FICLONE`: ioctl_ficlone(2). No descriptor of the file is opened or closed.
+  /// - Returns: nil if their file system cannot do that.
+  init?(cloning file: CInt, into descriptor: consuming Descriptor) {
+    guard csqlite_clone(descriptor.rawValue, file) == 0 else { return nil }
+    self.descriptor = descriptor
+  }
+
   /// Writes all of the bytes, or a range of them.
   ///
   /// - Throws: `SQLITE_FULL`, for a disk that is, a quota or a limit.

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SQLiteSnapshot
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct DatabaseConnectionTests {
   @Test(arguments: [("wal", "WAL"), ("delete", "DELETE")])
   func `reads, and cannot write`(name: String, mode: String) throws {

@@ -7,7 +7,7 @@ import Testing
 @testable import SQLiteSnapshot
 
 /// What is read ahead of a copy, without a lock, and what becomes of it until the copy is made.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct DatabaseCopyTests {
   static let budgets = SnapshotCopiedTests.budgets
   let team = ThreadTeam(named: "copy", count: 3)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import SQLiteSnapshot
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct DatabaseTests {
   private func failure(_ path: String, _ options: SnapshotSettings) -> SQLiteError? {
     #expect(throws: SQLiteError.self) { _ = try Database(path: path, options).snapshot() }

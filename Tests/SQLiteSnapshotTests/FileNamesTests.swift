@@ -3,7 +3,7 @@ import Testing
 
 @testable import SQLiteSnapshot
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct FileNamesTests {
   private let scratch: Scratch
   private let path: String

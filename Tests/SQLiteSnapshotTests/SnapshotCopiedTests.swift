@@ -5,7 +5,7 @@ import Testing
 
 @testable import SQLiteSnapshot
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct SnapshotCopiedTests {
   /// A budget that everything fits into, and one for the spool.
   static let budgets: [UInt64] = [1 << 30, 1000]

@@ -124,6 +124,114 @@ struct SnapshotPinnedTests {
     #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
   }
 
+  /// SQLite has one wal-index for each file, whatever name it is opened by, and one WAL for each name.
+  @Test func `a WAL is not taken for empty where the file had another name when it was opened first`() throws
+  {
+    let scratch = try Scratch()
+    let (original, path, spare) = (scratch.file("o.db"), scratch.file("a.db"), scratch.file("spare.db"))
+    let database = try Bank.create(original)
+    try Bank.transfer(database, times: 3)
+    for suffix in ["", "-wal"] {
+      try FileManager.default.copyItem(atPath: original + suffix, toPath: path + suffix)
+    }
+    try FileManager.default.moveItem(atPath: path, toPath: spare)
+    let first = try Database(path: spare, scratch.options())
+    try FileManager.default.moveItem(atPath: spare, toPath: path)
+    let error = #expect(throws: SQLiteError.self) {
+      try Database(path: path, scratch.options()).snapshot()
+    }
+    #expect(error?.reason == .unseenWriter)
+    withExtendedLifetime(first) {}
+  }
+
+  @Test func `a name that leads elsewhere at the pin is no write later`() throws {
+    let scratch = try Scratch()
+    let (path, spare) = (scratch.file("a.db"), scratch.file("spare.db"))
+    let database = try Bank.create(path)
+    try Bank.transfer(database)
+    let reader = try DatabaseConnection.reading(path, busyTimeout: .zero)
+    try reader.execute("BEGIN; PRAGMA schema_version")
+    let (file, walFile) = (try reader.databaseFile(), try reader.walFile())
+    let names = try FileNames(of: BytePath(path))
+    let pageSize = try reader.number("PRAGMA page_size")
+    try FileManager.default.moveItem(atPath: path, toPath: spare)
+    let error = #expect(throws: SQLiteError.self) {
+      try PinnedState(file, walFile, names, pageSize: pageSize)
+    }
+    #expect(error?.reason == SQLiteError.moved.reason)
+    try FileManager.default.moveItem(atPath: spare, toPath: path)
+    let state = try PinnedState(file, walFile, names, pageSize: pageSize)
+    try state.check(file, walFile, names)
+  }
+
+  /// SQLite's checkpoint reads the marks, and locks out the readers of the database file alone only then.
+  @Test func `no mark is taken that a running checkpoint may not know`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path)
+    try Bank.transfer(database, times: 3)
+    try database.run("PRAGMA wal_checkpoint")
+    let reader = try DatabaseConnection.reading(path, busyTimeout: .zero)
+    try reader.execute("BEGIN; PRAGMA schema_version")
+    let file = try reader.databaseFile()
+    let index = try WALIndexHeader(of: file)
+    let checkpointer = try DatabaseConnection.reading(path, busyTimeout: .zero)
+    try checkpointer.execute("PRAGMA schema_version")
+    let other = try checkpointer.databaseFile()
+    #expect(try other.lock(PinnedState.checkpointLock, exclusively: true))
+    // What the checkpoint has found is no more than what the mark protects.
+    let first = try #require(try ReadMark.take(file, atLastFrameOf: index))
+    // Under it the writer does not restart the WAL.
+    try Bank.transfer(database)
+    first.release()
+    #expect(try ReadMark.take(file, atLastFrameOf: index) == nil)
+    other.unlock(PinnedState.checkpointLock, exclusively: true)
+    let second = try #require(try ReadMark.take(file, atLastFrameOf: index))
+    second.release()
+  }
+
+  /// A writer that finds the WAL empty gives it salts of its own; if it rolls back, the index has never known them.
+  @Test func `a transaction that was rolled back in an empty WAL is no other process's`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path)
+    try Bank.grow(database, byteCount: 300_000)
+    let writer = try TestDatabase(path)
+    try writer.run("PRAGMA cache_size=5; SELECT count(*) FROM filler")
+    try database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    try writer.run("BEGIN; UPDATE filler SET id = -id; ROLLBACK")
+    let size = try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? UInt64
+    #expect(size ?? 0 > 100_000)
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    try snapshot.confirm()
+    #expect(try Inspection(of: snapshot.bytes(), in: scratch) == .sound)
+    try snapshot.checkHold()
+  }
+
+  @Test func `the wal-index takes no memory between two looks at it`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path, pageSize: 4096)
+    try Bank.transfer(database, times: 3)
+    let snapshot = try Database(path: path, scratch.options()).snapshot()
+    #expect(try residentKibibytes(path + "-shm") == 0)
+    #expect(try snapshot.isBeingCheckpointed() == false)
+    try Bank.transfer(database, times: 3)
+    #expect(try residentKibibytes(path + "-shm") > 0)
+    try snapshot.checkHold()
+    #expect(try residentKibibytes(path + "-shm") == 0)
+    #expect(try snapshot.bytes() != database.serialized())
+  }
+
+  /// Of a file that is mapped: proc_pid_smaps(5).
+  private func residentKibibytes(_ path: String) throws -> Int {
+    let smaps = try FileSystem.openFile("/proc/self/smaps").read(atMost: 16 << 20)
+    let lines = String(decoding: smaps, as: UTF8.self).split(separator: "\n")
+    let mapping = try #require(lines.firstIndex { $0.hasSuffix(path) })
+    let resident = try #require(lines[mapping...].first { $0.hasPrefix("Rss:") })
+    return try #require(Int(resident.split(separator: " ")[1]))
+  }
+
   /// `WAL_READ_LOCK(0)` is byte 123 of the -shm file, and those of the other marks follow: walformat.html §2.3.
   private func readLocks(_ path: String, _ other: OtherProcess) throws -> String {
     try other.ask("[locked('\(path)-shm', byte) for byte in range(123, 128)]")

@@ -7,8 +7,7 @@ import Testing
 /// Snapshots of a database that two processes write to and a third checkpoints in all four modes without pause.
 @Suite(.serialized, .timeLimit(.minutes(15)))
 struct SnapshotStressTests {
-  /// What is raced for are pages, between processes, and not memory, between threads: ThreadSanitizer can only make it slow.
-  static let rounds = ProcessInfo.processInfo.environment["SANITIZE"] == "thread" ? 16 : 50
+  static let rounds = 50
 
   @Test(arguments: [512, 4096, 65536])
   func `every snapshot is sound and adds up, however long it is held`(pageSize: Int) throws {

@@ -1,0 +1,87 @@
+import CSQLite
+package import System
+
+/// What is counted in a database that no other process uses, as one from outside: read-only, nothing in its schema is
+/// trusted, and within a time.
+package struct TableRows: Sendable {
+  /// Rows by the table's name; without SQLite's own tables, and without virtual ones, whose rows are in others.
+  package private(set) var counts: [String: Int] = [:]
+  /// What could not be counted here, a part each: it needs what only the application has.
+  package private(set) var uncounted: [String] = []
+
+  /// More tables are not counted.
+  private static let maximumTables = 10_000
+
+  /// Counts the rows of each table, and runs checks.
+  ///
+  /// - Parameters:
+  ///   - path: of a database without WAL and journal.
+  ///   - checks: statements of the administrator.
+  ///   - limit: ends all of it.
+  /// - Throws: `SQLiteError`; `SQLITE_INTERRUPT` at the limit.
+  package init(
+    of path: BytePath, checks: [String], _ limit: CheckLimit
+  ) throws(SQLiteError) {
+    let connection = try DatabaseConnection.untrusted(path)
+    connection.install(limit)
+    var tables: [String] = []
+    do throws(SQLiteError) {
+      try connection.forEach("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0") { row in
+        if !row[0].utf8.starts(with: "sqlite_".utf8) { tables.append(row[0]) }
+        return tables.count <= Self.maximumTables
+      }
+    } catch {
+      guard error.isUnjudged else { throw error }
+      uncounted.append("all tables: \(error.message)")
+    }
+    if tables.count > Self.maximumTables {
+      uncounted.append("all but \(Self.maximumTables) tables")
+      tables.removeLast()
+    }
+    for table in tables {
+      do throws(SQLiteError) {
+        let name = table.replacing("\"", with: "\"\"")
+        counts[table] = try connection.number("SELECT count(*) FROM \"\(name)\"")
+      } catch {
+        guard error.isUnjudged else { throw error }
+        uncounted.append("table \(table): \(error.message)")
+      }
+    }
+    for check in checks { results.append(try connection.result(of: check)) }
+  }
+
+  /// What a check says.
+  package enum CheckResult: Equatable, Sendable {
+    case passed
+    /// Why not.
+    case failed(String)
+    /// The database has no such table or column: the check is of another one.
+    case unsuited(String)
+  }
+
+  /// Of each check, in their order.
+  package private(set) var results: [CheckResult] = []
+}
+
+extension DatabaseConnection {
+  /// Runs a check: one statement that only reads. It passes if it returns a row, and no row has NULL, 0 or an empty text in
+  /// its first column.
+  fileprivate func result(of sql: String) throws(SQLiteError) -> TableRows.CheckResult {
+    do throws(SQLiteError) {
+      guard try isReadOnly(sql) else { return .failed("it is no statement that only reads") }
+      var count = 0
+      var isEmpty = false
+      try forEach(sql) { row in
+        count += 1
+        isEmpty = row.isEmpty || row[0].isEmpty || Double(row[0]) == 0
+        return !isEmpty
+      }
+      if count == 0 { return .failed("it returns no row") }
+      return isEmpty ? .failed("row \(count) is empty or 0") : .passed
+    } catch {
+      // SQLITE_ERROR: what it names is not there, or it is no SQL.
+      guard error.code & 0xFF == SQLITE_ERROR else { throw error }
+      return .unsuited(error.message)
+    }
+  }
+}
