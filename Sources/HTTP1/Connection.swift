@@ -17,6 +17,9 @@ import System
   private var isIdle = false
   var isClosing = false
   private var hasAnswered = false
+  /// Whether every request so far was one of a page that is only looked at, and there was one: see `Response.noteObserver`.
+  private(set) var isOfObserver = false
+  private var hasOtherUse = false
   /// Whether the last byte received is still in the kernel's queue: see `Socket.consume`.
   private var holdsLastByte = false
   var exchange = Exchange.none
@@ -45,6 +48,13 @@ import System
   var peer: SocketAddress { socket.peer }
 
   var unacknowledged: Int { socket.unacknowledged }
+
+  /// Notes that the request under way comes from a page that is only looked at. Its connection ends with the answer: an open
+  /// one would keep a service from leaving when idle.
+  func noteObserver() {
+    isOfObserver = !hasOtherUse
+    isClosing = true
+  }
 
   func onLost(_ body: @escaping @Loop () -> Void) { socket.onLost(body) }
 
@@ -80,6 +90,7 @@ import System
         guard let request = try await nextRequest() else { return true }
         exchange = .awaitingHead(request)
         if !request.keepsAlive { isClosing = true }
+        isOfObserver = false
         try await handler.respond(to: request, Response(self, to: request))
       } catch {
         guard await answer(error) else { return false }
@@ -87,6 +98,7 @@ import System
       guard case .complete = exchange else { return false }
       exchange = .none
       hasAnswered = true
+      if !isOfObserver { hasOtherUse = true }
       // A client that always has another request ready must not keep the loop to itself.
       await Task.yield()
     } while !isClosing

@@ -33,7 +33,8 @@ package struct FieldLine: Sendable, Hashable {
 
   /// The fields of a request that something here reads.
   private static let interpretedNames = [
-    "Authorization", "Connection", "Content-Length", "Expect", "Host", "Range", "TE", "Transfer-Encoding",
+    "A-IM", "Authorization", "Connection", "Content-Length", "Expect", "Host", "Range", "TE",
+    "Transfer-Encoding",
     "X-Forwarded-For",
   ]
 

@@ -8,7 +8,9 @@ package enum ReprDigest {
   /// `Repr-Digest: sha-256=:…:`
   ///
   /// - Parameter sha256: the 32 bytes of a SHA-256.
-  package static func field(sha256: [UInt8]) -> FieldLine {
+  package static func field(sha256: [UInt8]) -> FieldLine { field(name, sha256) }
+
+  fileprivate static func field(_ name: String, _ sha256: [UInt8]) -> FieldLine {
     FieldLine(name: name, value: "sha-256=:\(base64(sha256)):")
   }
 
@@ -25,4 +27,17 @@ package enum ReprDigest {
     }
     return String(decoding: text, as: UTF8.self)
   }
+}
+
+/// The digest of an answer's own content.
+///
+/// RFC 9530 §2.
+package enum ContentDigest {
+  /// The field's name, for `Trailer` too.
+  package static let name = "Content-Digest"
+
+  /// `Content-Digest: sha-256=:…:`
+  ///
+  /// - Parameter sha256: the 32 bytes of a SHA-256.
+  package static func field(sha256: [UInt8]) -> FieldLine { ReprDigest.field(name, sha256) }
 }

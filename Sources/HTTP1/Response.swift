@@ -18,17 +18,24 @@ package import System
   /// How many bytes of the answer the other end has not confirmed.
   package var unacknowledged: Int { connection.unacknowledged }
 
+  /// Says that the request comes from a page that a person has open and that asks again and again. Such requests do not
+  /// count as use when the server waits for quiet, and their connection ends with the answer.
+  package func noteObserver() { connection.noteObserver() }
+
   /// Ends every operation on the connection: the client sees it reset.
   package func breakOff() { connection.cancel() }
 
   /// Sends a whole answer; its content is left out if the request was for the head alone.
   ///
   /// - Throws: `SystemError` when the client takes it no further.
-  package func send(_ status: Status, _ mediaType: String, _ content: [UInt8]) async throws(SystemError) {
+  package func send(
+    _ status: Status, _ mediaType: String, _ content: [UInt8], _ fields: [FieldLine] = []
+  ) async throws(SystemError) {
     var head = ResponseHead(status)
     head.add("Content-Type", mediaType)
     head.add("Content-Length", "\(content.count)")
     head.add("Cache-Control", "no-store")
+    head.fields += fields
     try await connection.send(head, content, isHeadRequest: request.method == .head)
   }
 

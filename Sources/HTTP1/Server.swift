@@ -36,7 +36,7 @@ package protocol RequestHandler: Sendable {
   private let connectionClosed = Condition()
   private let waiting = WaitingConnections()
   private var mostConnections = 0
-  /// Since when no connection has been open, if none is.
+  /// Since when no connection has been open, if none is, but for those of pages that are only looked at.
   private var quietSince = ContinuousClock.now
 
   /// Makes a server that listens to nothing yet.
@@ -80,7 +80,7 @@ package protocol RequestHandler: Sendable {
       await connection.run(handler)
       connections[id] = nil
       count.open = connections.count
-      quietSince = .now
+      if !connection.isOfObserver { quietSince = .now }
       connectionClosed.notify()
       waiting.changed.notify()
       giveMemoryBack()

@@ -16,6 +16,8 @@ package struct Status: Sendable, Hashable {
   package static let ok = Status(200, "OK")
   /// RFC 9110 §15.3.7. Needs a `Content-Range` field.
   package static let partialContent = Status(206, "Partial Content")
+  /// RFC 3229 §10.4.1: instance manipulations were applied.
+  package static let imUsed = Status(226, "IM Used")
   /// RFC 9110 §15.4.5. Has no content.
   package static let notModified = Status(304, "Not Modified")
   /// RFC 9110 §15.5.1.

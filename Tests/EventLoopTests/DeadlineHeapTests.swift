@@ -4,7 +4,7 @@ import Testing
 @testable import EventLoop
 @testable import System
 
-@Suite(.onTheLoop, .timeLimit(.minutes(5)))
+@Suite(.onTheLoop, .timeLimit(.minutes(15)))
 struct DeadlineHeapTests {
   /// Operations that are suspended until `wakeAll`, each with a deadline that the loop itself does not know of.
   @Loop final class Sleepers {

@@ -6,20 +6,20 @@ import Testing
 @testable import System
 
 /// Seen from outside: these tests run on Swift's own threads.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct LoopTests {
   init() { RunningLoop.start() }
 
   struct Failure: Error, Equatable {}
 
-  @Loop static func thread() -> UInt { SystemCalls.currentThread() }
+  @Loop static func thread() -> UInt { callingThread() }
 
   @Test func `everything of the loop runs on one thread, whatever calls it`() async throws {
     let thread = await Self.thread()
     await withTaskGroup { group in
       for _ in 0..<200 { group.addTask { #expect(await Self.thread() == thread) } }
     }
-    #expect(SystemCalls.currentThread() != thread)
+    #expect(callingThread() != thread)
   }
 
   @Test func `knows its own thread from others`() async throws {
@@ -32,20 +32,20 @@ struct LoopTests {
   @Test func `a task that the loop started stays on its thread in what is isolated to nothing`() async throws
   {
     let thread = await Self.thread()
-    let threads = try await Loop.start { [SystemCalls.currentThread(), await Self.threadOfNobody()] }.value
+    let threads = try await Loop.start { [callingThread(), await Self.threadOfNobody()] }.value
     #expect(threads == [thread, thread])
     await #expect(throws: Failure()) { try await Loop.start { throw Failure() }.value }
   }
 
-  @concurrent static func threadOfNobody() async -> UInt { SystemCalls.currentThread() }
+  @concurrent static func threadOfNobody() async -> UInt { callingThread() }
 
   @Test func `runs until its body has returned, with what it returned`() async throws {
     await #expect(processExitsWith: .success) {
       let result = try runLoop {
         await Loop.sleep(for: .milliseconds(1))
-        return SystemCalls.currentThread()
+        return callingThread()
       }
-      #expect(result == SystemCalls.currentThread(), "on the calling thread")
+      #expect(result == callingThread(), "on the calling thread")
     }
   }
 

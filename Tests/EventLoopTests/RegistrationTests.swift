@@ -4,7 +4,7 @@ import Testing
 @testable import EventLoop
 @testable import System
 
-@Suite(.onTheLoop, .timeLimit(.minutes(5)))
+@Suite(.onTheLoop, .timeLimit(.minutes(15)))
 struct RegistrationTests {
   // `EPOLLIN` and the others, which Swift's Glibc module leaves out.
   static let input: UInt32 = 0x001

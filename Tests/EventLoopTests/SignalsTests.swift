@@ -6,7 +6,7 @@ import Testing
 
 /// Serial, since a signal that is pending is of no test in particular. Raised on the loop's thread: the others of
 /// the test process were started before they could be blocked there.
-@Suite(.onTheLoop, .serialized, .timeLimit(.minutes(5)))
+@Suite(.onTheLoop, .serialized, .timeLimit(.minutes(15)))
 struct SignalsTests {
   @Test(arguments: [SIGHUP, SIGTERM, SIGUSR1])
   @Loop func `a signal that is blocked is the next event`(number: CInt) async throws {

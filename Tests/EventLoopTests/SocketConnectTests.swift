@@ -4,7 +4,7 @@ import Testing
 @testable import EventLoop
 @testable import System
 
-@Suite(.onTheLoop, .timeLimit(.minutes(5)))
+@Suite(.onTheLoop, .timeLimit(.minutes(15)))
 struct SocketConnectTests {
   @Test(arguments: ["127.0.0.1:0", "[::1]:0", "unix:/tmp/sluice-connect-\(getpid()).sock"])
   @Loop func `connects to a listener, and talks both ways`(text: String) async throws {
@@ -24,8 +24,12 @@ struct SocketConnectTests {
     // Its port is free again once it is gone.
     let address = try Listener.bind(.ipv4([127, 0, 0, 1], port: 0)).address
     for (address, number) in [(address, ECONNREFUSED), (.unix("/tmp/sluice-nobody.sock"), ENOENT)] {
-      let error = await failure { () throws(SystemError) in
-        _ = try await Socket.connect(to: address, until: .now + .days(305))
+      // A child that another test is just starting listens with a copy of the descriptor until it runs its program.
+      var error: SystemError?
+      while error == nil {
+        error = await failure { () throws(SystemError) in
+          _ = try await Socket.connect(to: address, until: .now + .days(305))
+        }
       }
       #expect(error == SystemError(call: "connect", errno: number))
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import EventLoop
 @testable import System
 
-@Suite(.onTheLoop, .timeLimit(.minutes(5)))
+@Suite(.onTheLoop, .timeLimit(.minutes(15)))
 struct SocketSendTests {
   @Test(arguments: [nil, 1] as [CInt?])
   @Loop func `a send waits for a reader that does not read, and loses nothing`(sendBuffer: CInt?) async throws

@@ -5,7 +5,7 @@ import Testing
 @testable import System
 
 /// `Waiter` and what waits with it: `Condition` and `Loop.sleep`.
-@Suite(.onTheLoop, .timeLimit(.minutes(5)))
+@Suite(.onTheLoop, .timeLimit(.minutes(15)))
 struct WaiterTests {
   @Loop @Test func `a condition wakes every task that waits`() async throws {
     let condition = Condition()

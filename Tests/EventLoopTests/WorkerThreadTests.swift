@@ -5,7 +5,7 @@ import Testing
 @testable import EventLoop
 @testable import System
 
-@Suite(.onTheLoop, .timeLimit(.minutes(5)))
+@Suite(.onTheLoop, .timeLimit(.minutes(15)))
 struct WorkerThreadTests {
   /// An actor on a thread of its own.
   actor Worker {
@@ -17,7 +17,7 @@ struct WorkerThreadTests {
 
     init(_ thread: WorkerThread) { self.thread = thread }
 
-    func currentThread() -> UInt { SystemCalls.currentThread() }
+    func currentThread() -> UInt { callingThread() }
     func append(_ number: Int) { appended.withLock { $0.append(number) } }
     func block(on semaphore: DispatchSemaphore) { semaphore.wait() }
     func appendInTasks(_ count: Int) {
@@ -50,12 +50,12 @@ struct WorkerThreadTests {
   {
     let thread = try WorkerThread(named: "sluice-one")
     let worker = Worker(thread)
-    let loop = SystemCalls.currentThread()
+    let loop = callingThread()
     let first = await worker.currentThread()
     #expect(first != loop)
     for _ in 0..<100 {
       #expect(await worker.currentThread() == first)
-      #expect(SystemCalls.currentThread() == loop)
+      #expect(callingThread() == loop)
     }
     #expect(try Self.threads(named: "sluice-one") == 1)
     thread.stop()

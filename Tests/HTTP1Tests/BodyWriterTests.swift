@@ -6,7 +6,7 @@ import HTTP1
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct BodyWriterTests {
   /// Announces one length, writes another, and remembers what became of it.
   private final class Handler: RequestHandler {

@@ -6,7 +6,7 @@ import Testing
 @testable import HTTP1
 
 /// One connection, over a real TCP socket pair: RFC 9112 §9.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ConnectionTests {
   /// A connection that a handler answers, and the client at its other end.
   @Loop private static func answering(

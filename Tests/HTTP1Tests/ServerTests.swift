@@ -5,7 +5,7 @@ import Testing
 @testable import HTTP1
 
 /// A server on a real TCP port.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ServerTests {
   /// A handler whose answers to `/held` stay open until the test releases them.
   @Loop private final class Gate {
