@@ -45,9 +45,12 @@ let package = Package(
     .target(name: "Systemd", dependencies: ["CSystemd", "System"], swiftSettings: settings),
     .target(name: "HTTP1", dependencies: ["EventLoop", "System"], swiftSettings: settings),
     .target(
+      name: "Delta", dependencies: ["System", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: settings),
+    .target(
       name: "Archive",
       dependencies: [
-        "SQLiteSnapshot", "System", "Zip",
+        "Delta", "SQLiteSnapshot", "System", "Zip",
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
@@ -59,9 +62,13 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
+      name: "Pull",
+      dependencies: ["System", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: settings),
+    .target(
       name: "Service",
       dependencies: [
-        "Archive", "EventLoop", "HTTP1", "System", "Systemd", "Zip",
+        "Archive", "Delta", "EventLoop", "HTTP1", "System", "Systemd", "Zip",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -69,7 +76,8 @@ let package = Package(
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Archive", "CLinux", "EventLoop", "HTTP1", "Restore", "SQLiteSnapshot", "Service", "System",
+        "Archive", "CLinux", "Delta", "EventLoop", "HTTP1", "Pull", "Restore", "SQLiteSnapshot", "Service",
+        "System",
         "Systemd", "Zip",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -87,6 +95,8 @@ let package = Package(
     .testTarget(
       name: "SQLiteSnapshotTests", dependencies: ["CSQLite", "SQLiteSnapshot", "System", "TestSupport"],
       swiftSettings: testSettings),
+    .testTarget(
+      name: "DeltaTests", dependencies: ["Delta", "System", "TestSupport"], swiftSettings: testSettings),
     .testTarget(name: "SystemdTests", dependencies: ["Systemd"], swiftSettings: testSettings),
     .testTarget(
       name: "HTTP1Tests", dependencies: ["EventLoop", "HTTP1", "System", "TestSupport"],
@@ -99,6 +109,7 @@ let package = Package(
       name: "RestoreTests",
       dependencies: ["Archive", "Restore", "System", "TestSupport", "Zip"],
       swiftSettings: testSettings),
+    .testTarget(name: "PullTests", dependencies: ["Pull", "System"], swiftSettings: testSettings),
     .testTarget(
       name: "ServiceTests",
       dependencies: [
