@@ -7,6 +7,8 @@ struct ArchiveItem {
   /// Where an entry's bytes come from.
   enum Source {
     case snapshot(Snapshot)
+    /// What is left of a database whose snapshot was released.
+    case rest(SpooledRest, Manifest.Database)
     case file(PlainFile)
     case copy(PlainCopy)
     case text([UInt8])
@@ -51,16 +53,28 @@ struct ArchiveItem {
   var isDatabase: Bool {
     switch source {
     case .snapshot, .unread: true
-    case .file, .copy, .text: false
+    case .rest, .file, .copy, .text: false
     }
+  }
+
+  /// Whether it is a database that is held in the way of its application's checkpoints.
+  var isPinned: Bool {
+    guard case .snapshot(let snapshot) = source else { return false }
+    return snapshot.method == .pinned
   }
 
   /// SQLite's name of the journal mode of a database that has a snapshot.
   var journalMode: String? {
     switch source {
     case .snapshot(let snapshot): snapshot.journalMode
-    case .file, .copy, .text, .unread: nil
+    case .rest, .file, .copy, .text, .unread: nil
     }
+  }
+
+  /// Releases the snapshot of a database. What is read from now on is what was copied of it.
+  mutating func release(for rest: SpooledRest) {
+    guard let database = databaseEntry else { return }
+    source = .rest(rest, database)
   }
 
   /// Closes what it was read from.
@@ -112,6 +126,7 @@ struct ArchiveItem {
     do throws(SQLiteError) {
       switch source {
       case .snapshot(let snapshot): return try snapshot.read(count, at: offset)
+      case .rest(let rest, _): return try rest.read(count, at: offset)
       case .file(let file): return try file.read(count, at: offset)
       case .copy(let copy): return try copy.read(count, at: offset)
       case .text(let text): return Array(text[Int(offset)..<Int(offset) + count])
@@ -132,7 +147,7 @@ struct ArchiveItem {
       switch source {
       case .snapshot(let snapshot): try snapshot.checkHold()
       case .file(let file): if try file.isDatabase() { throw SQLiteError.becameDatabase }
-      case .copy, .text, .unread: break
+      case .rest, .copy, .text, .unread: break
       }
     } catch {
       throw .reading(path: entry.name, error)
@@ -149,14 +164,20 @@ struct ArchiveItem {
     return now.changedAt != status.changedAt
   }
 
-  /// The manifest's line for it.
-  func manifestEntry(sha256: String, crc32: UInt32) -> Manifest.Entry {
-    var database: Manifest.Database?
-    if case .snapshot(let snapshot) = source {
-      database = Manifest.Database(
+  private var databaseEntry: Manifest.Database? {
+    switch source {
+    case .snapshot(let snapshot):
+      Manifest.Database(
         journalMode: snapshot.journalMode, pageSize: snapshot.pageSize, pageCount: snapshot.pageCount,
         method: snapshot.method.rawValue, takenAt: Timestamp(nanoseconds: snapshot.takenAt).milliseconds)
+    case .rest(_, let database): database
+    case .file, .copy, .text, .unread: nil
     }
+  }
+
+  /// The manifest's line for it.
+  func manifestEntry(sha256: String, crc32: UInt32) -> Manifest.Entry {
+    let database = databaseEntry
     return Manifest.Entry(
       path: entry.name, kind: database == nil ? .file : .database, size: entry.size, sha256: sha256,
       crc32: crc32.hexadecimal,

@@ -1,4 +1,5 @@
 import SQLiteSnapshot
+import Zip
 
 /// What is held only so that an archive can be made again, and what that costs the application.
 extension ArchiveMaker {
@@ -14,4 +15,17 @@ extension ArchiveMaker {
 
   /// Whether an application is at a checkpoint of a database that was read to its end.
   var isReadBeingCheckpointed: Bool { items.prefix(readingItem).contains { $0.isBeingCheckpointed } }
+
+  /// Releases what has been read, if that is held.
+  func releaseWhatWasRead() {
+    guard isRewindable else { return }
+    isRewindable = false
+    for index in 0..<min(readingItem, items.count) { release(index) }
+  }
+
+  /// Releases an item.
+  func release(_ index: Int) {
+    if items[index].leavesWAL { leftWALs.append(items[index].entry.name) }
+    items[index].release()
+  }
 }

@@ -1,4 +1,5 @@
 import Crypto
+import Delta
 import SQLiteSnapshot
 import System
 import Zip
@@ -15,14 +16,14 @@ final class ArchiveMaker {
   private static let chunkSize = 512 << 10
 
   /// In the archive's order; the manifest joins them when all others have been written.
-  private(set) var items: [ArchiveItem]
+  var items: [ArchiveItem]
   /// Uncompressed bytes that have gone in.
   private(set) var bytesRead: UInt64 = 0
   /// Whether what has been read is held until the end, so that the archive can be made again.
-  private(set) var isRewindable: Bool
+  var isRewindable: Bool
 
   /// The databases whose WALs were left with rows in them that no process has open, when they were released.
-  private(set) var leftWALs: [String] = []
+  var leftWALs: [String] = []
 
   private let compression: Compression
   private let compressors: WorkerPool
@@ -36,7 +37,7 @@ final class ArchiveMaker {
 
   // The reading end of the window.
   private(set) var readingItem = 0
-  private var readingOffset: UInt64 = 0
+  private(set) var readingOffset: UInt64 = 0
   /// Of the item, and how many of its blocks have been read.
   private var digest = ItemDigest()
   private var blocksRead = 0
@@ -48,25 +49,35 @@ final class ArchiveMaker {
   // The writing end.
   private var hasBegun = false
   private var writtenItem = 0
-  private var writer: ZipWriter? = ZipWriter()
+  private var writer: ZipWriter?
 
   private var made = MadeBlocks()
+  private let unitHash: UnitHash?
+  private var output: ArchiveOutput
+
+  /// What is being copied so that its snapshot can be released before it was read.
+  var detachment: Detachment?
+  var hasSpoolRefused = false
 
   /// - Parameters:
   ///   - items: without the manifest.
   ///   - manifest: without entries.
+  ///   - unitHash: for the digests that `output` needs.
   ///   - modified: when the archive's own entries were made, in seconds since 1970.
   init(
     _ compression: Compression, _ compressors: WorkerPool, _ items: [ArchiveItem], _ manifest: Manifest,
-    modified: Int64, isRewindable: Bool
+    _ unitHash: UnitHash?, _ output: ArchiveOutput, modified: Int64, isRewindable: Bool
   ) {
     self.compression = compression
     self.compressors = compressors
     self.items = items
     self.manifest = manifest
+    self.unitHash = unitHash
+    self.output = output
     self.modified = modified
     self.isRewindable = isRewindable
     engine = DeflateEngine(compression)
+    writer = ZipWriter(alignment: compression.alignment)
     windowSize = compressors.threadCount + Self.blocksAhead
   }
 
@@ -82,15 +93,19 @@ final class ArchiveMaker {
     modified = begun.modified
     isRewindable = true
     engine = begun.engine
+    writer = ZipWriter(alignment: begun.compression.alignment)
     windowSize = begun.windowSize
     made = begun.made.rewound()
+    unitHash = begun.unitHash
+    output = begun.output.rewound()
     leftWALs = begun.leftWALs
     begun.stop()
   }
 
-  /// The archive's size in bytes if it is stored; nil if it is compressed. To be asked before the first chunk is.
-  func archiveSize() throws(BackupError) -> UInt64? {
-    guard compression == .store else { return nil }
+  /// The size in bytes of an archive of these items if it is stored.
+  static func storedSize(
+    of items: [ArchiveItem], _ manifest: Manifest, modified: Int64
+  ) throws(BackupError) -> UInt64 {
     var placeholder = manifest
     placeholder.entries = items.map {
       $0.manifestEntry(sha256: SHA256().finalize().hexadecimal, crc32: 0)
@@ -113,70 +128,64 @@ final class ArchiveMaker {
   private func stop() {
     isAbandoned = true
     items.removeAll()
+    detachment = nil
     for block in window { block.cancel() }
     window.removeAll()
-  }
-
-  private func release(_ index: Int) {
-    if items[index].leavesWAL { leftWALs.append(items[index].entry.name) }
-    items[index].release()
-  }
-
-  /// Releases what has been read, if that is held.
-  func releaseWhatWasRead() {
-    guard isRewindable else { return }
-    isRewindable = false
-    for index in 0..<min(readingItem, items.count) { release(index) }
   }
 
   /// The next bytes of the archive, in pieces; nil after the last. They are made now, and no further ones until the next
   /// call, but for the blocks of the window.
   ///
   /// - Throws: `reading`, `zip`, `cancelled`: the archive is no archive then.
-  func next() async throws(BackupError) -> [[UInt8]]? {
+  func next() async throws(BackupError) -> MadeChunk? {
     guard writer != nil else { return nil }
-    var chunk = Chunk()
     if !hasBegun {
       hasBegun = true
       try fillWindow()
       // The first bytes are known before anything has been compressed: a client need not wait for them.
-      chunk.append(try begin(items[0]))
-      return chunk.pieces
+      try begin(items[0])
+      return output.take()
     }
     var read = 0
-    while read < Self.chunkSize, chunk.count < Self.chunkSize {
+    while read < Self.chunkSize, output.content.count < Self.chunkSize {
       try fillWindow()
       guard !window.isEmpty else {
-        chunk.append(try finish())
+        try finish()
         break
       }
       let block = window.removeFirst()
-      if block.index == 0, writtenItem > 0 { chunk.append(try begin(items[writtenItem])) }
-      let deflated = try await block.finished()
+      if block.index == 0, writtenItem > 0 { try begin(items[writtenItem]) }
+      let finished = try await block.finished()
+      let deflated = finished.deflated
       // While this waited for the compressors, a limit may have been passed.
       guard !isAbandoned else { throw .cancelled }
-      guard made.agrees(deflated, isRecorded: isRewindable) else {
+      let isAsBefore =
+        compression == .store
+        ? made.agrees(crc32: deflated.crc32, isRecorded: isRewindable)
+        : made.agrees(deflated.bytes, isRecorded: isRewindable)
+      guard isAsBefore else {
         throw .changed(path: items[writtenItem].entry.name)
       }
       try zip { (writer) throws(ZipError) in try writer?.add(deflated) }
-      chunk.append(deflated.bytes)
+      output.add(finished, at: block.index)
       read += deflated.uncompressedCount
       if block.isLast {
-        chunk.append(try end(sha256: await block.digest.value(ofBlocks: block.index + 1)))
+        try end(sha256: await block.digest.value(ofBlocks: block.index + 1))
       }
+      try output.update(isRecorded: isRewindable)
     }
-    return chunk.pieces
+    return output.take()
   }
 
   // MARK: the writing end
 
-  private func begin(_ item: ArchiveItem) throws(BackupError) -> [UInt8] {
+  private func begin(_ item: ArchiveItem) throws(BackupError) {
     var records: [UInt8] = []
     try zip { (writer) throws(ZipError) in try writer?.begin(item.entry, into: &records) }
-    return records
+    output.begin(item.entry, records, dataOffset: writer?.offset ?? 0)
   }
 
-  private func end(sha256: SHA256.Digest) throws(BackupError) -> [UInt8] {
+  private func end(sha256: SHA256.Digest) throws(BackupError) {
     var records: [UInt8] = []
     let summary = try zip { (writer) throws(ZipError) in try writer?.end(into: &records) }
     if writtenItem < manifest.entries.count, let summary {
@@ -184,13 +193,14 @@ final class ArchiveMaker {
       manifest.entries[writtenItem].sha256 = sha256.hexadecimal
     }
     writtenItem += 1
-    return records
+    output.add(records)
   }
 
-  private func finish() throws(BackupError) -> [UInt8] {
+  private func finish() throws(BackupError) {
     var records: [UInt8] = []
     try zip { (writer) throws(ZipError) in try writer.take()?.finish(into: &records) }
-    return records
+    output.add(records)
+    try output.finish(isRecorded: isRewindable)
   }
 
   // MARK: the reading end
@@ -211,7 +221,7 @@ final class ArchiveMaker {
       bytesRead += UInt64(count)
       let isLast = readingOffset == item.entry.size
       window.append(
-        Block(bytes, at: blocksRead, isLast: isLast, of: digest, engine, on: compressors))
+        Block(bytes, at: blocksRead, isLast: isLast, of: digest, engine, unitHash, on: compressors))
       blocksRead += 1
       if isLast { try finishReading() }
     }
@@ -224,6 +234,8 @@ final class ArchiveMaker {
       // Its checksums are known when it has been written.
       manifest.entries.append(items[readingItem].manifestEntry(sha256: "", crc32: 0))
     }
+    // The client was faster.
+    if detachment?.item == readingItem { detachment = nil }
     if !isRewindable { release(readingItem) }
     digest = ItemDigest()
     blocksRead = 0

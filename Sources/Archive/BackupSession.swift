@@ -1,6 +1,7 @@
 import Crypto
+import Delta
 import SQLiteSnapshot
-import System
+package import System
 import Zip
 
 /// One backup under way: it holds the snapshots and makes the archive's bytes, each chunk when it is asked for.
@@ -10,7 +11,7 @@ import Zip
 package actor BackupSession {
   private nonisolated let worker: WorkerThread
   let options: ArchiveOptions
-  private let resources: ArchiveResources
+  let resources: ArchiveResources
   let begun = ContinuousClock.now
   /// Nanoseconds since 1970.
   private let created = FileSystem.now()
@@ -21,9 +22,16 @@ package actor BackupSession {
   /// Nil until every snapshot has been taken.
   private(set) var maker: ArchiveMaker?
 
-  private let hashesArchive: Bool
+  private var hashesArchive: Bool
   /// Of the archive as far as it has been made, if the request asked for it; nil at its beginning.
   private var archiveHash: Task<SHA256, Never>?
+  /// The same of the delta.
+  private var deltaHash: Task<SHA256, Never>?
+  private var delta: Delta?
+  /// What becomes the history of this archive once the client has it.
+  private var history: HistoryWriter?
+  /// Why there will be none.
+  var historyFailure: SystemError?
 
   /// The session's thread.
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -81,17 +89,31 @@ package actor BackupSession {
         complete: inventory.skipped.isEmpty, entries: [], skipped: inventory.skipped,
         excluded: directory.excluded.map(\.lossyString))
       try ReaderLimits.check(inventory.items, manifest)
-      let maker = ArchiveMaker(
-        options.compression, resources.compressors, inventory.items, manifest,
-        modified: created / 1_000_000_000, isRewindable: keepsRewindable)
-      self.maker = maker
+      let modified = created / 1_000_000_000
+      let state = try state(of: directory, inventory)
+      let id = StateTag.unique()
+      let archiveSize =
+        options.compression == .store
+        ? try ArchiveMaker.storedSize(of: inventory.items, manifest, modified: modified) : nil
+      let base = try base(for: request, state, inventory)
+      history = begin("\(state)-\(id)", archiveSize, base, request)
+      maker = ArchiveMaker(
+        options.compression, resources.compressors, inventory.items, manifest, base?.hash ?? history?.hash,
+        ArchiveOutput(
+          history, base.map { DeltaMaker(from: $0, isGzipped: request.delta?.isGzipped ?? false) },
+          needsArchive: request.delta?.digest ?? false),
+        modified: modified, isRewindable: keepsRewindable)
+      if let base, let asked = request.delta {
+        delta = Delta(base: base.tag, isGzipped: asked.isGzipped)
+        hashesArchive = asked.digest
+      }
       return Preamble(
         fileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).date).zip",
         timedFileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).inFileNames).zip",
-        archiveSize: try maker.archiveSize(), contentSize: inventory.items.reduce(0) { $0 + $1.entry.size },
-        databaseCount: inventory.items.count { $0.isDatabase },
+        archiveSize: archiveSize, contentSize: inventory.items.reduce(0) { $0 + $1.entry.size },
+        databases: inventory.items.filter(\.isDatabase).map(\.entry.name),
         snapshotSkewMilliseconds: manifest.snapshotSkewMilliseconds, skipped: inventory.skipped,
-        state: try state(of: directory, inventory), id: StateTag.unique())
+        state: state, id: id, delta: delta)
     } catch {
       throw fail(error)
     }
@@ -105,6 +127,8 @@ package actor BackupSession {
     }
     // The same content in another zip's words is another archive.
     state.add(DeflateEngine.name)
+    // And so is the same content at other places.
+    if let alignment = options.compression.alignment { state.add("aligned to \(alignment)") }
     for item in inventory.items where item.status != nil { try state.add(item) }
     for skipped in inventory.skipped {
       for text in [skipped.path, skipped.reason, skipped.detail] { state.add(text) }
@@ -120,6 +144,22 @@ package actor BackupSession {
   package func close() -> BackupError? {
     defer { _ = fail(.cancelled) }
     return failure
+  }
+
+  /// Keeps the history of the archive: the client has it. To be called after the last byte.
+  ///
+  /// - Returns: why that failed, if it did.
+  package func publishHistory() -> SystemError? {
+    guard let history else { return historyFailure }
+    resources.histories?.publish(history)
+    self.history = nil
+    return history.failure
+  }
+
+  /// Drops the history of the archive, if it has not been kept: the client has not got the archive.
+  package func discardHistory() {
+    history?.discard()
+    history = nil
   }
 
   /// Ends the session for a reason, which is kept if it is the first.
@@ -139,22 +179,33 @@ package actor BackupSession {
   package func next() async throws(BackupError) -> [[UInt8]]? {
     if let failure { throw failure }
     do throws(BackupError) {
-      let chunk = try await maker?.next()
-      if hashesArchive, let chunk {
+      guard let chunk = try await maker?.next() else { return nil }
+      if hashesArchive {
         // No more than one chunk is behind.
         _ = await archiveHash?.value
-        archiveHash = resources.compressors.hashing(chunk, after: archiveHash)
+        archiveHash = resources.compressors.hashing(chunk.archive, after: archiveHash)
+        if delta != nil {
+          deltaHash = resources.compressors.hashing(chunk.content, after: deltaHash)
+        }
       }
-      return chunk
+      return chunk.content
     } catch {
       throw fail(error)
     }
   }
 
-  /// The SHA-256 of all that `next` has returned, once it has returned nil; nil if the request did not ask for it.
+  /// The SHA-256 of the archive, once `next` has returned nil; nil if the request did not ask for it.
   package var digest: [UInt8]? {
     get async {
       guard let hash = await archiveHash?.value else { return nil }
+      return Array(hash.finalize())
+    }
+  }
+
+  /// The SHA-256 of the delta, likewise; nil if `next` has returned the archive itself.
+  package var deltaDigest: [UInt8]? {
+    get async {
+      guard let hash = await deltaHash?.value else { return nil }
       return Array(hash.finalize())
     }
   }
@@ -181,6 +232,7 @@ package actor BackupSession {
     guard canRewind, let begun = maker else { return false }
     maker = ArchiveMaker(rewinding: begun)
     archiveHash = nil
+    deltaHash = nil
     return true
   }
 }

@@ -1,37 +1,46 @@
 import Crypto
+import Delta
 import System
 import Zip
 
-/// A block of an item on its way into the archive: a thread of a pool compresses it, and adds it to the item's digest.
+/// A block of an item on its way into the archive: a thread of a pool compresses it, adds it to the item's digest, and computes
+/// those of its units if there is to be a history.
 struct Block {
   /// In its item.
   let index: Int
   let isLast: Bool
   let digest: ItemDigest
-  private let deflated: Task<DeflatedBlock, any Error>
+  private let made: Task<Made, any Error>
+
+  struct Made: Sendable {
+    let deflated: DeflatedBlock
+    /// Of its units; none if there is no history.
+    let unitDigests: [UInt8]
+  }
 
   init(
     _ bytes: consuming [UInt8], at index: Int, isLast: Bool, of digest: ItemDigest, _ engine: DeflateEngine,
-    on compressors: WorkerPool
+    _ unitHash: UnitHash?, on compressors: WorkerPool
   ) {
     self.index = index
     self.isLast = isLast
     self.digest = digest
     let bytes = consume bytes
-    deflated = Task(executorPreference: compressors) { @concurrent in
+    made = Task(executorPreference: compressors) { @concurrent in
       try Task.checkCancellation()
       let deflated = try engine.deflate(bytes, isLast: isLast)
+      let unitDigests = unitHash?.digests(of: bytes) ?? []
       digest.add(bytes, at: index)
-      return deflated
+      return Made(deflated: deflated, unitDigests: unitDigests)
     }
   }
 
   /// The block in the archive's words, once that is done.
   ///
   /// - Throws: `zip`; `cancelled` after `cancel`.
-  func finished() async throws(BackupError) -> DeflatedBlock {
+  func finished() async throws(BackupError) -> Made {
     do {
-      return try await deflated.value
+      return try await made.value
     } catch let error as ZipError {
       throw .zip(error)
     } catch {
@@ -40,7 +49,7 @@ struct Block {
   }
 
   /// Spares the pool the work, if it has not begun.
-  func cancel() { deflated.cancel() }
+  func cancel() { made.cancel() }
 }
 
 extension WorkerPool {

@@ -5,7 +5,7 @@ package import System
 /// A pattern is matched against the path in the archive and against its last name, byte by byte; `*` and `?` do not
 /// match a slash. A folder that matches is not entered, so all in it is excluded.
 package struct Exclusion {
-  /// What `restore` keeps beside the files that it replaces, and what a killed `restore`, `backup` or `sluice-pull` leaves.
+  /// What `restore` keeps beside the files that it replaces, and what a killed `restore`, `backup` or `pull` leaves.
   private static let leftovers = [
     "*\(RestorableNames.keptMark)*", "\(RestorableNames.stagingPrefix)*", ".sluice-*.partial",
     ".sluice-pull.??????",

@@ -10,6 +10,9 @@ struct Inventory {
   /// From the earliest snapshot to the latest.
   var skewNanoseconds: Int64 = 0
 
+  /// Begins with what the listing has skipped.
+  init(skipped: [Skipped]) { self.skipped = skipped }
+
   /// Takes everything there is.
   ///
   /// The databases are opened first; then those that must be copied are copied, which takes time, those that SQLite does
@@ -77,7 +80,7 @@ struct Inventory {
     }
   }
 
-  private mutating func finish(_ directory: DataDirectory, _ options: ArchiveOptions) {
+  mutating func finish(_ directory: DataDirectory, _ options: ArchiveOptions) {
     refuseUnsafeNames()
     if !options.allowsEmpty, !directory.isSelection { requireDatabase(directory) }
     items.sort(by: Self.precedes)

@@ -72,7 +72,7 @@ final class ArchiveContents {
     guard let member = zip.members.first(where: { BytePath($0.name) == Self.manifestName && !$0.isDirectory })
     else { return }
     manifest = .unreadable
-    if member.size <= Manifest.maximumSize { _ = try read(member) { _ in } }
+    if member.size <= Manifest.maximumSize { try read(member) { _ in } }
   }
 
   var isPipe: Bool { zip == nil }
@@ -97,19 +97,15 @@ final class ArchiveContents {
 
   /// Inflates one member of a file, and hands it on piece by piece.
   ///
-  /// - Returns: what it came to.
   /// - Throws: `ZipReadError`; `RestoreError.interrupted`; what `body` throws.
-  func read(_ member: ZipMember, _ body: ([UInt8]) throws -> Void) throws -> EntryContent {
+  func read(_ member: ZipMember, _ body: ([UInt8]) throws -> Void) throws {
     guard let zip else { preconditionFailure("a pipe has no members to choose from") }
-    var digest = EntryDigest()
     try keeping(BytePath(member.name)) { keep in
       try zip.read(member) { piece in
-        digest.append(piece)
         keep(piece)
         try pass(piece, to: body)
       }
     }
-    return digest.content(crc32: member.crc32)
   }
 
   /// Goes through the archive from its beginning to its end, but for folders.
@@ -132,7 +128,8 @@ final class ArchiveContents {
             try body(piece)
             done += UInt64(piece.count)
             progress(done, total)
-          }.crc32
+          }
+          return member.crc32
         }
       }
       return

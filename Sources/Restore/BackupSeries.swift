@@ -14,6 +14,8 @@ package struct BackupSeries {
     package let kept: [(name: BytePath, rules: [Retention.Rule])]
     /// To be removed, the newest first.
     package let removed: [BytePath]
+    /// Of each of them: why each tier does not keep it.
+    package let reasons: [BytePath: [Retention.Rule: Retention.Outdone]]
     /// What keeps anything from being removed.
     package let loss: Retention.Loss?
   }
@@ -25,7 +27,7 @@ package struct BackupSeries {
   private var backups: [Retention.Backup] = []
 
   /// More names are not read: a directory of that many is no series of backups.
-  private static let maximumNames = 100_000
+  package static let maximumNames = 100_000
 
   /// Reads the manifest of every backup of the series. The data of the other entries is not read.
   ///
@@ -52,7 +54,21 @@ package struct BackupSeries {
     let now = Timestamp.now()
     let choice = retention.choose(backups, now: now)
     return Plan(
-      kept: choice.kept, removed: choice.removed, loss: retention.loss(in: backups, now: now))
+      kept: choice.kept, removed: choice.removed, reasons: choice.reasons,
+      loss: retention.loss(in: backups, now: now))
+  }
+
+  /// A file's time that is farther ahead is none of a clock that drifts, or of another machine's.
+  private static let drift: Int64 = 86_400
+
+  /// Marks the archives from the future, so that they take no other's place once their time has come: the inode of each is
+  /// changed now, before the time of its content.
+  private func markFuture() {
+    let limit = Timestamp.now().wholeSeconds + Self.drift
+    for backup in backups where min(backup.modified, backup.created).wholeSeconds > limit {
+      // On a file system that refuses, or for another user's file, it is an ordinary archive later.
+      try? directory.openFile(backup.name, writing: false).touchInode()
+    }
   }
 
   /// Removes the archives that the plan removes, the oldest first, unless there is a loss.
@@ -61,6 +77,7 @@ package struct BackupSeries {
   /// - Throws: `SystemError`, when one cannot be removed; the rest stays.
   package func carryOut(_ plan: Plan, done: (BytePath) -> Void) throws {
     guard plan.loss == nil else { return }
+    markFuture()
     for name in plan.removed.reversed() {
       try directory.remove(name)
       done(name)
@@ -116,6 +133,7 @@ package struct BackupSeries {
     return Retention.Backup(
       name: name, created: created, modified: Timestamp(status.modifiedAt),
       isComplete: manifest.complete && !name.hasSuffix(Self.unverifiedEnd),
+      isMisdated: status.modifiedAt.seconds > status.changedAt.seconds + Self.drift,
       databases: Dictionary(
         manifest.entries.compactMap { entry in
           entry.database.map { (BytePath(entry.path), $0.pageCount) }

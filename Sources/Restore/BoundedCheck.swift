@@ -2,7 +2,8 @@ import Archive
 import SQLiteSnapshot
 import System
 
-/// Lets SQLite look at databases from outside, one after the other, each for no longer than it may take.
+/// Lets SQLite look at databases from outside, one after the other, each for no longer than it may take, beside what its
+/// caller does meanwhile.
 ///
 /// Each is looked at on a thread of its own: an expression in a hostile schema can keep SQLite from ending at an interrupt.
 struct BoundedCheck: Sendable {
@@ -22,30 +23,54 @@ struct BoundedCheck: Sendable {
     self.isInterrupted = isInterrupted
   }
 
-  /// Looks at one.
+  /// A check that was begun.
+  struct Begun: ~Copyable {
+    fileprivate let limit: CheckLimit
+    /// Nil if the check of another database does not end.
+    fileprivate var thread: AbandonableThread.Running<DatabaseFindings>?
+  }
+
+  /// Begins to look at one. What was found of the one before must have been waited for.
   ///
   /// - Throws: `RestoreError.interrupted`; `SystemError` if there is no thread to be had.
-  mutating func findings(of content: DatabaseContent) throws -> DatabaseFindings {
+  func begin(_ content: DatabaseContent) throws -> Begun {
     if isInterrupted() { throw RestoreError.interrupted }
+    let limit = CheckLimit(timeLimit)
+    guard !isAnotherGoingOn else { return Begun(limit: limit, thread: nil) }
+    let thread = try AbandonableThread.start(named: "check") { [isThorough] in
+      content.findings(isThorough: isThorough, limit)
+    }
+    return Begun(limit: limit, thread: thread)
+  }
+
+  /// Ends a check of which the findings are of no use any more.
+  mutating func discard(_ begun: consuming Begun) {
+    begun.limit.stop()
+    _ = try? findings(of: begun)
+  }
+
+  /// Waits for what was found.
+  ///
+  /// - Throws: `RestoreError.interrupted`.
+  mutating func findings(of begun: consuming Begun) throws -> DatabaseFindings {
     var unfinished = DatabaseFindings()
-    guard !isAnotherGoingOn else {
+    let limit = begun.limit
+    guard let thread = begun.thread.take() else {
       unfinished.unfinished = "not begun: the check of another database does not end"
       return unfinished
     }
-    let limit = CheckLimit(timeLimit)
     var giveUpAt: ContinuousClock.Instant?
-    let findings = try AbandonableThread.run(named: "check") {
-      if giveUpAt == nil, isInterrupted() || limit.isOver {
+    let isInterrupted = isInterrupted
+    let findings = thread.result {
+      if giveUpAt == nil, isInterrupted() || limit.isReached {
         limit.stop()
         giveUpAt = .now + Self.grace
       }
       return giveUpAt.map { ContinuousClock.now >= $0 } ?? false
-    } _: { [isThorough] in
-      content.findings(isThorough: isThorough, limit)
     }
+    if findings == nil { isAnotherGoingOn = true }
     if isInterrupted() { throw RestoreError.interrupted }
     guard let findings else {
-      isAnotherGoingOn = true
       unfinished.unfinished = "not finished within \(timeLimit)"
       return unfinished
     }

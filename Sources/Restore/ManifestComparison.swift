@@ -1,5 +1,4 @@
 import Archive
-import Crypto
 import System
 
 /// A manifest beside what an archive has. `verify`, `restore` and `keep` judge by this alone, so that they cannot disagree.
@@ -54,30 +53,6 @@ struct ManifestComparison {
       differences.append(.completeness(complete: manifest.complete, skipped: manifest.skipped.count))
     }
     return differences
-  }
-}
-
-/// What the bytes of one entry came to.
-struct EntryContent: Equatable {
-  var size: UInt64
-  /// In hexadecimal.
-  var sha256: String
-  var crc32: UInt32
-}
-
-/// Sums an entry up while it is read.
-struct EntryDigest {
-  /// In bytes, so far.
-  private(set) var size: UInt64 = 0
-  private var hash = SHA256()
-
-  mutating func append(_ piece: [UInt8]) {
-    hash.update(data: piece)
-    size += UInt64(piece.count)
-  }
-
-  func content(crc32: UInt32) -> EntryContent {
-    EntryContent(size: size, sha256: hash.finalize().hexadecimal, crc32: crc32)
   }
 }
 

@@ -65,9 +65,15 @@ struct RestorableArchive {
   func read(_ path: BytePath, _ body: ([UInt8]) throws -> Void) throws(RestoreError) {
     guard let member = members[path] else { throw .unknownPath(path) }
     do {
-      let content = try contents.read(member, body)
+      var digest = EntryDigest()
+      try contents.read(member) { piece in
+        digest.append(piece)
+        try body(piece)
+      }
       guard path != ArchiveContents.manifestName else { return }
-      if let difference = comparison.difference(path, content) { throw difference }
+      if let difference = comparison.difference(path, digest.content(crc32: member.crc32)) {
+        throw difference
+      }
     } catch let error as SystemError {
       throw .staging(path: path, detail: "\(error)")
     } catch let difference as EntryDifference {

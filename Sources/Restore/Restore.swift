@@ -43,7 +43,7 @@ package struct Restore {
   private let target: RestoreTarget
   private let archive: RestorableArchive
   private var plan: RestorePlan
-  private let isInterrupted: @Sendable () -> Bool
+  let isInterrupted: @Sendable () -> Bool
 
   /// Finishes or undoes what a restore that was killed has left in a directory.
   ///
@@ -92,6 +92,13 @@ package struct Restore {
     plan.journal.items.reduce(0) { $0 + (archive.members[$1.path]?.size ?? 0) }
   }
 
+  /// The databases among what is restored, sorted; those without a byte are none.
+  package var databases: [BytePath] {
+    plan.journal.items.map(\.path).filter { path in
+      archive.entries[path].map { $0.kind == .database && $0.size > 0 } ?? false
+    }.sorted()
+  }
+
   /// How many files are put in place, and how many are kept under another name for them.
   package var counts: (placed: Int, kept: Int) { (plan.journal.items.count, plan.kept.count) }
 
@@ -137,34 +144,59 @@ package struct Restore {
     ).commit { () throws(RestoreError) in try use.requireUnopened() }
   }
 
-  /// Stages every file, and lets SQLite check every database that is staged.
+  /// Stages every file, and lets SQLite check every database that is staged. Each is synced and checked beside the staging of
+  /// the next.
   private mutating func stage(
     in staging: RestoreStaging, _ progress: (UInt64) -> Void
   ) throws(RestoreError) {
     var done: UInt64 = 0
     var check = BoundedCheck(
       timeLimit: options.checkTimeout, isThorough: false, isInterrupted: isInterrupted)
+    var last: StagedFile?
     for (index, item) in plan.journal.items.enumerated() {
-      let inode = try staging.stage(
-        item.path, of: archive, as: index, replacing: plan.replaced[item.path]
-      ) {
-        done += UInt64($0)
-        progress(done)
+      var syncing: StagedFile.Syncing?
+      do throws(RestoreError) {
+        let inode = try staging.stage(
+          item.path, of: archive, as: index, replacing: plan.replaced[item.path]
+        ) {
+          done += UInt64($0)
+          progress(done)
+        } sync: { (file) throws(SystemError) in
+          syncing = try StagedFile.sync(file)
+        }
+        plan.stage(index, inode: inode)
+      } catch {
+        // What is wrong with the one before comes first.
+        try finish(last.take(), &check)
+        throw error
       }
-      plan.stage(index, inode: inode)
+      try finish(last.take(), &check)
       let entry = archive.entries[item.path]
-      guard entry?.kind == .database, entry?.size != 0 else { continue }
+      let isDatabase = entry?.kind == .database && entry?.size != 0
       let file = target.path.appending(staging.name).appending(RestoreJournal.stagedName(index))
-      try Self.check(item.path, stagedAs: file, &check).map { notChecked.append((item.path, $0)) }
+      last = try StagedFile(item.path, syncing.take(), checking: isDatabase ? file : nil, check)
     }
+    try finish(last.take(), &check)
+  }
+
+  /// Waits until a file is checked and synced.
+  private mutating func finish(
+    _ file: consuming StagedFile?, _ check: inout BoundedCheck
+  ) throws(RestoreError) {
+    guard var file = file.take() else { return }
+    let path = file.path
+    if let begun = file.check.take() {
+      try Self.judge(path, begun, &check).map { notChecked.append((path, $0)) }
+    }
+    try file.waitForSync()
   }
 
   /// - Returns: what could not be judged; nil if all was.
-  private static func check(
-    _ path: BytePath, stagedAs file: BytePath, _ check: inout BoundedCheck
+  private static func judge(
+    _ path: BytePath, _ begun: consuming BoundedCheck.Begun, _ check: inout BoundedCheck
   ) throws(RestoreError) -> [String]? {
     let findings: DatabaseFindings
-    do { findings = try check.findings(of: .path(file)) } catch let error as RestoreError {
+    do { findings = try check.findings(of: begun) } catch let error as RestoreError {
       throw error
     } catch {
       throw .staging(path: path, detail: "\(error)")

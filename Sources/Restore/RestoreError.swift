@@ -39,6 +39,16 @@ package enum RestoreError: Error, Sendable {
   case interrupted
 }
 
+extension RestoreError {
+  /// Whether it is the archive that is not sound: another one may be.
+  package var isOfArchive: Bool {
+    switch self {
+    case .notAnArchive, .damaged, .unreadable: true
+    default: false
+    }
+  }
+}
+
 /// Why an entry cannot be restored.
 package enum UnsafeEntry: Equatable, Sendable {
   case leadsElsewhere

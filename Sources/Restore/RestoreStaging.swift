@@ -98,10 +98,13 @@ final class RestoreStaging {
   ///   - index: its name here.
   ///   - replaced: what the file is like that it replaces, if there is one.
   ///   - progress: gets how many bytes were written, piece by piece.
+  ///   - sync: makes the file last.
   /// - Returns: its inode.
   func stage(
     _ path: BytePath, of archive: RestorableArchive, as index: Int, replacing replaced: FileSystem.Status?,
-    _ progress: (Int) -> Void
+    _ progress: (Int) -> Void,
+    sync: (consuming Descriptor) throws(SystemError) -> Void = { (file) throws(SystemError) in try file.sync()
+    }
   ) throws(RestoreError) -> UInt64 {
     let member = archive.members[path]
     let permissions =
@@ -115,8 +118,9 @@ final class RestoreStaging {
       }
       try file.own(as: replaced ?? target.status, permissions: permissions)
       file.setModified(member?.modified ?? 0)
-      try file.sync()
-      return try file.status().identity.inode
+      let inode = try file.status().identity.inode
+      try sync(file)
+      return inode
     } catch let error as RestoreError {
       throw error
     } catch {

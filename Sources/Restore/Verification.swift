@@ -79,8 +79,7 @@ package struct Verification: Sendable {
   /// What the manifest says was skipped.
   package internal(set) var skipped: [Skipped] = []
 
-  private var check: BoundedCheck
-  private let spoolDirectory: String
+  private let options: Options
 
   /// Reads an archive.
   ///
@@ -92,14 +91,18 @@ package struct Verification: Sendable {
     _ options: Options, progress: @escaping (UInt64, UInt64?) -> Void,
     isInterrupted: @escaping @Sendable () -> Bool
   ) throws {
-    check = BoundedCheck(
-      timeLimit: options.checkTimeout, isThorough: !options.quick, isInterrupted: isInterrupted)
-    spoolDirectory = options.spoolDirectory
+    self.options = options
     var contents: ArchiveContents?
     do {
       let opened = try ArchiveContents(path: options.archive, isInterrupted: isInterrupted)
       contents = opened
-      try readEntries(of: opened, progress)
+      var checks = EntryChecks(options, isInterrupted: isInterrupted)
+      defer { checks.discard() }
+      do { try readEntries(of: opened, &checks, progress) } catch let error as ZipReadError {
+        try checks.finish(&entries)
+        throw error
+      }
+      try checks.finish(&entries)
     } catch let error as ZipReadError {
       if case .unreadable = error.fault {
         if isInterrupted() { throw RestoreError.interrupted }
@@ -116,7 +119,8 @@ package struct Verification: Sendable {
   }
 
   private mutating func readEntries(
-    of contents: ArchiveContents, _ progress: @escaping (UInt64, UInt64?) -> Void
+    of contents: ArchiveContents, _ checks: inout EntryChecks,
+    _ progress: @escaping (UInt64, UInt64?) -> Void
   ) throws {
     try contents.forEachEntry(progress) { path, size, read in
       if let size, let difference = contents.difference(path, size: size) {
@@ -124,71 +128,57 @@ package struct Verification: Sendable {
           Entry(path: path.lossyString, size: size, sha256: "", isDatabase: false, fault: "\(difference)"))
         return nil
       }
-      return try check(path, read)
+      return try check(path, size, &checks, read)
     }
   }
 
-  /// Sums one entry up, and lets SQLite check it if it is a database.
+  /// Sums one entry up, and begins to let SQLite check it if it is a database.
   ///
   /// - Returns: why it could not be read to its end.
-  private mutating func check(_ path: BytePath, _ read: ArchiveContents.Read) throws -> ZipReadError? {
+  private mutating func check(
+    _ path: BytePath, _ size: UInt64?, _ checks: inout EntryChecks, _ read: ArchiveContents.Read
+  ) throws -> ZipReadError? {
+    if !checks.leaveRoom(for: size) { try checks.finish(&entries) }
     var digest = EntryDigest()
-    var sniffed = SniffedDatabase(in: spoolDirectory)
+    var sniffed = SniffedDatabase(in: options.spoolDirectory)
     var crc32: UInt32 = 0
     var unreadable: ZipReadError?
+    // A large database is checked while it comes, if no other is, and its size is known.
+    let size = checks.isBegun ? nil : size
+    var isBegun = false
     do {
       crc32 = try read { piece in
         digest.append(piece)
         try sniffed.append(piece)
+        if !isBegun, let size, let database = sniffed.growing(to: size) {
+          isBegun = true
+          try checks.begin(database, of: entries.count)
+        }
       }
-    } catch let error as ZipReadError {
-      if case .unreadable = error.fault { throw error }
+    } catch let error as ZipReadError where !error.fault.isOfFile {
       unreadable = error
+    } catch {
+      sniffed.stop()
+      if isBegun { checks.discard() }
+      throw error
     }
     let content = digest.content(crc32: crc32)
-    var entry = Entry(
-      path: path.lossyString, size: content.size, sha256: content.sha256, isDatabase: sniffed.isDatabase,
-      fault: unreadable.map { "\($0)" }, crc32: crc32)
-    if unreadable == nil, let database = sniffed.finished() {
-      let findings = try check.findings(of: database)
-      entry.fault = findings.fault
-      entry.note = findings.remarks.isEmpty ? nil : findings.remarks.joined(separator: "; ")
-      entry.notChecked = findings.unchecked.isEmpty ? nil : findings.unchecked
-      entry.notFinished = findings.unfinished
+    entries.append(
+      Entry(
+        path: path.lossyString, size: content.size, sha256: content.sha256, isDatabase: sniffed.isDatabase,
+        fault: unreadable.map { "\($0)" }, crc32: crc32))
+    let database = sniffed.finished()
+    if unreadable != nil {
+      if isBegun { checks.discard() }
+    } else if let database, !isBegun {
+      try checks.finish(&entries)
+      try checks.begin(database, of: entries.count - 1)
     }
-    entries.append(entry)
     return unreadable
   }
 }
 
-/// Takes the bytes of an entry, and spools them for SQLite if they begin as a database does.
-private struct SniffedDatabase: ~Copyable {
-  private let directory: String
-  private var spool: DatabaseSpool?
-  /// Until there is enough to know a database by.
-  private var start: [UInt8]? = []
-
-  init(in directory: String) { self.directory = directory }
-
-  var isDatabase: Bool {
-    switch spool {
-    case .some: true
-    case nil: false
-    }
-  }
-
-  mutating func append(_ piece: [UInt8]) throws {
-    guard let start else {
-      try spool?.append(piece)
-      return
-    }
-    let bytes = start + piece
-    self.start = bytes.count < DatabaseHeader.magic.count ? bytes : nil
-    guard bytes.starts(with: DatabaseHeader.magic) else { return }
-    spool = DatabaseSpool(in: directory)
-    try spool?.append(bytes)
-  }
-
-  /// Nil for what is no database.
-  consuming func finished() -> DatabaseContent? { spool.take()?.finished() }
+extension ZipReadError.Fault {
+  /// Whether the file cannot be read, which says nothing of the archive.
+  fileprivate var isOfFile: Bool { if case .unreadable = self { true } else { false } }
 }

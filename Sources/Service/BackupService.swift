@@ -15,9 +15,13 @@ import System
   package let registry: TransferRegistry
   package let backups: BackupEndpoint
 
+  /// What the page shows of the data directory.
+  package let overview: OverviewCache
+  /// The application's name.
+  let name: String
+  let advice: Advice
+  let started = ContinuousClock.now
   private let maximumSnapshotAge: Duration
-  private let advice: Advice
-  private let started = ContinuousClock.now
   private let tokenFiles: FileAccess
   private let directory: DirectoryCheck
 
@@ -28,11 +32,13 @@ import System
     _ tokens: Tokens?, _ logger: Logger, _ advice: Advice
   ) throws {
     maximumSnapshotAge = options.maximumSnapshotAge
+    name = options.name
     self.tokens = tokens
     self.logger = logger
     self.advice = advice
     tokenFiles = try FileAccess(named: "tokens")
     directory = DirectoryCheck(options, try FileAccess(named: "directory"))
+    overview = OverviewCache(options, try FileAccess(named: "overview"), advice)
     ledger = Ledger(of: options.dataDirectory)
     registry = TransferRegistry(limits, ledger)
     backups = BackupEndpoint(options, resources, registry, ledger, logger, advice)
@@ -72,8 +78,16 @@ import System
     return parts.joined(separator: "; ")
   }
 
+  /// What hinders a backup now; nil if nothing does.
+  func directoryProblem() async -> DirectoryCheck.Problem? { await directory.result().problem }
+
+  /// The same, and how much room the data directory has.
+  func directoryCheck() async -> (problem: DirectoryCheck.Problem?, space: FileSystemSpace?) {
+    await directory.result()
+  }
+
   package func health() async -> HealthReport {
-    let problem = await directory.problem()
+    let problem = await directoryProblem()
     return HealthReport(
       version: version, state: ledger.state, problem: problem, uptime: ContinuousClock.now - started,
       running: registry.running.count, advice: advice)

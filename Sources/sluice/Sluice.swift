@@ -36,14 +36,16 @@ struct Sluice: ParsableCommand {
         0   done
         1   failed; one line says why
         2   not an archive of sluice (verify, restore)
-        3   something was skipped (backup, list, verify, restore)
-        4   a check did not end in time (verify)
+        3   something was skipped (backup, list, verify, restore,
+            pull), or was lost since the last drill (drill)
+        4   a check did not end in time (verify, pull)
+        5   an older backup was restored (restore --from)
         64  the command line is wrong
       """,
     version: "sluice \(version)",
     subcommands: [
       Serve.self, BackupCommand.self, ListCommand.self, VerifyCommand.self, RestoreCommand.self,
-      KeepCommand.self, Health.self,
+      KeepCommand.self, DrillCommand.self, PullCommand.self, Health.self, StatusCommand.self,
       SetupCommand.self,
     ])
 

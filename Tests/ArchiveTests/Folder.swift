@@ -47,5 +47,11 @@ extension Folder {
 
   var memory: MemoryBudget { MemoryBudget(byteCount: 64 << 20) }
 
-  var resources: ArchiveResources { ArchiveResources(compressors: Self.compressors, memory: memory) }
+  var resources: ArchiveResources { resources(detached: 0) }
+
+  /// - Parameter detached: what may be copied of databases that are released before they are read, in bytes.
+  func resources(detached: UInt64) -> ArchiveResources {
+    ArchiveResources(
+      compressors: Self.compressors, memory: memory, detached: MemoryBudget(byteCount: detached))
+  }
 }

@@ -50,6 +50,20 @@ extension Retention.Choice {
 struct RetentionTests {
   private typealias Rule = Retention.Rule
 
+  @Test func `counts what each tier keeps`() {
+    let retention = Retention([.last: 3, .daily: 4, .monthly: 12, .yearly: 0])
+    // 2026-10-30 to 2026-11-03, twice a day at the end, and one that is not whole.
+    let names = ["10-30", "10-31", "11-01", "11-02", "11-03"].map { "2026-\($0)T03:00:00Z" }
+    let times = (names + ["2026-11-03T15:00:00Z"]).map(instant)
+    var backups = times.map { (name: BytePath($0.seconds), time: $0, modified: $0, isWhole: true) }
+    backups.append(("later", instant("2026-11-04T03:00:00Z"), instant("2026-11-04T03:00:00Z"), false))
+    let fill = retention.fill(backups, now: now)
+    #expect(fill.map(\.rule) == [.last, .daily, .monthly])
+    #expect(fill.map(\.limit) == [3, 4, 12])
+    // The newest three; one of each of four days; November's and October's last.
+    #expect(fill.map(\.kept) == [3, 4, 2])
+  }
+
   /// What is kept of archives by one clock, by Foundation's calendar and with no order of visits: for each period the
   /// newest, then the newest of those.
   private static func oracle(_ seconds: [Int64], _ counts: [Rule: Int]) -> Set<Int64> {
@@ -57,12 +71,15 @@ struct RetentionTests {
     calendar.timeZone = .gmt
     func period(_ rule: Rule, _ second: Int64) -> [Int?] {
       let date = Date(timeIntervalSince1970: Double(second))
-      let parts = calendar.dateComponents([.year, .month, .day, .yearForWeekOfYear, .weekOfYear], from: date)
+      let parts = calendar.dateComponents(
+        [.year, .month, .day, .hour, .yearForWeekOfYear, .weekOfYear], from: date)
       return switch rule {
       case .last: [Int(second)]
+      case .hourly: [parts.year, parts.month, parts.day, parts.hour]
       case .daily: [parts.year, parts.month, parts.day]
       case .weekly: [parts.yearForWeekOfYear, parts.weekOfYear]
       case .monthly: [parts.year, parts.month]
+      case .yearly: [parts.year]
       }
     }
     var kept: Set<Int64> = []

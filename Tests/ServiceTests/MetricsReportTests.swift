@@ -1,4 +1,6 @@
+import HTTP1
 @testable import Service
+import System
 import Testing
 
 /// The text that Prometheus reads.
@@ -51,7 +53,9 @@ struct MetricsReportTests {
     for name in ["timestamp_seconds", "bytes", "databases"] {
       #expect(lines.contains("sluice_last_success_\(name) 0"))
     }
-    let samples = lines.filter { !$0.hasPrefix("#") && !$0.isEmpty && !$0.contains("build_info") }
+    let samples = lines.filter {
+      !$0.hasPrefix("#") && !$0.isEmpty && !$0.contains("build_info") && $0 != "sluice_ready 1"
+    }
     #expect(samples.count > 20)
     #expect(samples.allSatisfy { $0.hasSuffix(" 0") || $0.hasSuffix(" 0.0") })
   }
@@ -81,5 +85,49 @@ struct MetricsReportTests {
       }
     }
     #expect(Set(families).count == families.count)
+  }
+
+  @Test func `has the room of the data directory if it is known`() {
+    var report = report
+    #expect(!report.text.contains("sluice_data_"))
+    report.space = FileSystemSpace(of: "/")
+    #expect(
+      report.text.contains("\nsluice_data_free_bytes ") && report.text.contains("\nsluice_data_size_bytes "))
+    report.isReady = false
+    #expect(lines(of: report).contains("sluice_ready 0"))
+  }
+
+  /// https://prometheus.io/docs/specs/om/open_metrics_spec/: a counter's family has no `_total`, and the end is marked.
+  @Test func `is OpenMetrics, too`() {
+    var report = report
+    report.format = .openMetrics
+    let lines = lines(of: report)
+    #expect(lines.suffix(2) == ["# EOF", ""])
+    #expect(lines.contains("# TYPE sluice_backups_started counter"))
+    #expect(lines.contains("sluice_backups_started_total 7"))
+    #expect(!lines.contains { $0.hasPrefix("# ") && $0.contains("_total ") })
+    #expect(!self.lines(of: self.report).contains("# EOF"))
+  }
+
+  @Test(
+    arguments: [
+      ([], false), (["Accept: */*"], false), (["Accept: text/plain"], false),
+      (["Accept: application/openmetrics-text"], true),
+      (["Accept: Application/OpenMetrics-Text; version=1.0.0"], true),
+      (["Accept: application/openmetrics-text;version=2.0.0"], false),
+      (["Accept: application/openmetrics-text;q=0"], false),
+      (["Accept: application/openmetrics-text;q=nonsense"], false),
+      (["Accept: application/openmetrics-text;q=0.4,text/plain;q=0.5"], false),
+      (["Accept: text/plain;q=0.5", "Accept: application/openmetrics-text;q=0.5"], true),
+      (
+        [
+          "Accept: application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+            + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+        ], true
+      ),
+    ] as [([String], Bool)])
+  func `is written as the client would rather have it`(_ fields: [String], _ isOpenMetrics: Bool) throws {
+    let format = MetricsReport.Format(for: AcceptedMedia(try request(["GET /metrics"] + fields)))
+    #expect((format == .openMetrics) == isOpenMetrics)
   }
 }

@@ -55,7 +55,9 @@ import Zip
       includes: [ArchiveOptions.Include(path: "extra", isRequired: true)], compression: .store, strict: false,
       snapshots: Snapshot.Options(busyTimeout: .zero, spoolDirectory: "/var/tmp"),
       maximumSnapshotAge: .seconds(3600), maximumWALGrowth: 1 << 30, minimumFree: .bytes(0))
-    let resources = ArchiveResources(compressors: Self.compressors, memory: MemoryBudget(byteCount: 1 << 20))
+    let resources = ArchiveResources(
+      compressors: Self.compressors, memory: MemoryBudget(byteCount: 1 << 20),
+      detached: MemoryBudget(byteCount: 0))
     let (session, preamble) = try await BackupSession.open(options, resources)
     let transfer = Transfer(
       ArchiveBytes(session, preamble, isHashed: false), record, target: "/api/backup?resume=x",

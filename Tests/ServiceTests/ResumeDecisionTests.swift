@@ -1,3 +1,4 @@
+import Archive
 import HTTP1
 @testable import Service
 import Testing
@@ -85,6 +86,39 @@ struct ResumeDecisionTests {
   ]
 
   @Test(arguments: without) func `nothing is held`(_ row: Row) throws { try check(row) }
+
+  /// A delta of the archive `o-1`, gzipped.
+  static let delta = with(compressed) { $0.delta = BackupSession.Delta(base: "o-1", isGzipped: true) }
+  static let rest = [backup, "Range: bytes=1000-", "If-Match: \"a-1\""]
+
+  static let ofDelta: [Row] = [
+    Row(
+      "its client gets the rest", rest + ["A-IM: vcdiff, gzip", "If-None-Match: \"z\", \"o-1\""],
+      held: [delta],
+      gets: .part(.from(1000), of: 0)),
+    Row("one that takes none gets no part of it", rest, held: [delta], gets: .tagNotHeld),
+    Row(
+      "one that has another archive neither", rest + ["A-IM: vcdiff, gzip", "If-None-Match: \"z\""],
+      held: [delta], gets: .tagNotHeld),
+    Row(
+      "one that has no gzip neither", rest + ["A-IM: vcdiff", "If-None-Match: \"o-1\""], held: [delta],
+      gets: .tagNotHeld),
+    Row(
+      "one that takes it no more neither", rest + ["A-IM: vcdiff;q=0, gzip", "If-None-Match: \"o-1\""],
+      held: [delta], gets: .tagNotHeld),
+    Row(
+      "nor HEAD", ["HEAD /api/backup", "If-Match: \"a-1\""], held: [delta], gets: .tagNotHeld),
+    Row(
+      "one that would take a delta gets the rest of an archive",
+      rest + ["A-IM: vcdiff, gzip", "If-None-Match: \"o-1\""], held: [compressed],
+      gets: .part(.from(1000), of: 0)),
+    Row(
+      "nor by a name", [named, "Range: bytes=1000-"],
+      held: [with(delta) { $0.target = "/api/backup?resume=x" }],
+      gets: .nameNotHeld),
+  ]
+
+  @Test(arguments: ofDelta) func `a delta is held`(_ row: Row) throws { try check(row) }
 
   static let byTag: [Row] = [
     Row(

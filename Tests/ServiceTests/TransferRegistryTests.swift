@@ -7,7 +7,7 @@ import Testing
 @testable import Service
 
 /// The slots of backups, and the archives that are held for clients that were lost.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct TransferRegistryTests {
   // MARK: slots
 

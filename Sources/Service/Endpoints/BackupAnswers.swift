@@ -8,8 +8,15 @@ extension BackupSession.Preamble {
   package var tag: EntityTag { EntityTag(strong: "\(state)-\(id)") }
 
   package var head: ResponseHead {
-    var head = ResponseHead(.ok)
+    var head = ResponseHead(delta == nil ? .ok : .imUsed)
     head.add("ETag", tag.text)
+    if let delta {
+      // RFC 3229 §10.5.1 and §10.5.2.
+      head.add("IM", delta.isGzipped ? "vcdiff, gzip" : "vcdiff")
+      head.add("Delta-Base", EntityTag(strong: delta.base).text)
+    }
+    // Only what is stored is ever sent as a delta.
+    if archiveSize != nil { head.add("Vary", "A-IM") }
     head.add("Accept-Ranges", "bytes")
     head.add("Content-Type", "application/zip")
     head.add("Content-Disposition", ContentDisposition.attachment(filename: fileName))

@@ -86,15 +86,23 @@ import Zip
     // What is stored has a length instead, and no place for a trailer; and any range of it can be told. Of what is
     // compressed, a client only needs what it has lost, and that is no reason to stand in an application's way.
     asked.digest = request.takesTrailers && !isStored
-    asked.maximumHeldWALGrowth = isStored ? nil : registry.limits.resumeWALGrowth
+    if isStored {
+      asked.keepsHistory = true
+      // Any part of an archive may be asked for by its name, and a delta is sent whole.
+      if range == nil, !servesParts || request.method == .get {
+        asked.delta = BackupSession.DeltaRequest(request, among: known)
+      }
+    }
+    asked.maximumHeldWALGrowth =
+      isStored && (servesParts || asked.delta == nil) ? nil : registry.limits.resumeWALGrowth
     let record = BackupRecord(request, from: response.peer, logger, advice)
     try registry.takeSlot(record)
     guard let archive = try await open(asked, unless: known, record, response) else { return }
     if range == nil { ledger.recordStart(record) }
     record.logSkipped(archive.preamble.skipped)
     let transfer = Transfer(
-      archive, record, target: request.target.text, servesParts: servesParts,
-      breakOff: { response.breakOff() })
+      archive, record, target: request.target.text,
+      servesParts: servesParts && archive.preamble.delta == nil, breakOff: { response.breakOff() })
     registry.add(transfer)
     var part: ArchivePart?
     if let range {
@@ -118,11 +126,12 @@ import Zip
         try await BackupSession.open(options, resources, asked)
       }
       record.preamble = preamble
-      let archive = ArchiveBytes(session, preamble, isHashed: asked.digest)
+      let archive = ArchiveBytes(
+        session, preamble, isHashed: preamble.delta == nil ? asked.digest : asked.delta?.digest ?? false)
       guard
         let known, let tag = unchangedTag(among: known, state: preamble.state, tag: preamble.tag)
       else { return archive }
-      await archive.close(record)
+      await archive.discard(record)
       try await response.send(
         ResponseHead(.notModified, fields: [FieldLine(name: "ETag", value: tag.text)]))
       // With `*` a client does not say what it has. And it may have the tag of an archive without its last byte.

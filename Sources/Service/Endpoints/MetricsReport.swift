@@ -1,13 +1,37 @@
 import Archive
 package import EventLoop
-import HTTP1
+package import HTTP1
+package import System
 
 /// What `GET /metrics` shows, as Prometheus reads it.
 ///
-/// The format is https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4.
+/// The formats are https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4, and
+/// https://prometheus.io/docs/specs/om/open_metrics_spec/, version 1.0.0.
 package struct MetricsReport {
-  package static let mediaType = "text/plain; version=0.0.4; charset=utf-8"
+  /// In which of the two it is written.
+  package enum Format: Sendable {
+    case text
+    case openMetrics
 
+    package var mediaType: String {
+      switch self {
+      case .text: "text/plain; version=0.0.4; charset=utf-8"
+      case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+      }
+    }
+
+    /// The format that a client would rather have; the older one, unless it names the other.
+    package init(for accepted: AcceptedMedia) {
+      let openMetrics = accepted.ranges.filter {
+        $0.type == "application/openmetrics-text" && ["1.0.0", nil].contains($0.parameter("version"))
+      }
+      let text = accepted.ranges.filter { $0.type == "text/plain" || $0.type == "text/*" }
+      let weight = { (ranges: [AcceptedMedia.Range]) in ranges.map(\.weight).max() ?? 0 }
+      self = weight(openMetrics) > 0 && weight(openMetrics) >= weight(text) ? .openMetrics : .text
+    }
+  }
+
+  package var format = Format.text
   package var version: String
   package var state: ServiceState
   /// How many backups run, and how many are held for lost clients.
@@ -21,10 +45,25 @@ package struct MetricsReport {
   package var walGrowth: UInt64 = 0
   package var connectionsOpen = 0
   package var connectionsAccepted = 0
+  /// Whether a backup can be made, and would have a database in it.
+  package var isReady = true
+  /// Of the data directory's file system, if it is known.
+  package var space: FileSystemSpace?
 
   package var text: String {
     family("build_info", "gauge", "What is running.", [(#"{version="\#(version)"}"#, "1")])
-      + backups + archives + lastSuccess
+      + directory + backups + archives + lastSuccess + (format == .openMetrics ? "# EOF\n" : "")
+  }
+
+  private var directory: String {
+    gauge(
+      "ready", "1 if a backup can be made and would have a database in it, 0 if not.", isReady ? 1 : 0)
+      + (space.map { space in
+        gauge(
+          "data_free_bytes", "What the data directory's file system has free for the application.",
+          space.available)
+          + gauge("data_size_bytes", "Size of the data directory's file system.", space.total)
+      } ?? "")
   }
 
   private var backups: String {
@@ -92,12 +131,17 @@ package struct MetricsReport {
     family(name, "gauge", help, [("", "\(value)")])
   }
 
-  /// The lines of one metric: its help, its type, and its samples in a stable order.
+  /// The lines of one metric: its help, its type, and its samples in a stable order. To OpenMetrics, a counter's `_total` is
+  /// no part of its name.
   private func family(
     _ name: String, _ type: String, _ help: String, _ samples: [(suffix: String, value: String)]
   ) -> String {
     let lines = samples.map { "sluice_\(name)\($0.suffix) \($0.value)\n" }.sorted()
-    return "# HELP sluice_\(name) \(help)\n# TYPE sluice_\(name) \(type)\n\(lines.joined())"
+    let total = "_total"
+    let family =
+      format == .openMetrics && type == "counter" && name.hasSuffix(total)
+      ? String(name.dropLast(total.count)) : name
+    return "# HELP sluice_\(family) \(help)\n# TYPE sluice_\(family) \(type)\n\(lines.joined())"
   }
 
   private func labelled(_ label: String, _ counts: [String: Int]) -> [(suffix: String, value: String)] {
@@ -107,10 +151,12 @@ package struct MetricsReport {
 
 extension MetricsReport {
   /// What a service has to show now.
-  @Loop package init(of service: BackupService) {
+  @Loop package init(of service: BackupService) async {
+    let check = await service.directoryCheck()
     let (registry, ledger) = (service.registry, service.ledger)
     let holds = registry.records.compactMap(\.hold)
     self.init(version: Service.version, state: ledger.state)
+    (isReady, space) = (check.problem == nil, check.space)
     running = registry.running.count
     suspended = registry.suspended.count
     bytesUnderWay = registry.records.reduce(0) { $0 + $1.delivery.byteCount }

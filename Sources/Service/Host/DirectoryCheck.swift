@@ -38,6 +38,7 @@ package import System
   private final class Check {
     var isDone = false
     var problem: Problem?
+    var space: FileSystemSpace?
     let done = Condition()
   }
 
@@ -46,15 +47,16 @@ package import System
     self.files = files
   }
 
-  /// What is wrong with it; nil if nothing is.
-  package func problem() async -> Problem? {
+  /// What is wrong with it, nil if nothing is; and how much room it has, if that is known.
+  package func result() async -> (problem: Problem?, space: FileSystemSpace?) {
     let check = current ?? begin()
     if !check.isDone { _ = await check.done.wait(until: .now + Self.timeout) }
     guard check.isDone else {
-      return .unreadable(
-        "\(options.dataDirectory) has not answered within \(Self.timeout): its file system hangs")
+      let detail =
+        "\(options.dataDirectory) has not answered within \(Self.timeout): its file system hangs"
+      return (.unreadable(detail), nil)
     }
-    return check.problem
+    return (check.problem, check.space)
   }
 
   private func begin() -> Check {
@@ -64,6 +66,7 @@ package import System
       do { check.problem = try await files.findsDatabase(options) ? nil : .noDatabase } catch {
         check.problem = .unreadable("\(error)")
       }
+      if check.problem == nil { check.space = await files.space(of: options.dataDirectory) }
       check.isDone = true
       current = nil
       check.done.notify()
@@ -84,6 +87,10 @@ package actor FileAccess {
 
   package func findsDatabase(_ options: ArchiveOptions) throws(BackupError) -> Bool {
     try options.findsDatabase()
+  }
+
+  fileprivate func space(of directory: String) -> FileSystemSpace? {
+    FileSystemSpace(of: BytePath(directory))
   }
 
   package func tokens(_ source: TokenSource) throws(TokenError) -> Tokens? { try source.read() }

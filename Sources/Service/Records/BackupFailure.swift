@@ -39,6 +39,13 @@ package struct BackupFailure: Equatable {
     }
   }
 
+  /// Every reason for which a backup that was begun is not sent to its end: docs/troubleshooting.md lists them.
+  package static let reasons = [
+    "changed", "client-left", "client-stalled", "data-directory", "internal", "low-space", "place-age",
+    "read-error", "snapshot-age", "stopping", "strict", "system", "too-large", "too-many-files",
+    "unseen-writer", "wal-growth", "zip",
+  ]
+
   private static let stopping = ("stopping", "it was not finished before the service stopped")
 
   /// Whether what was asked for cannot be: no backup of ours has failed.

@@ -1,8 +1,9 @@
 package import Archive
+import Delta
 package import EventLoop
 package import HTTP1
 package import Logging
-import System
+package import System
 import Systemd
 
 /// What is known of one backup, and what the log says of it.
@@ -28,6 +29,13 @@ import Systemd
   package var isCounted = false
   /// What its snapshots cost the application, as of the last look.
   package var hold: BackupSession.Hold?
+  /// How far its content has been read, as of the last look, in bytes.
+  package private(set) var contentRead: UInt64 = 0
+  private var contentReadAt: ContinuousClock.Instant?
+  /// Tells it from the others, in the log too.
+  package let id: String
+  /// Where its client is, as the log has it.
+  package private(set) var client: String
   private let advice: Advice
   private var log: Logger
   private var skippedCount = 0
@@ -41,8 +49,10 @@ import Systemd
     self.begun = begun
     self.advice = advice
     log = logger
-    log[metadataKey: "backup"] = "\(String(UInt32.random(in: 0 ... .max), radix: 16))"
-    log[metadataKey: "client"] = "\(request.client(peer))"
+    id = String(UInt32.random(in: 0 ... .max), radix: 16)
+    client = request.client(peer)
+    log[metadataKey: "backup"] = "\(id)"
+    log[metadataKey: "client"] = "\(client)"
   }
 
   /// Notes for how long the session works on a call.
@@ -52,6 +62,19 @@ import Systemd
     sessionBusySince = .now
     defer { sessionBusySince = nil }
     return try await body()
+  }
+
+  /// How often the session is asked how far it has come.
+  private nonisolated static let progressInterval = Duration.seconds(1)
+
+  /// Whether to ask it.
+  package var isProgressOld: Bool {
+    contentReadAt.map { ContinuousClock.now - $0 >= Self.progressInterval } ?? true
+  }
+
+  package func noteProgress(_ byteCount: UInt64) {
+    contentRead = byteCount
+    contentReadAt = .now
   }
 
   private var durationField: Logger.Metadata.Value { "\((ContinuousClock.now - begun).microseconds)" }
@@ -92,6 +115,28 @@ import Systemd
     "no process has it open, and its last rows are in its -wal alone: move or copy both files together, or open and close it "
     + "once with its application"
 
+  /// Logs that a database is held no longer, though its client has yet to read it.
+  package func logDetached(_ path: String, _ byteCount: UInt64) {
+    log.notice(
+      "database released before it was sent",
+      metadata: [
+        "database": "\(printable(path))", "bytes": "\(byteCount)",
+        "detail":
+          "the client is slow, and what it has yet to get of this database was copied into the spool directory",
+      ])
+  }
+
+  /// Logs that the next archive cannot be sent as a delta of this one.
+  package func logHistoryFailure(_ error: SystemError) {
+    let detail =
+      error.isOverBudget
+      ? advice.added(to: "its digests would be larger than all may be together", for: "delta-budget")
+      : error.description
+    log.warning(
+      "delta history not written: the next backup is sent whole",
+      metadata: ["detail": "\(printable(detail))"])
+  }
+
   /// Logs that the client has it.
   package func logUnchanged() {
     log[metadataKey: "duration_us"] = durationField
@@ -116,7 +161,8 @@ import Systemd
 
   /// Logs that the client has returned.
   package func logResumed(_ request: RequestHead, from peer: SocketAddress, at offset: UInt64) {
-    log[metadataKey: "client"] = "\(request.client(peer))"
+    client = request.client(peer)
+    log[metadataKey: "client"] = "\(client)"
     log.info("backup resumed", metadata: ["bytes": "\(offset)"])
   }
 
@@ -124,6 +170,7 @@ import Systemd
   package func logEnd(_ outcome: BackupOutcome, _ failure: BackupFailure?) {
     log[metadataKey: "bytes"] = "\(delivery.byteCount)"
     log[metadataKey: "duration_us"] = durationField
+    if let delta = preamble?.delta { log[metadataKey: "delta_base"] = "\(delta.base)" }
     if let failure {
       let detail = advice.added(to: failure.detail, for: failure.reason)
       log.log(

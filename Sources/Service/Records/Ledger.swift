@@ -81,7 +81,8 @@ import System
 extension EndedBackup.Archive {
   fileprivate init(_ preamble: BackupSession.Preamble) {
     self.init(
-      state: preamble.state, tag: preamble.tag.opaque, databases: preamble.databaseCount,
-      skewMilliseconds: preamble.snapshotSkewMilliseconds)
+      state: preamble.state, tag: preamble.tag.opaque, databases: preamble.databases,
+      skipped: preamble.skipped.count, skewMilliseconds: preamble.snapshotSkewMilliseconds,
+      size: preamble.delta == nil ? nil : preamble.archiveSize)
   }
 }

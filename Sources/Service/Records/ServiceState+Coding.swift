@@ -47,8 +47,27 @@ extension ServiceState.Counts {
 }
 
 extension ServiceState {
+  /// Reads what every version has written, and what later ones have added if it is there.
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(dataDirectory: try values.decode(String.self, forKey: .dataDirectory))
+    format = try values.decode(Int.self, forKey: .format)
+    counts = try values.decode(Counts.self, forKey: .counts)
+    lastBackup = try values.decodeIfPresent(Backup.self, forKey: .lastBackup)
+    lastComplete = try values.decodeIfPresent(Complete.self, forKey: .lastComplete)
+    unfinishedTags = try values.decode([String].self, forKey: .unfinishedTags)
+    history = try values.decodeIfPresent([PastBackup].self, forKey: .history) ?? []
+    databaseTimes = try values.decodeIfPresent([String: Int].self, forKey: .databaseTimes) ?? [:]
+  }
+
   /// So many tags are remembered.
   package static let maximumUnfinishedTags = 64
+  /// So many backups are shown.
+  package static let maximumHistory = 30
+  /// As many as one archive can have.
+  static let maximumDatabases = 10_000
+  /// Of their paths together: those of 10,000 are ten times shorter as a rule.
+  static let maximumPathBytes = 2 << 20
   private static let maximumReasons = 64
   /// What JSON's numbers are exact to, and far from where a counter would overflow.
   private static let largestNumber: UInt64 = 1 << 53
@@ -89,14 +108,21 @@ extension ServiceState {
     let numbers =
       tables.flatMap(\.values) + [counts.started, counts.unchanged, counts.resumed, counts.leftWALs]
       + [lastBackup?.ended, lastComplete?.ended, lastComplete?.databases].compactMap(\.self)
-    let sizes = [counts.bytesRead, counts.bytesSent, lastBackup?.bytes ?? 0, lastComplete?.bytes ?? 0]
-    let times = [counts.seconds, lastComplete?.skewMilliseconds ?? 0]
+      + history.flatMap { [$0.ended, $0.milliseconds, $0.databases ?? 0, $0.skipped ?? 0] }
+      + databaseTimes.values
+    let sizes =
+      [counts.bytesRead, counts.bytesSent, lastBackup?.bytes ?? 0, lastComplete?.bytes ?? 0]
+      + history.map(\.bytes)
+    let times =
+      [counts.seconds, lastComplete?.skewMilliseconds ?? 0] + history.map { $0.skewMilliseconds ?? 0 }
     let tags = unfinishedTags + [lastComplete?.tag].compactMap(\.self)
     return tables.allSatisfy { $0.count <= Self.maximumReasons && $0.keys.allSatisfy(Self.isWord) }
       && numbers.allSatisfy { $0 >= 0 && UInt64($0) <= Self.largestNumber }
       && sizes.allSatisfy { $0 <= Self.largestNumber }
       && times.allSatisfy { $0 >= 0 && $0 <= Double(Self.largestNumber) }
       && unfinishedTags.count <= Self.maximumUnfinishedTags && tags.allSatisfy(Self.isWord)
+      && history.count <= Self.maximumHistory && history.compactMap(\.reason).allSatisfy(Self.isWord)
+      && databaseTimes.count <= Self.maximumDatabases
   }
 
   /// Small letters, digits and hyphens.

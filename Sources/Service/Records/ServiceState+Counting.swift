@@ -5,8 +5,13 @@ package struct EndedBackup {
     package var state: String
     /// The opaque entity tag.
     package var tag: String
-    package var databases: Int
+    /// By their paths.
+    package var databases: [String]
+    /// How much was skipped.
+    package var skipped: Int
     package var skewMilliseconds: Double
+    /// In bytes, if a delta was sent in its place.
+    package var size: UInt64?
   }
 
   package var outcome: BackupOutcome
@@ -37,11 +42,17 @@ extension ServiceState {
     }
     lastBackup = Backup(
       outcome: backup.outcome, isSelection: backup.isSelection, ended: now, bytes: backup.bytesSent)
-    guard !backup.isSelection, let archive = backup.archive else { return }
+    history = history.suffix(Self.maximumHistory - 1) + [PastBackup(backup, at: now)]
+    guard let archive = backup.archive else { return }
+    if backup.outcome == .complete || backup.outcome == .incomplete {
+      noteDatabases(archive, isWhole: !backup.isSelection && backup.outcome == .complete, at: now)
+    }
+    guard !backup.isSelection else { return }
     switch backup.outcome {
     case .complete:
       lastComplete = Complete(
-        ended: now, tag: archive.tag, databases: archive.databases, bytes: backup.bytesSent,
+        ended: now, tag: archive.tag, databases: archive.databases.count,
+        bytes: archive.size ?? backup.bytesSent,
         skewMilliseconds: archive.skewMilliseconds)
     case .incomplete: break
     case .ranges, .failed:
@@ -58,8 +69,33 @@ extension ServiceState {
       // That one is of the same state.
       lastComplete?.ended = now
     } else {
-      lastComplete = Complete(ended: now, tag: tag, databases: archive.databases)
+      lastComplete = Complete(ended: now, tag: tag, databases: archive.databases.count)
     }
+    noteDatabases(archive, isWhole: true, at: now)
+  }
+
+  /// Notes which databases a client has.
+  ///
+  /// - Parameter isWhole: whether the directory has no others: what is known of those that are gone is forgotten.
+  private mutating func noteDatabases(_ archive: EndedBackup.Archive, isWhole: Bool, at now: Int) {
+    if isWhole { databaseTimes.removeAll(keepingCapacity: true) }
+    for path in archive.databases { databaseTimes[path] = now }
+    // A directory that loses databases and is never backed up whole.
+    if databaseTimes.count > Self.maximumDatabases
+      || databaseTimes.keys.reduce(0, { $0 + $1.utf8.count }) > Self.maximumPathBytes
+    {
+      databaseTimes.removeAll()
+    }
+  }
+}
+
+extension ServiceState.PastBackup {
+  fileprivate init(_ backup: EndedBackup, at now: Int) {
+    self.init(
+      outcome: backup.outcome, reason: backup.reason, isSelection: backup.isSelection, ended: now,
+      bytes: backup.bytesSent, milliseconds: Int(backup.duration.inSeconds * 1000),
+      databases: backup.archive?.databases.count, skipped: backup.archive?.skipped,
+      skewMilliseconds: backup.archive?.skewMilliseconds)
   }
 }
 

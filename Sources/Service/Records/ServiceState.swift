@@ -16,6 +16,11 @@ package struct ServiceState: Codable, Equatable, Sendable {
   /// Entity tags of archives that were not sent to their end, the newest last: a client that presents one may have a part
   /// only.
   package var unfinishedTags: [String] = []
+  /// The last backups that ended, the newest last.
+  package var history: [PastBackup] = []
+  /// When a client last had each database, in seconds since 1970, by its path in the archive. Those of the last backup of the
+  /// whole directory, and of selections since.
+  package var databaseTimes: [String: Int] = [:]
 
   package struct Backup: Codable, Equatable, Sendable {
     package var outcome: BackupOutcome
@@ -28,6 +33,30 @@ package struct ServiceState: Codable, Equatable, Sendable {
     package enum CodingKeys: String, CodingKey {
       case outcome, ended, bytes
       case isSelection = "is_selection"
+    }
+  }
+
+  /// One of the last backups.
+  package struct PastBackup: Codable, Equatable, Sendable {
+    package var outcome: BackupOutcome
+    /// Why it failed, in one word.
+    package var reason: String?
+    package var isSelection: Bool
+    /// Seconds since 1970.
+    package var ended: Int
+    /// As sent.
+    package var bytes: UInt64
+    package var milliseconds: Int
+    /// Nil if it failed before its snapshots were held.
+    package var databases: Int?
+    package var skipped: Int?
+    package var skewMilliseconds: Double?
+
+    package enum CodingKeys: String, CodingKey {
+      case outcome, reason, ended, bytes, databases, skipped
+      case isSelection = "is_selection"
+      case milliseconds = "duration_ms"
+      case skewMilliseconds = "snapshot_skew_ms"
     }
   }
 
@@ -55,9 +84,11 @@ package struct ServiceState: Codable, Equatable, Sendable {
     /// Of the databases that `?db=` chose.
     package var selected = ["complete": 0, "incomplete": 0]
     /// By `BackupError.reason`, or by what became of the client.
-    package var aborted = ["client-left": 0, "client-stalled": 0]
+    package var aborted = zeros(BackupFailure.reasons)
     /// Requests for a backup that were refused before one was begun.
-    package var rejected = ["bad-request": 0, "misdirected": 0, "too-many-backups": 0, "unauthorized": 0]
+    package var rejected = zeros([
+      "bad-request", "invalid-name", "misdirected", "too-many-backups", "unauthorized", "unknown-database",
+    ])
     /// Requests whose client has an archive of the same state.
     package var unchanged = 0
     /// Archives that a lost client has resumed.
@@ -69,6 +100,11 @@ package struct ServiceState: Codable, Equatable, Sendable {
     package var bytesSent: UInt64 = 0
     /// From requests to the ends of their backups.
     package var seconds = 0.0
+
+    /// Shown from the beginning: to Prometheus, a series that begins with 1 has not grown.
+    private static func zeros(_ words: [String]) -> [String: Int] {
+      Dictionary(uniqueKeysWithValues: words.map { ($0, 0) })
+    }
 
     package enum CodingKeys: String, CodingKey {
       case started, completed, selected, aborted, rejected, unchanged, resumed, seconds
@@ -84,5 +120,7 @@ package struct ServiceState: Codable, Equatable, Sendable {
     case lastBackup = "last_backup"
     case lastComplete = "last_complete"
     case unfinishedTags = "unfinished_tags"
+    case history
+    case databaseTimes = "database_times"
   }
 }

@@ -4,8 +4,8 @@ import System
 
 /// The file that keeps a `ServiceState`: replaced whole, on a thread of its own.
 @Loop package final class StateFile {
-  /// A state takes a few KiB.
-  private nonisolated static let maximumSize = 256 << 10
+  /// A state takes a few KiB, and a line for each database: of a path, JSON may make six times as many bytes.
+  private nonisolated static let maximumSize = 16 << 20
   private static let name = "state.json"
 
   private let path: String

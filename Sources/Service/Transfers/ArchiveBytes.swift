@@ -10,7 +10,7 @@ package struct ArchivePart {
   package let isRest: Bool
 }
 
-/// The bytes of one archive: the last ones are retained, earlier ones can be made again as long as the snapshots are held, and
+/// The bytes of one archive, or of a delta that makes it: the last ones are retained, earlier ones can be made again as long as the snapshots are held, and
 /// later ones are made when they are asked for.
 @Loop package final class ArchiveBytes {
   package let preamble: BackupSession.Preamble
@@ -19,6 +19,8 @@ package struct ArchivePart {
   /// Whether the SHA-256 of the whole is known at its end.
   package let isHashed: Bool
   package private(set) var digest: [UInt8]?
+  /// Of the delta, if it is one.
+  package private(set) var deltaDigest: [UInt8]?
 
   private let session: BackupSession
   private var output = RetainedOutput()
@@ -33,7 +35,10 @@ package struct ArchivePart {
   }
 
   /// In bytes; nil as long as it is unknown.
-  package var length: UInt64? { isComplete ? output.end : preamble.archiveSize }
+  package var length: UInt64? {
+    if isComplete { return output.end }
+    return preamble.delta == nil ? preamble.archiveSize : nil
+  }
 
   /// Behind the last byte that was made.
   package var end: UInt64 { output.end }
@@ -42,7 +47,7 @@ package struct ArchivePart {
   package func facts(target: String) -> HeldArchive {
     HeldArchive(
       target: target, tag: preamble.tag, length: length, retained: output.start..<output.end,
-      furthestEnd: furthestEnd, canRewind: false)
+      furthestEnd: furthestEnd, canRewind: false, delta: preamble.delta)
   }
 
   /// Whether it can be made again from its first byte.
@@ -83,6 +88,7 @@ package struct ArchivePart {
       return false
     }
     output.append(chunk)
+    if record.isProgressOld { record.noteProgress(await session.bytesRead) }
     return true
   }
 
@@ -95,6 +101,7 @@ package struct ArchivePart {
   /// Takes what was made for the whole.
   package func complete(_ record: BackupRecord) async {
     digest = await session.digest
+    deltaDigest = await session.deltaDigest
     isComplete = true
     await close(record)
   }
@@ -103,11 +110,28 @@ package struct ArchivePart {
   ///
   /// - Throws: as soon as a limit is passed; the snapshots are released by then.
   package func watchLimits(_ record: BackupRecord) async throws(BackupError) {
-    try await session.watchLimits(pause: { await sessionEnded.wait(until: .now + $0) }) { record.hold = $0 }
+    try await session.watchLimits(
+      pause: { await sessionEnded.wait(until: .now + $0) }, observe: { record.hold = $0 },
+      detached: record.logDetached)
   }
 
   /// Whether an application is at a checkpoint of a database that is held.
   package func isBeingCheckpointed() async -> Bool { await session.isBeingCheckpointed }
+
+  /// Keeps the digests of what the client has now, for a delta of the next archive.
+  package func publishHistory(_ record: BackupRecord) async {
+    if let error = await session.publishHistory() { record.logHistoryFailure(error) }
+  }
+
+  /// Releases all that is held, and the history: no client has got the whole, if there is one yet.
+  ///
+  /// - Returns: what `close` does.
+  @discardableResult
+  package func discard(_ record: BackupRecord) async -> BackupError? {
+    let reason = await close(record)
+    await session.discardHistory()
+    return reason
+  }
 
   /// Releases all that is held.
   ///

@@ -1,3 +1,4 @@
+package import Archive
 package import HTTP1
 
 /// What a request for a backup is answered with, as far as the request and the held archives decide it. What only the
@@ -32,6 +33,8 @@ package struct HeldArchive: Equatable {
   package var furthestEnd: UInt64
   /// Whether it can be made again from its first byte: the snapshots of all that was read are held.
   package var canRewind: Bool
+  /// What is sent of it, if that is not the archive itself.
+  package var delta: BackupSession.Delta?
 
   /// Whether a range can be served, or is known to be behind the end.
   package func holds(_ range: ByteRange) -> Bool {
@@ -69,11 +72,13 @@ package struct ResumeRequest {
   private let isUnconditional: Bool
   /// Whether the client has a name of its own for the archive: `?resume=NAME`.
   private let isNamed: Bool
+  /// Of which delta the client may have a part.
+  private let delta: BackupSession.DeltaRequest?
   /// Whether the client must not be sent a part of an archive whose length is not known yet: lftp 4.9.2 writes it over the
   /// beginning of its file, and calls that whole.
   private let joinsOnlyWithLength: Bool
 
-  /// - Throws: 400 for an `If-Match` that is no list of entity tags.
+  /// - Throws: 400 for an `If-Match` or `If-None-Match` that is no list of entity tags.
   package init(_ request: RequestHead) throws(HTTPError) {
     target = request.target.text
     isHead = request.method == .head
@@ -83,6 +88,7 @@ package struct ResumeRequest {
     let tags = isHead ? nil : try? EntityTags("If-Range", of: request)
     ifRange = tags == .any ? nil : tags
     isUnconditional = request.values("If-Range").isEmpty || isHead
+    delta = BackupSession.DeltaRequest(request, among: try EntityTags("If-None-Match", of: request))
     isNamed = request.target.query.contains { $0.name == "resume" }
     joinsOnlyWithLength =
       request.needsLength || request.values("User-Agent").contains { $0.utf8.starts(with: "lftp/".utf8) }
@@ -92,6 +98,7 @@ package struct ResumeRequest {
   package func match(in held: [HeldArchive]) -> Int? {
     held.lastIndex { archive in
       guard archive.target == target, archive.length != nil || !joinsOnlyWithLength else { return false }
+      if let sent = archive.delta, delta?.accepts(sent) != true { return false }
       if let tags = ifMatch ?? ifRange { return tags.names(archive.tag) }
       return isNamed && isUnconditional
     }

@@ -89,7 +89,11 @@ import System
       head.status = .partialContent
       head.fields.append(ByteRange.content(part.positions, of: length))
     }
-    if hasTrailer { head.add("Trailer", ReprDigest.name) }
+    // RFC 9530 §2 is about the content of one answer, and a part has not all of it.
+    let hasContentDigest = hasTrailer && part == nil && archive.preamble.delta != nil
+    if hasTrailer {
+      head.add("Trailer", hasContentDigest ? "\(ReprDigest.name), \(ContentDigest.name)" : ReprDigest.name)
+    }
     let asked = part?.positions ?? 0..<(length ?? .max)
     guard var body = try await response.begin(head, contentLength: length.map { _ in UInt64(asked.count) })
     else {
@@ -105,8 +109,12 @@ import System
       archive.trim(to: min(response.unacknowledged + margin, Self.maximumRetained))
       // A client that has the last byte is sent no more, but the snapshots are released.
     } while try await needsMore(asked, position, part)
-    try await body.finish(
-      trailers: hasTrailer ? archive.digest.map { [ReprDigest.field(sha256: $0)] } ?? [] : [])
+    var trailers: [FieldLine] = []
+    if hasTrailer, let digest = archive.digest { trailers.append(ReprDigest.field(sha256: digest)) }
+    if hasContentDigest, let digest = archive.deltaDigest {
+      trailers.append(ContentDigest.field(sha256: digest))
+    }
+    try await body.finish(trailers: trailers)
   }
 
   /// Writes what is in memory of the positions that were asked for.

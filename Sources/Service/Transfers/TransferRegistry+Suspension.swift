@@ -68,7 +68,7 @@ extension TransferRegistry {
     remove(transfer)
     discardsUnderWay += 1
     Loop.start { [self] in
-      let reason: (any Error)? = await transfer.archive.close(transfer.record) ?? loss
+      let reason: (any Error)? = await transfer.archive.discard(transfer.record) ?? loss
       recordOutcome(transfer, reason == nil ? .ranges : .failed, reason)
       discardsUnderWay -= 1
       changed.notify()

@@ -135,6 +135,7 @@ import System
       try await transfer.send(part, for: request, to: response)
       // A client that has asked for some positions alone may ask for others yet.
       if transfer.isDelivered {
+        await transfer.archive.publishHistory(transfer.record)
         recordOutcome(transfer, transfer.archive.preamble.skipped.isEmpty ? .complete : .incomplete)
       }
       suspend(transfer)
@@ -156,7 +157,7 @@ import System
   private func fail(_ transfer: Transfer, _ error: any Error) async -> any Error {
     let ended = transfer.state.loss as? SlotTooOld
     remove(transfer)
-    let reason: any Error = await transfer.archive.close(transfer.record) ?? ended ?? error
+    let reason: any Error = await transfer.archive.discard(transfer.record) ?? ended ?? error
     releaseSlot(transfer.record)
     recordOutcome(transfer, .failed, reason)
     return reason as? BackupError ?? error

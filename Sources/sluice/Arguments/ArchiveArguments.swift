@@ -113,6 +113,12 @@ struct ArchiveArguments: ParsableArguments {
   var spoolDirectory = defaultSpoolDirectory
 
   @Option(
+    help: ArgumentHelp(
+      "Room in the spool directory for what is left of databases in WAL mode when their client is too slow for the "
+        + "limits below; then these databases are not held any more. 0 turns this off.", valueName: "size"))
+  var detachBudget = ByteCount.gibibytes(64)
+
+  @Option(
     help: ArgumentHelp("How long to wait for a locked database before it is skipped.", valueName: "time"))
   var busyTimeout = TimeSpan.seconds(5)
 
@@ -195,7 +201,9 @@ struct ArchiveArguments: ParsableArguments {
 
   /// - Throws: `SystemError` when there are no threads for compressing.
   func resources() throws -> ArchiveResources {
-    ArchiveResources(compressors: try WorkerPool(named: "compressor"), memory: memory)
+    ArchiveResources(
+      compressors: try WorkerPool(named: "compressor"), memory: memory,
+      detached: MemoryBudget(byteCount: detachBudget.value))
   }
 }
 

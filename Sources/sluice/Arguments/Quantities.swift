@@ -15,6 +15,11 @@ struct ByteCount: ExpressibleByArgument {
     ByteCount(value: count << 20, defaultValueDescription: "\(count)MiB")
   }
 
+  /// So many GiB.
+  static func gibibytes(_ count: UInt64) -> ByteCount {
+    ByteCount(value: count << 30, defaultValueDescription: "\(count)GiB")
+  }
+
   private init(value: UInt64, defaultValueDescription: String) {
     self.value = value
     self.defaultValueDescription = defaultValueDescription
@@ -82,5 +87,9 @@ struct FreeSpace: ExpressibleByArgument {
 func examples(for message: String) -> String? {
   if message.hasSuffix(" <time>'") { return "give a time such as 500ms, 5s, 10min" }
   if message.hasSuffix(" <size>'") { return "give a size such as 1048576, 64MiB, 1.5GiB" }
+  if message.hasSuffix(" <share>'") { return "give a part of the whole such as 10%" }
+  if message.hasSuffix(" <date-time>'") {
+    return "give a time such as 2026-11-28T03:15:00Z or 2026-11-28T04:15:00+01:00"
+  }
   return nil
 }

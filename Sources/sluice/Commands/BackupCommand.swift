@@ -69,6 +69,8 @@ struct BackupCommand: ParsableCommand {
     let ends = Signals.notIgnored([SIGTERM, SIGINT, SIGHUP])
     Signals.block(ends)
     signal(SIGPIPE, SIG_IGN)
+    // Past a limit on the size of files, a write fails as on a full disk.
+    signal(SIGXFSZ, SIG_IGN)
     if output == "-", isatty(STDOUT_FILENO) == 1 {
       throw Failure(description: "-o -: a zip would garble the terminal; send it to a file or a pipe")
     }

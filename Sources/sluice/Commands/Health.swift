@@ -46,22 +46,13 @@ struct Health: ParsableCommand {
   var timeout = TimeSpan.seconds(5)
 
   func validate() throws {
-    guard let address, Self.socketAddress(address) == nil else { return }
+    guard let address, ServiceRequest(address) == nil else { return }
     throw ValidationError(
       "\(address): give HOST:PORT, http://HOST:PORT or unix:PATH, such as 127.0.0.1:8080")
   }
 
-  /// The path of a URL, such as /healthz, is ignored.
-  private static func socketAddress(_ text: String) -> SocketAddress? {
-    let bytes = Array(text.utf8)
-    let scheme = Array("http://".utf8)
-    guard bytes.starts(with: scheme) else { return SocketAddress(service: text) }
-    let authority = bytes.dropFirst(scheme.count).prefix { $0 != UInt8(ascii: "/") }
-    return SocketAddress(service: String(decoding: scheme + authority, as: UTF8.self))
-  }
-
   /// - Throws: a `Failure` when several units listen, and none of them is `sluice.socket`.
-  private static func unitAddress() throws -> String {
+  static func unitAddress() throws -> String {
     let sockets = names(in: socketDirectory).filter { $0.utf8.suffix(5).elementsEqual(".sock".utf8) }.sorted()
     if sockets.contains("sluice.sock") { return "unix:\(socketDirectory)/sluice.sock" }
     guard sockets.count < 2 else {
@@ -78,37 +69,16 @@ struct Health: ParsableCommand {
 
   func run() throws {
     let address = try address ?? Self.unitAddress()
-    guard let socketAddress = Self.socketAddress(address) else { return }
-    let answer: [UInt8]
+    guard let request = ServiceRequest(address) else { return }
+    let answer: ServiceRequest.Answer
     do {
-      answer = try Loop.run { try await Self.ask(socketAddress, until: .now + timeout.value) }
+      answer = try request.answer(to: "/healthz", atMost: Self.maximumAnswerSize, timeout: timeout.value)
     } catch {
+      if case .noSluice = error { throw Failure(description: "\(address) answers, but it is no sluice") }
       throw Failure(description: "\(address) does not answer: \(error)")
     }
-    // RFC 9112 §4: HTTP-version SP status-code SP; the content follows the empty line.
-    let text = String(decoding: answer, as: UTF8.self)
-    guard text.hasPrefix("HTTP/1.1 "), let end = text.firstRange(of: "\r\n\r\n") else {
-      throw Failure(description: "\(address) answers, but it is no sluice")
-    }
-    let content = text[end.upperBound...].split(separator: "\n").first ?? ""
-    guard text.dropFirst(9).hasPrefix("200 ") else { throw Failure(description: printable(String(content))) }
+    let content = String(decoding: answer.content, as: UTF8.self).split(separator: "\n").first ?? ""
+    guard answer.status == 200 else { throw Failure(description: printable(String(content))) }
     put(printable(String(content)) + "\n", STDOUT_FILENO)
-  }
-
-  /// Asks once, and answers all that comes until the connection ends.
-  @Loop private static func ask(
-    _ address: SocketAddress, until deadline: ContinuousClock.Instant
-  ) async throws(SystemError) -> [UInt8] {
-    let socket = try await Socket.connect(to: address, until: deadline)
-    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    try await socket.send([Array(request.utf8)], stallTimeout: ContinuousClock.now.duration(to: deadline))
-    var answer: [UInt8] = []
-    while answer.count < maximumAnswerSize {
-      let bytes = try await socket.receive(until: deadline)
-      guard !bytes.isEmpty else { break }
-      try socket.consume(bytes.count)
-      answer += bytes
-    }
-    return answer
   }
 }

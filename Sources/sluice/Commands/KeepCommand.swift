@@ -14,23 +14,25 @@ struct KeepCommand: ParsableCommand {
     usage: "sluice keep <dir> [<options>]",
     discussion: """
       The backups are the files DIR/NAME-2026-11-28T031502Z.zip and those that end in Z-incomplete.zip or \
-      Z-unverified.zip, as sluice-pull names them. No other file is removed. A backup is kept if one of the rules \
-      keeps it. A day, a week (Monday to Sunday) or a month without a backup does not count. All times are UTC.
+      Z-unverified.zip, as sluice pull names them. No other file is removed. A backup is kept if one of the tiers \
+      keeps it. An hour, a day, a week (Monday to Sunday), a month or a year without a backup does not count. All \
+      times are UTC.
 
-      A backup has two times: the one in its manifest and the one of its file. It is kept if a rule keeps it by \
-      either of them, so that one wrong clock removes nothing. Incomplete and unverified backups never take the \
-      place of others. A file that cannot be read as a backup is kept and named.
+      A backup has two times: the one in its manifest and the one of its file. It is kept if a tier keeps it by \
+      either of them, so that one wrong clock removes nothing. A backup from the future is kept and never takes the \
+      place of others, and neither do incomplete and unverified ones. A file that cannot be read as a backup is \
+      kept and named.
 
       If the newest backup lacks a database that the last good one has, or has it without a table, nothing is \
       removed and the exit status is 1, until a backup has the database again or --gone names it. Only manifests \
       are read, so verify a new backup first.
 
       EXAMPLES
-        # Show what would be removed.
+        # Show what would be removed and what stays, and why.
         sluice keep /srv/backups --last 14 --dry-run
 
         sluice keep /srv/backups \\
-          --last 14 --daily 7 --weekly 4 --monthly 12
+          --last 14 --daily 7 --weekly 4 --monthly 12 --yearly 5
 
         # Databases called log-* come and go.
         sluice keep /srv/backups --name app-backup --last 3 \\
@@ -47,40 +49,18 @@ struct KeepCommand: ParsableCommand {
   var directory: String
 
   @Option(help: ArgumentHelp("What the names of the backups begin with.", valueName: "name"))
-  var name = "backup"
+  var name = Self.defaultName
 
-  @Option(help: ArgumentHelp("Keep the newest N.", valueName: "n"))
-  var last = 0
+  static let defaultName = "backup"
 
-  @Option(help: ArgumentHelp("Keep the newest of each of the last N days.", valueName: "n"))
-  var daily = 0
-
-  @Option(help: ArgumentHelp("Keep the newest of each of the last N weeks.", valueName: "n"))
-  var weekly = 0
-
-  @Option(help: ArgumentHelp("Keep the newest of each of the last N months.", valueName: "n"))
-  var monthly = 0
-
-  @Option(
-    help: ArgumentHelp(
-      "Shell pattern of databases that the application removes on purpose. If they are gone, old backups "
-        + "are removed all the same. It is matched against the path and against its last name; may be repeated.",
-      valueName: "pattern"))
-  var gone: [String] = []
+  @OptionGroup var retention: RetentionArguments
 
   @Flag(help: "Show what would be kept and removed, and change nothing.")
   var dryRun = false
 
-  private var counts: [Retention.Rule: Int] {
-    [.last: last, .daily: daily, .weekly: weekly, .monthly: monthly]
-  }
-
   func validate() throws {
-    for (rule, count) in counts where count < 0 {
-      throw ValidationError("--\(rule) \(count): give a number from 0 on")
-    }
-    guard counts.values.contains(where: { $0 > 0 }) else {
-      throw ValidationError("give --last, --daily, --weekly or --monthly: without one, nothing would be kept")
+    guard !retention.isEmpty else {
+      throw ValidationError("give \(RetentionArguments.names): without one, nothing would be kept")
     }
     guard !name.isEmpty, !name.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "/") }) else {
       throw ValidationError("--name \(name): give what the names of the backups begin with, such as backup")
@@ -95,7 +75,7 @@ struct KeepCommand: ParsableCommand {
     do { series = try BackupSeries(in: directory, name: name) } catch {
       throw Failure(description: "\(directory) cannot be read: \(error)")
     }
-    let plan = series.plan(Retention(counts, gone: gone))
+    let plan = series.plan(Retention(retention.counts, gone: retention.gone))
     for (name, detail) in series.unjudged {
       put("left \(name): \(printable(detail))\n", STDOUT_FILENO)
     }
@@ -106,7 +86,9 @@ struct KeepCommand: ParsableCommand {
         put("keep \(name): \(why)\n", STDOUT_FILENO)
       }
       if plan.loss == nil {
-        for name in plan.removed { put("remove \(name)\n", STDOUT_FILENO) }
+        for name in plan.removed {
+          put("remove \(name): \(describe(plan.reasons[name] ?? [:]))\n", STDOUT_FILENO)
+        }
       }
     }
     if let loss = plan.loss { throw Failure(description: describe(loss)) }
@@ -118,10 +100,36 @@ struct KeepCommand: ParsableCommand {
     }
   }
 
+  /// Each tier, and why it does not keep an archive.
+  private func describe(_ reasons: [Retention.Rule: Retention.Outdone]) -> String {
+    Retention.Rule.allCases.compactMap { rule in
+      reasons[rule].map { reason in
+        switch reason {
+        case .byNewerInPeriod: "\(rule): not the newest of its \(rule.unit)"
+        case .byNewer(let count): "\(rule): \(counted(count, "newer \(rule.unit)"))"
+        }
+      }
+    }.joined(separator: "; ")
+  }
+
   /// Of many databases only the first are named.
   private func describe(_ loss: Retention.Loss) -> String {
     return
       "nothing is removed: \(loss.archive) lacks what \(loss.good) has: \(listed(loss.databases)) "
       + "(absent or without a table); if that is meant, add --gone \(loss.databases[0])"
+  }
+}
+
+extension Retention.Rule {
+  /// What a tier counts.
+  fileprivate var unit: String {
+    switch self {
+    case .last: "backup"
+    case .hourly: "hour"
+    case .daily: "day"
+    case .weekly: "week"
+    case .monthly: "month"
+    case .yearly: "year"
+    }
   }
 }

@@ -44,6 +44,8 @@ struct ListCommand: ParsableCommand {
   var json = false
 
   func run() throws {
+    // Past a limit on the size of files, a write fails as on a full disk.
+    signal(SIGXFSZ, SIG_IGN)
     raiseDescriptorLimit()
     let listing: Listing
     do {

@@ -5,6 +5,7 @@ extension Advice {
   /// Which option lifts a limit or a refusal, by its reason. The libraries state facts, and know no options.
   static let options = Advice([
     "client-stalled": "see --stall-timeout",
+    "delta-budget": "see --delta-budget",
     "locked": "see --busy-timeout",
     "low-space": "see --min-free",
     "no-database": "--allow-empty accepts it",

@@ -51,6 +51,10 @@ extension Serve {
         "no database to back up",
         metadata: ["data": "\(settings.options.dataDirectory)", "detail": "\(detail)"])
     }
+    if let failure = settings.historyFailure {
+      logger.warning(
+        "delta histories not opened: every backup is sent whole", metadata: ["detail": "\(failure)"])
+    }
     Notify.ready(status: "listening on \(places)")
   }
 

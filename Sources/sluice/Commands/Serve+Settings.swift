@@ -1,4 +1,5 @@
 import Archive
+import Delta
 import Glibc
 import Service
 import System
@@ -11,6 +12,8 @@ extension Serve {
     let resources: ArchiveResources
     let tokenSource: TokenSource
     let tokens: Tokens?
+    /// Why no digests are kept that are to be.
+    let historyFailure: SystemError?
     /// If the directory cannot be read, the backup reports it.
     let hasDatabase: Bool
   }
@@ -27,16 +30,36 @@ extension Serve {
           + "\(Self.fewestDescriptors): raise the limit (LimitNOFILE= in a unit, ulimit -n in a shell)")
     }
     let options = try archive.options()
-    let resources = try archive.resources()
+    var resources = try archive.resources()
     let source = TokenSource(file: tokenFile)
     let tokens = try source.read()
     if let stateDirectory, unsafe access(stateDirectory, W_OK | X_OK) != 0 {
       throw Failure(
         description: "--state-directory \(stateDirectory): \(SystemError(call: "access", errno: errno))")
     }
+    let historyFailure = prepareHistories(&resources)
     return Settings(
       descriptorLimit: descriptorLimit, options: options, resources: resources, tokenSource: source,
-      tokens: tokens, hasDatabase: (try? options.findsDatabase()) ?? true)
+      tokens: tokens, historyFailure: historyFailure, hasDatabase: (try? options.findsDatabase()) ?? true)
+  }
+
+  /// Opens the place of the histories, if there is a state directory.
+  ///
+  /// - Returns: why that failed, if it did: every archive is sent whole then.
+  private func prepareHistories(_ resources: inout ArchiveResources) -> SystemError? {
+    guard let directory = stateDirectory ?? Self.passedStateDirectory else { return nil }
+    guard deltaHistory > 0 else {
+      Histories.remove(from: directory)
+      return nil
+    }
+    let histories = Histories(in: directory, count: deltaHistory, budget: deltaBudget.value)
+    do throws(SystemError) {
+      try histories.prepare()
+      resources.histories = histories
+      return nil
+    } catch {
+      return error
+    }
   }
 
   /// systemd.exec(5), `StateDirectory=`: the first of those that the unit has.

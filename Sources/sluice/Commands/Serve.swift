@@ -40,6 +40,8 @@ struct Serve: ParsableCommand {
         64  the command line is wrong
       """)
 
+  static let defaultMaximumBackups = 4
+
   @OptionGroup var archive: ArchiveArguments
 
   @Option(
@@ -51,7 +53,7 @@ struct Serve: ParsableCommand {
 
   @Option(
     help: ArgumentHelp("How many backups may run at once; further requests get 503.", valueName: "count"))
-  var maxBackups = 4
+  var maxBackups = Self.defaultMaximumBackups
 
   @Option(
     help: ArgumentHelp(
@@ -95,6 +97,18 @@ struct Serve: ParsableCommand {
     completion: .directory)
   var stateDirectory: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Of how many archives of each request the digests are kept in the state directory, so that a client which has one of "
+        + "them can download what changed (A-IM: vcdiff, with compression=store). 0 keeps none.",
+      valueName: "count"))
+  var deltaHistory = 2
+
+  @Option(
+    help: ArgumentHelp("What these digests may take together: 4.3 MB for each GB of data.", valueName: "size")
+  )
+  var deltaBudget = ByteCount.mebibytes(1024)
+
   @Flag(help: "Listen on addresses that other machines can reach, without a token; see --allow-host.")
   var allowUnauthenticated = false
 
@@ -108,6 +122,9 @@ struct Serve: ParsableCommand {
   func validate() throws {
     guard (1...1000).contains(maxBackups) else {
       throw ValidationError("--max-backups \(maxBackups): give a number from 1 to 1000")
+    }
+    guard (0...100).contains(deltaHistory) else {
+      throw ValidationError("--delta-history \(deltaHistory): give a number from 0 to 100")
     }
     guard stallTimeout.value > .zero else {
       throw ValidationError("--stall-timeout: give a time above 0, such as 60s")
@@ -130,6 +147,8 @@ struct Serve: ParsableCommand {
   func run() throws {
     Signals.block([SIGTERM, SIGINT, SIGHUP])
     signal(SIGPIPE, SIG_IGN)
+    // Past a limit on the size of files, a write fails as on a full disk.
+    signal(SIGXFSZ, SIG_IGN)
     let descriptorLimit = raiseDescriptorLimit()
     let sockets: ServiceSockets
     do { sockets = try ServiceSockets(listen: listen) } catch { throw error.failure }

@@ -18,9 +18,11 @@ struct DataOwner {
   /// Reads a directory's owner.
   ///
   /// - Throws: a `Failure` that says why no unit can serve it.
-  init(of directory: String) throws {
+  ///
+  /// - Parameter option: the one that names the directory, for messages.
+  init(of directory: String, option: String = "--data") throws {
     let status: stat
-    (path, status) = try Self.servable(directory)
+    (path, status) = try Self.servable(directory, option)
     let entry = unsafe getpwuid(status.st_uid)
     // A group that is root's only because root made the directory says nothing of the application.
     let isRoots = status.st_gid == 0 && status.st_uid != 0
@@ -28,7 +30,7 @@ struct DataOwner {
     let userName = unsafe entry.map { unsafe String(cString: $0.pointee.pw_name) }
     let groupName = unsafe getgrgid(gid).map { unsafe String(cString: $0.pointee.gr_name) }
     guard let userName, let groupName else {
-      throw Self.unnamed(path, user: (status.st_uid, userName), group: (gid, groupName))
+      throw Self.unnamed("\(option) \(path)", user: (status.st_uid, userName), group: (gid, groupName))
     }
     user = Self.unitName(userName, or: status.st_uid)
     group = Self.unitName(groupName, or: gid)
@@ -44,29 +46,34 @@ struct DataOwner {
   /// The path of a directory without links, and its status.
   ///
   /// - Throws: a `Failure`, if that is no directory that a unit can serve.
-  private static func servable(_ directory: String) throws(Failure) -> (path: String, status: stat) {
+  private static func servable(
+    _ directory: String, _ option: String
+  ) throws(Failure) -> (path: String, status: stat) {
     let resolved: BytePath
     var status = stat()
     do throws(SystemError) {
       resolved = try FileSystem.canonical(BytePath(directory))
       try SystemCalls.require("stat") { unsafe Int(stat(resolved.cString, &status)) }
     } catch {
-      throw Failure(description: "--data \(directory): \(error)")
+      throw Failure(description: "\(option) \(directory): \(error)")
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw Failure(description: "--data \(directory) is no directory")
+      throw Failure(description: "\(option) \(directory) is no directory")
     }
     guard let path = resolved.string, !path.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
-      throw Failure(description: "--data: a unit can have no path with control characters or outside UTF-8")
+      throw Failure(
+        description: "\(option): a unit can have no path with control characters or outside UTF-8")
     }
     guard path != "/" else {
       throw Failure(
-        description: "--data /: the service would have the whole system to write to; give a directory in it")
+        description:
+          "\(option) /: the service would have the whole system to write to; give a directory in it")
     }
     // systemd.exec(5), DynamicUser=: these are given to another when their unit ends.
     guard !(61184...65519).contains(status.st_uid) else {
       throw Failure(
-        description: "--data \(path) belongs to \(status.st_uid), which is lent by systemd (DynamicUser=): "
+        description:
+          "\(option) \(path) belongs to \(status.st_uid), which is lent by systemd (DynamicUser=): "
           + "give the application's unit a User= of its own first")
     }
     return (path, status)
@@ -107,7 +114,7 @@ struct DataOwner {
   /// systemd starts no unit as a number that has no name: status 217/USER or 216/GROUP. The files of a container's volume
   /// often belong to one.
   private static func unnamed(
-    _ path: String, user: (id: uid_t, name: String?), group: (id: gid_t, name: String?)
+    _ shown: String, user: (id: uid_t, name: String?), group: (id: gid_t, name: String?)
   ) -> Failure {
     let isUser = user.name == nil
     let what = isUser ? "user \(user.id)" : "group \(group.id)"
@@ -120,7 +127,7 @@ struct DataOwner {
     }
     return Failure(
       description:
-        "--data \(path) belongs to \(what), which has no name here, and systemd starts no unit as it; "
+        "\(shown) belongs to \(what), which has no name here, and systemd starts no unit as it; "
         + "give it one, and repeat this: \(commands.joined(separator: " && "))")
   }
 

@@ -22,10 +22,18 @@ struct DropIn {
   }
 
   /// The service of a data directory, run as its owner.
-  init(service unit: String, _ owner: DataOwner) {
+  ///
+  /// - Parameter databaseCount: nil if it is not known.
+  init(service unit: String, _ owner: DataOwner, databaseCount: Int? = nil) {
+    var lines = ["[Service]", "Environment=\("SLUICE_DATA=\(owner.path)".unitQuoted)"] + Self.access(owner)
+    if let databaseCount { lines += Self.limits(databaseCount) }
+    self.init(.service, of: unit, lines)
+  }
+
+  /// Runs the service as the owner of a directory, which it may write to.
+  static func access(_ owner: DataOwner) -> [String] {
     var lines = [
-      "[Service]", "DynamicUser=no", "User=\(owner.user)", "Group=\(owner.group)",
-      "Environment=\("SLUICE_DATA=\(owner.path)".unitQuoted)",
+      "DynamicUser=no", "User=\(owner.user)", "Group=\(owner.group)",
       "ReadWritePaths=\(("-" + owner.path).unitQuoted)",
     ]
     // The unit hides what is there. No bind mount shows this directory alone: systemd would follow whatever link its
@@ -33,7 +41,22 @@ struct DropIn {
     let isBelow = { ($0 as [BytePath]).contains { BytePath(owner.path).lies(in: $0) } }
     if isBelow(["/home", "/root", "/run/user"]) { lines.append("ProtectHome=read-only") }
     if isBelow(["/tmp", "/var/tmp"]) { lines += ["PrivateTmp=no", "ReadWritePaths=/var/tmp"] }
-    self.init(.service, of: unit, lines)
+    return lines
+  }
+
+  /// What `sluice.service` sets, in MiB.
+  private static let memoryMaximum = 512
+  /// A part of it that as many databases as there may be in a backup take no part in, in MiB.
+  private static let memoryBeside = 256
+  /// In KiB: what one takes in each backup. docs/configuration.md says how it was measured.
+  private static let memoryPerDatabase = 24
+  private static let memoryUnit = 64
+
+  /// The unit's limits, if what the unit sets is too little for so many databases in as many backups at once as there may be.
+  private static func limits(_ databaseCount: Int) -> [String] {
+    let needed = memoryBeside + Serve.defaultMaximumBackups * databaseCount * memoryPerDatabase / 1024
+    guard needed > memoryMaximum else { return [] }
+    return ["MemoryMax=\((needed + memoryUnit - 1) / memoryUnit * memoryUnit)M"]
   }
 
   /// The socket, and the group that may connect to it.
@@ -50,40 +73,11 @@ extension DropIn {
   }
 
   /// Puts it in place, whole or not at all.
-  func write() throws(Failure) {
-    do throws(SystemError) {
-      let folder = try makeFolder()
-      let partial = path.name + ".partial"
-      // What a run that was killed has left.
-      try folder.remove(partial)
-      let file = try folder.makeFile(partial)
-      do throws(SystemError) {
-        try file.write(Array(content.utf8))
-        try file.own(as: try folder.status(), permissions: 0o644)
-        try file.sync()
-        try folder.rename(partial, to: folder, path.name)
-      } catch {
-        try folder.remove(partial)
-        throw error
-      }
-    } catch {
-      throw Failure(description: "\(path) cannot be written: \(error)")
-    }
-  }
-
-  /// The folder that it is in, which is made if it is not there.
-  private func makeFolder() throws(SystemError) -> Directory {
-    guard let path = path.parent, let parent = path.parent else { fatalError("\(path) is no unit's file") }
-    let units = try Directory(path: parent)
-    if try units.status(path.name) == nil { try units.makeDirectory(path.name).own(as: try units.status()) }
-    return try Directory(path: path)
-  }
+  func write() throws(Failure) { try SystemFile.write(content, to: path, isSecret: false) }
 
   /// Removes one, and its directory if nothing else is in it.
   static func remove(_ path: BytePath) throws(Failure) {
-    do throws(SystemError) { try FileSystem.remove(path) } catch {
-      guard error.isMissing else { throw Failure(description: "\(path) cannot be removed: \(error)") }
-    }
+    try SystemFile.remove(path)
     if let folder = path.parent { FileSystem.removeDirectory(folder) }
   }
 }

@@ -1,0 +1,243 @@
+/// `GET /openapi.json`: every route, for programs.
+///
+/// https://spec.openapis.org/oas/v3.1.0. The schema of the status is that of docs/status.schema.json.
+package enum OpenAPI {
+  package static let mediaType = "application/json"
+
+  package static let content = Array(text.utf8)
+
+  private static let text = #"""
+    {
+      "openapi": "3.1.0",
+      "info": {
+        "title": "sluice",
+        "version": "\#(version)",
+        "summary": "Consistent hot backups of a directory of SQLite databases.",
+        "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"}
+      },
+      "servers": [{"url": "."}],
+      "paths": {
+        "/": {
+          "get": {
+            "operationId": "page",
+            "summary": "The status as a page for people",
+            "parameters": [
+              {
+                "name": "from",
+                "in": "query",
+                "description": "The first database to show.",
+                "schema": {"type": "integer", "minimum": 0, "maximum": 999999999}
+              }
+            ],
+            "security": [{}, {"bearer": []}, {"basic": []}],
+            "responses": {
+              "200": {"description": "The page.", "content": {"text/html; charset=utf-8": {"schema": {"type": "string"}}}},
+              "400": {"$ref": "#/components/responses/Problem"},
+              "401": {"$ref": "#/components/responses/Unauthorized"},
+              "405": {"$ref": "#/components/responses/Problem"},
+              "408": {"$ref": "#/components/responses/Problem"},
+              "413": {"$ref": "#/components/responses/Problem"},
+              "414": {"$ref": "#/components/responses/Problem"},
+              "417": {"$ref": "#/components/responses/Problem"},
+              "421": {"$ref": "#/components/responses/Problem"},
+              "431": {"$ref": "#/components/responses/Problem"}
+            }
+          },
+          "head": {
+            "operationId": "pageHead",
+            "summary": "The fields of the same answer",
+            "parameters": [
+              {
+                "name": "from",
+                "in": "query",
+                "description": "The first database to show.",
+                "schema": {"type": "integer", "minimum": 0, "maximum": 999999999}
+              }
+            ],
+            "security": [{}, {"bearer": []}, {"basic": []}],
+            "responses": {
+              "200": {"description": "The page."},
+              "400": {"$ref": "#/components/responses/HeadProblem"},
+              "401": {"$ref": "#/components/responses/HeadUnauthorized"},
+              "405": {"$ref": "#/components/responses/HeadProblem"},
+              "408": {"$ref": "#/components/responses/HeadProblem"},
+              "413": {"$ref": "#/components/responses/HeadProblem"},
+              "414": {"$ref": "#/components/responses/HeadProblem"},
+              "417": {"$ref": "#/components/responses/HeadProblem"},
+              "421": {"$ref": "#/components/responses/HeadProblem"},
+              "431": {"$ref": "#/components/responses/HeadProblem"}
+            }
+          }
+        },
+        "/status.json": {
+          "get": {
+            "operationId": "status",
+            "summary": "The status for programs",
+            "parameters": [
+              {
+                "name": "directory",
+                "in": "query",
+                "description": "0 leaves out the databases, and everything that is read for them.",
+                "schema": {"enum": ["0", "1"]}
+              }
+            ],
+            "security": [{}, {"bearer": []}, {"basic": []}],
+            "responses": {
+              "200": {
+                "description": "Everything that the service knows of itself.",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Status"}}}
+              },
+              "400": {"$ref": "#/components/responses/Problem"},
+              "401": {"$ref": "#/components/responses/Unauthorized"},
+              "405": {"$ref": "#/components/responses/Problem"},
+              "408": {"$ref": "#/components/responses/Problem"},
+              "413": {"$ref": "#/components/responses/Problem"},
+              "414": {"$ref": "#/components/responses/Problem"},
+              "417": {"$ref": "#/components/responses/Problem"},
+              "421": {"$ref": "#/components/responses/Problem"},
+              "431": {"$ref": "#/components/responses/Problem"}
+            }
+          },
+          "head": {
+            "operationId": "statusHead",
+            "summary": "The fields of the same answer",
+            "parameters": [
+              {
+                "name": "directory",
+                "in": "query",
+                "description": "0 leaves out the databases, and everything that is read for them.",
+                "schema": {"enum": ["0", "1"]}
+              }
+            ],
+            "security": [{}, {"bearer": []}, {"basic": []}],
+            "responses": {
+              "200": {"description": "Everything that the service knows of itself."},
+              "400": {"$ref": "#/components/responses/HeadProblem"},
+              "401": {"$ref": "#/components/responses/HeadUnauthorized"},
+              "405": {"$ref": "#/components/responses/HeadProblem"},
+              "408": {"$ref": "#/components/responses/HeadProblem"},
+              "413": {"$ref": "#/components/responses/HeadProblem"},
+              "414": {"$ref": "#/components/responses/HeadProblem"},
+              "417": {"$ref": "#/components/responses/HeadProblem"},
+              "421": {"$ref": "#/components/responses/HeadProblem"},
+              "431": {"$ref": "#/components/responses/HeadProblem"}
+            }
+          }
+        },
+    \#(backup)
+        "/healthz": {
+          "get": {
+            "operationId": "health",
+            "summary": "Whether a backup can be made",
+            "responses": {
+              "200": {
+                "description": "It can.",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}
+              },
+              "400": {"$ref": "#/components/responses/Problem"},
+              "405": {"$ref": "#/components/responses/Problem"},
+              "408": {"$ref": "#/components/responses/Problem"},
+              "413": {"$ref": "#/components/responses/Problem"},
+              "414": {"$ref": "#/components/responses/Problem"},
+              "417": {"$ref": "#/components/responses/Problem"},
+              "421": {"$ref": "#/components/responses/Problem"},
+              "431": {"$ref": "#/components/responses/Problem"},
+              "503": {
+                "description": "It cannot, or every backup would be incomplete.",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}
+              }
+            }
+          },
+          "head": {
+            "operationId": "healthHead",
+            "summary": "The fields of the same answer",
+            "responses": {
+              "200": {"description": "It can."},
+              "400": {"$ref": "#/components/responses/HeadProblem"},
+              "405": {"$ref": "#/components/responses/HeadProblem"},
+              "408": {"$ref": "#/components/responses/HeadProblem"},
+              "413": {"$ref": "#/components/responses/HeadProblem"},
+              "414": {"$ref": "#/components/responses/HeadProblem"},
+              "417": {"$ref": "#/components/responses/HeadProblem"},
+              "421": {"$ref": "#/components/responses/HeadProblem"},
+              "431": {"$ref": "#/components/responses/HeadProblem"},
+              "503": {"description": "It cannot, or every backup would be incomplete."}
+            }
+          }
+        },
+        "/metrics": {
+          "get": {
+            "operationId": "metrics",
+            "summary": "Counters for Prometheus",
+            "responses": {
+              "200": {
+                "description": "In the text format that Accept prefers.",
+                "content": {
+                  "text/plain; version=0.0.4; charset=utf-8": {"schema": {"type": "string"}},
+                  "application/openmetrics-text; version=1.0.0; charset=utf-8": {"schema": {"type": "string"}}
+                }
+              },
+              "400": {"$ref": "#/components/responses/Problem"},
+              "405": {"$ref": "#/components/responses/Problem"},
+              "408": {"$ref": "#/components/responses/Problem"},
+              "413": {"$ref": "#/components/responses/Problem"},
+              "414": {"$ref": "#/components/responses/Problem"},
+              "417": {"$ref": "#/components/responses/Problem"},
+              "421": {"$ref": "#/components/responses/Problem"},
+              "431": {"$ref": "#/components/responses/Problem"}
+            }
+          },
+          "head": {
+            "operationId": "metricsHead",
+            "summary": "The fields of the same answer",
+            "responses": {
+              "200": {"description": "In the text format that Accept prefers."},
+              "400": {"$ref": "#/components/responses/HeadProblem"},
+              "405": {"$ref": "#/components/responses/HeadProblem"},
+              "408": {"$ref": "#/components/responses/HeadProblem"},
+              "413": {"$ref": "#/components/responses/HeadProblem"},
+              "414": {"$ref": "#/components/responses/HeadProblem"},
+              "417": {"$ref": "#/components/responses/HeadProblem"},
+              "421": {"$ref": "#/components/responses/HeadProblem"},
+              "431": {"$ref": "#/components/responses/HeadProblem"}
+            }
+          }
+        },
+        "/openapi.json": {
+          "get": {
+            "operationId": "description",
+            "summary": "This document",
+            "responses": {
+              "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
+              "400": {"$ref": "#/components/responses/Problem"},
+              "405": {"$ref": "#/components/responses/Problem"},
+              "408": {"$ref": "#/components/responses/Problem"},
+              "413": {"$ref": "#/components/responses/Problem"},
+              "414": {"$ref": "#/components/responses/Problem"},
+              "417": {"$ref": "#/components/responses/Problem"},
+              "421": {"$ref": "#/components/responses/Problem"},
+              "431": {"$ref": "#/components/responses/Problem"}
+            }
+          },
+          "head": {
+            "operationId": "descriptionHead",
+            "summary": "The fields of the same answer",
+            "responses": {
+              "200": {"description": "OpenAPI 3.1."},
+              "400": {"$ref": "#/components/responses/HeadProblem"},
+              "405": {"$ref": "#/components/responses/HeadProblem"},
+              "408": {"$ref": "#/components/responses/HeadProblem"},
+              "413": {"$ref": "#/components/responses/HeadProblem"},
+              "414": {"$ref": "#/components/responses/HeadProblem"},
+              "417": {"$ref": "#/components/responses/HeadProblem"},
+              "421": {"$ref": "#/components/responses/HeadProblem"},
+              "431": {"$ref": "#/components/responses/HeadProblem"}
+            }
+          }
+        }
+      },
+    \#(components)
+    }
+
+    """#
+}

@@ -1,0 +1,187 @@
+import ArgumentParser
+import Glibc
+import Pull
+import Restore
+import SQLiteSnapshot
+import Service
+import System
+
+/// `sluice drill`: restores the newest backup from where it is kept, and looks into it.
+struct DrillCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drill",
+    abstract: "Restore the newest backup from where it is kept, and compare it with the last drill.",
+    usage: """
+      sluice drill <pull> [<options>]
+      sluice drill --from <source> [<options>]
+      """,
+    discussion: """
+      The newest backup is read from a directory, or through restic, borg or rclone, verified and restored into a \
+      private directory inside the spool directory, which is removed at the end. SQLite checks every database \
+      (quick_check) and counts the rows of every table.
+
+      PULL is the name of a pull that sluice setup --pull has set up: the newest of its backups is read, and the result \
+      is remembered beside them. Variables for restic and the like come from the pull's settings, too. \
+      sluice pull --drill does the same by itself.
+
+      --state FILE remembers the result. At the next drill, a table or a database that is gone, a table that has lost \
+      all rows, and one that has lost more than --max-loss of its rows or bytes is a change: the line says so, and the \
+      exit status is 3. That is no damage. A drill that fails leaves the numbers of the last good one.
+
+      --check SQL is one statement that only reads. It passes if it returns a row, and no row has NULL, 0 or an empty \
+      text in its first column. It runs on each database that has what it names, and must run on one. PATH=SQL runs on \
+      the database PATH alone. What needs the application's own functions or collations is not counted, and the line \
+      says so.
+
+      EXAMPLES
+        sluice drill --from /srv/backups --state drill.json
+
+        # Of sluice-pull@app.
+        sudo sluice drill app
+
+        # A database must have a table.
+        sluice drill --from /srv/backups \\
+          --check 'events.db=SELECT count(*) FROM sqlite_schema'
+
+      EXIT STATUS
+        0   restored, sound, nothing lost, every check passed
+        1   damaged, not restored, or a check did not pass
+        3   sound, but something was lost since the last drill,
+            or skipped when the backup was made
+        64  the command line is wrong
+      """)
+
+  @Argument(help: ArgumentHelp("A pull of this machine, in place of --from.", valueName: "pull"))
+  var pull: String?
+
+  @OptionGroup var source: SourceArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "File that remembers the result, to compare with at the next drill.", valueName: "file"),
+    completion: .file())
+  var state: String?
+
+  @Option(
+    help: ArgumentHelp("Write metrics for node_exporter's textfile collector.", valueName: "file.prom"),
+    completion: .file())
+  var textfile: String?
+
+  @Option(help: ArgumentHelp("A statement that must find something; may be repeated.", valueName: "sql"))
+  var check: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How much of a table or a database may go before that is a change.", valueName: "share"))
+  var maxLoss = Share(tenThousandths: 5000, defaultValueDescription: "50%")
+
+  @Option(help: ArgumentHelp("How long SQLite may check one database, and count it.", valueName: "time"))
+  var checkTimeout = TimeSpan.hours(1)
+
+  func validate() throws {
+    guard (source.from == nil) != (pull == nil) else {
+      throw ValidationError(
+        pull == nil
+          ? "--from: give a directory, restic:REPO, borg:REPO or rclone:REMOTE:PATH, or the name of a pull"
+          : "--from: give it, or the name of a pull, not both")
+    }
+    guard pull.map(PullCommand.isName) ?? true else {
+      throw ValidationError("\(pull ?? ""): give a name of letters, digits and ._-, such as app")
+    }
+    guard state?.isEmpty != true else { throw ValidationError("--state: give a file") }
+    guard textfile?.hasSuffix(Textfile.ending) ?? true else {
+      throw ValidationError(
+        "--textfile: the name must end in \(Textfile.ending), or node_exporter does not read it")
+    }
+  }
+
+  func run() throws {
+    let isInterrupted = holdSignals()
+    umask(0o077)
+    raiseDescriptorLimit()
+    let (arguments, state) = try place()
+    guard let source = arguments.source(isInterrupted: isInterrupted) else { return }
+    var before: DrillRecord?
+    if let state {
+      do { before = try DrillRecord.read(state) } catch {
+        printError("sluice: --state \(state): \(error): there is nothing to compare with")
+      }
+    }
+    var run = DrillRun(
+      source: source, at: self.source.at?.value, checks: check, share: maxLoss.value,
+      timeLimit: checkTimeout.value, before: before, isInterrupted: isInterrupted)
+    var failure: Failure?
+    do { try run.run() } catch let error as Failure { failure = error }
+    // Nothing was found.
+    if isInterrupted() { throw failure ?? Failure(description: "interrupted") }
+    if let state {
+      do { try run.record(failure?.description).write(state) } catch {
+        throw Failure(description: "--state \(state): \(error)")
+      }
+    }
+    if let textfile { write(to: Textfile(path: textfile), failure != nil ? 1 : run.changes.isEmpty ? 0 : 3) }
+    if let failure { throw failure }
+    if !run.changes.isEmpty { throw ExitCode(3) }
+  }
+
+  /// Where the backups are, and the result of the drill before.
+  private func place() throws -> (SourceArguments, state: String?) {
+    guard let pull else { return (source, state) }
+    let unit = PullUnit(instance: pull)
+    guard let command = try unit.command() else {
+      throw Failure(
+        description:
+          "\(unit.settingsPath): this user can read no settings of a pull there; see sluice setup --pull")
+    }
+    guard let backupSource = command.backupSource else {
+      throw Failure(description: "\(pull): what only a command of --to has cannot be read back")
+    }
+    // restic and the like have them from the unit; what the administrator has set counts before.
+    for (name, value) in unit.programVariables { unsafe setenv(name, value, 0) }
+    var arguments = source
+    arguments.from = backupSource
+    arguments.name = command.name
+    let directory = command.into ?? unit.stateDirectory.lossyString
+    return (arguments, state ?? "\(directory)/\(DrillRecord.name(of: command.name))")
+  }
+
+  private static let lastSuccess = Textfile.Family(
+    name: "sluice_drill_last_success_timestamp_seconds",
+    help: "When a drill last found a backup that restores, sound, with nothing lost; 0 if none is known.")
+  private static let lastEnd = Textfile.Family(
+    name: "sluice_drill_last_end_timestamp_seconds", help: "When the last drill ended.")
+  private static let lastStatus = Textfile.Family(
+    name: "sluice_drill_last_exit_status", help: "Exit status of the last drill.")
+
+  /// What an earlier drill says of the last success stays if this one was none.
+  private func write(to file: Textfile, _ status: Int32) {
+    let now = "\(Timestamp.now().wholeSeconds)"
+    do throws(SystemError) {
+      try file.write(
+        [
+          (Self.lastSuccess, status == 0 ? now : file.earlier(Self.lastSuccess, of: source.name)),
+          (Self.lastEnd, now), (Self.lastStatus, "\(status)"),
+        ], of: source.name)
+    } catch {
+      printError("sluice: warning: \(printable(file.path)) cannot be written: \(error)")
+    }
+  }
+}
+
+/// A part of a whole on the command line: `50%`.
+struct Share: ExpressibleByArgument {
+  /// From 0 to 1.
+  let value: Double
+  /// As it was written.
+  let defaultValueDescription: String
+
+  init(tenThousandths: Int, defaultValueDescription: String) {
+    value = Double(tenThousandths) / 10_000
+    self.defaultValueDescription = defaultValueDescription
+  }
+
+  init?(argument: String) {
+    guard let share = Quantity.share(argument) else { return nil }
+    self.init(tenThousandths: Int(share), defaultValueDescription: argument)
+  }
+}

@@ -1,0 +1,134 @@
+import ArgumentParser
+import Glibc
+import Pull
+import Restore
+import Service
+import System
+
+extension PullCommand {
+  func run() throws {
+    // It has told by itself, also that a setting is wrong.
+    if ended, PullReport.causeOfDeath == nil { return }
+    guard url != nil else {
+      let settings = PullSettings.ofThisProcess()
+      for name in settings.unknown { printError("sluice: warning: \(name) is no setting of sluice pull") }
+      return try settings.command(Array(CommandLine.arguments.dropFirst(2))).run()
+    }
+    let isInterrupted = holdSignals()
+    umask(0o077)
+    guard let backupURL else { return }
+    guard drill == nil || recordDirectory != nil else {
+      throw Failure(description: "--drill: give --into, too: the result is remembered there")
+    }
+    let curlOptions = PullSettings.split(curl ?? "")
+    let counts = retention.counts
+    let options = PullRun.Options(
+      url: backupURL,
+      directory: into.map { $0.utf8.starts(with: "/".utf8) ? $0 : "./\($0)" }
+        ?? ArchiveArguments.defaultSpoolDirectory,
+      series: name, tokenFile: tokenFile ?? Self.credential,
+      unixSocket: unixSocket ?? Self.unixSocket(in: curlOptions), curlOptions: curlOptions,
+      pause: Int64(pause.value / .milliseconds(1)),
+      checkTimeout: checkTimeout.defaultValueDescription, retention: retention.keepOptions,
+      tiers: Retention.Rule.allCases.map { ($0.rawValue, counts[$0] ?? 0) }.filter { $0.1 > 0 },
+      destinations: destinations.all)
+    let report = PullReport(
+      PullMessenger(targets: noticeTargets()), textfile.map { PullTextfile(file: Textfile(path: $0)) },
+      series: name, directory: recordDirectory)
+    if ended, let cause = PullReport.causeOfDeath { return report.endOfKilled(cause) }
+    let place = try takePlace(isInterrupted)
+    report.begin()
+    var kept: PullRun.Kept?
+    do {
+      let (worth, hasFailed) = try pull(options, &kept, isInterrupted)
+      if hasFailed { throw ExitCode(1) }
+      switch worth {
+      case .whole: break
+      case .incomplete: throw ExitCode(3)
+      case .unverified: throw ExitCode(4)
+      }
+    } catch {
+      let detail = error is ExitCode ? kept?.detail : "\(error)"
+      report.end(
+        status: Self.exitCode(for: error).rawValue, kept, detail: detail, isInterrupted: isInterrupted())
+      throw error
+    }
+    do { try drillIfDue(isInterrupted) } catch {
+      report.end(status: 1, kept, detail: "\(error)", isInterrupted: isInterrupted())
+      throw error
+    }
+    report.end(status: 0, kept, detail: nil, isInterrupted: false)
+    // Until here.
+    _ = consume place
+  }
+
+  private func takePlace(_ isInterrupted: () -> Bool) throws -> PullPlace? {
+    guard let atOnce else { return nil }
+    do {
+      if let place = try PullPlace.take(of: atOnce, isInterrupted: isInterrupted) { return place }
+      printError(
+        "sluice: warning: --at-once \(atOnce): no place was free for six hours; the pull starts all the same")
+    } catch let error as SystemError {
+      printError("sluice: warning: --at-once \(atOnce): \(error); the pull starts all the same")
+    } catch is PullInterruption {
+      throw Failure(description: "interrupted")
+    }
+    return nil
+  }
+
+  /// - Returns: also whether a destination has not got the archive: it was named.
+  private func pull(
+    _ options: PullRun.Options, _ kept: inout PullRun.Kept?, _ isInterrupted: @escaping @Sendable () -> Bool
+  ) throws -> (Worth, Bool) {
+    guard into != nil else {
+      var pull = try StreamedPull(options, isInterrupted: isInterrupted)
+      defer { kept = pull.kept }
+      return try pull.run()
+    }
+    var run = try PullRun(options, isInterrupted: isInterrupted)
+    defer { kept = run.kept }
+    return (try run.run(), run.hasFailedDelivery)
+  }
+
+  /// More than a URL has, and its line's end.
+  private static let maximumNoticeFile = NoticeURL.maximumSize + 2
+
+  /// Where messages go. A file that has no URL is a warning: the backup is not to fail by it.
+  private func noticeTargets() -> [PullMessenger.Target] {
+    // The environment of other programs need not have them.
+    for name in PullSettings.secrets { unsafe unsetenv(name) }
+    var targets: [PullMessenger.Target] = []
+    for (option, values) in [("--notify", notify), ("--ping", ping)] {
+      for value in values {
+        let text = value.utf8.starts(with: "@".utf8) ? Self.firstLine(of: String(value.dropFirst())) : value
+        guard let url = text.flatMap(NoticeURL.init) else {
+          printError(
+            "sluice: warning: \(option) \(printable(value)): its first line is no URL of http or https")
+          continue
+        }
+        targets.append(option == "--ping" ? .ping(url) : .notify(url))
+      }
+    }
+    return targets
+  }
+
+  private static func firstLine(of file: String) -> String? {
+    (try? SmallFile.firstLine(of: file, atMost: maximumNoticeFile)).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+  }
+
+  /// The socket that curl connects to by options of its own.
+  private static func unixSocket(in options: [String]) -> String? {
+    Array(zip(options, options.dropFirst())).last { $0.0 == "--unix-socket" }?.1
+  }
+
+  /// What systemd passes as `token`: systemd.exec(5), "Credentials".
+  private static var credential: String? {
+    guard let directory = unsafe getenv("CREDENTIALS_DIRECTORY").map({ unsafe String(cString: $0) }) else {
+      return nil
+    }
+    let path = "\(directory)/token"
+    return unsafe access(path, F_OK) == 0 ? path : nil
+  }
+}

@@ -1,0 +1,35 @@
+extension Destination {
+  /// Chunks of a page each: the entries of a stored archive begin at multiples of 4,096 bytes. Without checkpoints, borg keeps
+  /// nothing before the end.
+  func borgCreate(_ archive: ArchiveName) -> [String] {
+    [
+      "borg", "create", "--chunker-params", "fixed,4096", "--checkpoint-interval", "0", "--stdin-name",
+      archive.file, "\(place)::\(archive.file)", "-",
+    ]
+  }
+
+  func borgName(_ archive: ArchiveName, _ worth: Worth, _ engine: Engine) throws {
+    guard worth != archive.worth else { return }
+    try engine.run(["borg", "rename", "\(place)::\(archive.file)", archive.file(worth)])
+  }
+
+  /// A `.checkpoint` is left where an administrator's configuration makes some all the same.
+  func borgDiscard(_ archive: ArchiveName, _ engine: Engine) throws -> String? {
+    // A repository that cannot be listed was named already.
+    let list = [
+      "borg", "list", "--short", "--consider-checkpoints", "--glob-archives", "\(archive.file)*", place,
+    ]
+    guard let left = try? engine.run(list) else { return nil }
+    for name in left { try engine.run(["borg", "delete", "\(place)::\(name)"]) }
+    return left.isEmpty ? nil : left.joined(separator: ", ")
+  }
+
+  func borgPrune(_ counts: [(name: String, count: Int)], _ series: String, _ engine: Engine) throws {
+    let rules = counts.flatMap { ["--keep-\($0.name)", "\($0.count)"] }
+    for worth in Worth.allCases {
+      let pattern = "\(series)-????-??-??T??????Z\(worth.suffix).zip"
+      try engine.run(["borg", "prune", "--glob-archives", pattern] + rules + [place])
+    }
+    try engine.run(["borg", "compact", place])
+  }
+}

@@ -1,0 +1,114 @@
+import Glibc
+import Pull
+import System
+
+/// What was verified is put in place, passed on to the destinations, and takes the place of old archives.
+extension PullRun {
+  /// A name has the second in it: so often, and so many microseconds later, another one is tried.
+  private static let (nameAttempts, namePause): (Int, UInt32) = (40, 50_000)
+
+  func place(_ archive: String, _ worth: Worth) throws -> String {
+    var name = ""
+    do throws(SystemError) {
+      let file = try FileSystem.openFile(BytePath(work.file(archive)))
+      try file.sync()
+      let from = try Directory(path: work.path)
+      let to = try Directory(path: options.directory)
+      for _ in 1...Self.nameAttempts {
+        name = ArchiveName(series: options.series, time: Timestamp.now().inFileNames, worth: worth).file
+        if try to.status(BytePath(name)) == nil { break }
+        // Of the same second.
+        usleep(Self.namePause)
+      }
+      guard try to.status(BytePath(name)) == nil else { throw SystemError(call: "rename", errno: EEXIST) }
+      try from.rename(BytePath(archive), to: to, BytePath(name))
+      try to.sync()
+    } catch {
+      throw Failure(description: "\(options.directory)/\(name) cannot be put in place: \(error)")
+    }
+    return "\(options.directory)/\(name)"
+  }
+
+  func remember(_ received: Received, _ path: String, _ size: UInt64) {
+    guard options.url.isStored, let tag = received.tag else { return }
+    write(
+      BaseRecord(urlDigest: options.url.digest, tag: tag, file: BytePath(path).name.lossyString, size: size))
+  }
+
+  /// Without a record the next archive comes whole, so no error is one of the pull.
+  func write(_ record: BaseRecord) {
+    do throws(SystemError) {
+      try record.write(in: options.directory, of: options.series, through: work.path)
+    } catch {
+      printError("sluice: the next archive comes whole: \(BaseRecord.name(of: options.series)): \(error)")
+    }
+  }
+
+  private static let pieceSize = 256 << 10
+
+  /// Feeds the destinations from the archive that was verified.
+  private mutating func deliver(_ path: String, _ worth: Worth) throws -> Delivery {
+    let time = Timestamp.now().inFileNames
+    let series = options.series
+    let delivery = Delivery(to: options.destinations, work, isInterrupted: isInterrupted) {
+      ArchiveName(series: series, time: time, worth: worth)
+    }
+    guard !options.destinations.isEmpty else { return delivery }
+    do {
+      let file = try FileSystem.openFile(BytePath(path))
+      while true {
+        let piece = try file.read(Self.pieceSize, at: delivery.sent.count)
+        if piece.isEmpty { break }
+        try delivery.append(piece)
+      }
+      try delivery.finish(worth)
+    } catch {
+      delivery.discard()
+      throw error
+    }
+    hasFailedDelivery = delivery.hasFailed
+    if delivery.hasFailed { kept?.detail = "a destination has not got it" }
+    return delivery
+  }
+
+  /// Removes old archives, and says how it ended.
+  mutating func finish(
+    _ worth: Worth, _ detail: String, _ path: String, _ said: String, _ saved: String = ""
+  ) throws -> Worth {
+    put("\(printable("\(said), \(worth.said)\(saved)"))\n", STDOUT_FILENO)
+    kept = Kept(
+      path: path, size: (try? FileSystem.status(path).size) ?? 0, worth: worth,
+      missing: Worth.missing(work.lines(of: "verified")), detail: detail)
+    if worth != .whole { printError("sluice: \(printable("\(path): \(detail)"))") }
+    let delivery = try deliver(path, worth)
+    if let damaged {
+      // sluice keep would count it as a backup.
+      throw Failure(
+        description:
+          "\(path) is kept, but \(damaged) beside it is damaged: remove it; no old backup was removed")
+    }
+    if options.retention.isEmpty { return worth }
+    let error = try work.makeFile("error")
+    let arguments = ["keep", options.directory, "--name", options.series] + options.retention
+    let end = try ownCommand(arguments, ChildProcess.Streams(error: error.rawValue))
+    guard end.isSuccess else {
+      let reason = work.lines(of: "error").last ?? "sluice keep failed"
+      throw Failure(description: "\(path) is kept, but \(reason.trimmingPrefix("sluice: "))")
+    }
+    if worth == .whole, !delivery.hasFailed { try delivery.retain(options.tiers, of: options.series) }
+    hasFailedDelivery = delivery.hasFailed
+    return worth
+  }
+}
+
+/// A number of bytes for a person: `12.3 MB`.
+func shortSize(_ count: UInt64) -> String {
+  let units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"]
+  var (unit, scaled) = (0, count)
+  var rest: UInt64 = 0
+  while scaled >= 1000, unit < units.count - 1 {
+    (scaled, rest) = (scaled / 1000, scaled % 1000)
+    unit += 1
+  }
+  return unit == 0 ? counted(count, "byte") : "\(scaled).\(rest / 100) \(units[unit])"
+}
