@@ -18,25 +18,46 @@ from service import APPLICATION, Service, install
 LONGEST = 7200 if SLOW else 600
 
 
-# The folders whose files take longest: they begin first, so that the others fill up what is left of the time.
-LONG = ("soak", "faults", "backup", "resume")
+# The folders whose tests take longest: they begin first, each by itself, so that the others fill up what is left of the time.
+LONG = ("soak", "backup", "faults", "resume", "restore", "verify")
+ANY_COSTS = os.environ.get("COSTS") == "any"
 
 
+def measures(item):
+    return item is not None and not ANY_COSTS and item.get_closest_marker("measures") is not None
+
+
+def place_in_order(item):
+    """Those that run alone are the first, when no long one is to be waited for."""
+    folder = item.path.parent.name
+    return not measures(item), LONG.index(folder) if folder in LONG else len(LONG)
+
+
+def group(item):
+    """The tests that one process runs: those that are to be alone and those that share a large database; of the short ones, a file."""
+    if measures(item) or "large" in item.fixturenames:
+        return "large"
+    return None if item.path.parent.name in LONG else item.path.stem
+
+
+# Before xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    folder = {item: item.path.parent.name for item in items}
-    items.sort(key=lambda item: LONG.index(folder[item]) if folder[item] in LONG else len(LONG))
+    items.sort(key=place_in_order)
     for item in items:
         item.add_marker(pytest.mark.timeout(LONGEST))
+        if name := group(item):
+            item.add_marker(pytest.mark.xdist_group(name))
         if not SLOW and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="RUN_SLOW=1 runs it"))
-        if os.environ.get("COSTS") == "any" and item.get_closest_marker("measures"):
+        if ANY_COSTS and item.get_closest_marker("measures"):
             item.add_marker(pytest.mark.skip(reason="the released program is asked what it costs"))
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item):
+def pytest_runtest_protocol(item, nextitem):
     """Tests run side by side, in processes of their own; one that measures has its turn alone."""
-    with turns.alone() if item.get_closest_marker("measures") else turns.beside_others():
+    with turns.alone(next_too=measures(nextitem)) if measures(item) else turns.beside_others():
         yield
 
 

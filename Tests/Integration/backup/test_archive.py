@@ -222,9 +222,11 @@ def test_every_level_of_compression_holds_the_same(house, compression):
     size = sum(entry["size"] for entry in archive.manifest["entries"])
     if compression == "store":
         assert len(answer.body) > size
+        assert all(offset % 4096 == 0 for offset in archive.data_offsets)
         assert int(answer.headers["Content-Length"]) == len(answer.body)
     else:
         assert len(answer.body) < 0.9 * size
+        assert not all(offset % 4096 == 0 for offset in archive.data_offsets)
         assert answer.headers["Transfer-Encoding"] == "chunked"
 
 

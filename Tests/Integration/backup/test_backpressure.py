@@ -131,7 +131,7 @@ def test_what_works_at_an_archive_makes_way_for_all_others(reservoir):
     with serve(reservoir) as server, server.connect(receive_buffer=4096) as connection:
         connection.begin("/api/backup").read(1000)
         wait_until_still(server)
-        assert server.niceness() == {"sluice": 0, "log": 0, "directory": 0, "tokens": 0, "backup": 5, "compressor": 10}
+        assert server.niceness() == {"sluice": 0, "log": 0, "directory": 0, "overview": 0, "tokens": 0, "backup": 5, "compressor": 10}
 
 
 def test_a_client_that_goes_on_after_a_pause_gets_its_whole_archive(reservoir):

@@ -170,7 +170,8 @@ def test_even_a_kill_leaves_no_partial_file_under_that_name(large, tmp_path):
 
 def test_a_full_disk_leaves_nothing(house, tmp_path):
     def limit_file_size():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        # As it is for a service; a program that Python starts has it ignored.
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     result = run("backup", "--data", house, "-o", tmp_path / "file.zip", preexec_fn=limit_file_size)

@@ -9,10 +9,22 @@ import pytest
 import data as make
 from archive import Archive
 from harness import serve, wait_until
-from writers import CHECKPOINTS, running
+from writers import CHECKPOINTS, running, stopped
 
 BACKUPS = int(os.environ.get("CONSISTENCY_BACKUPS", "200"))
 COMPRESSIONS = ("fast", "store", "default")
+
+
+def unsound(content, directory):
+    """The databases of an archive, each one's integrity checked by `Archive`, that do not add up."""
+    archive = Archive(content)
+    assert archive.manifest["complete"], archive.skipped
+    found = []
+    for name in ("wal.db", "rollback.db"):
+        with archive.database(name) as copy:
+            if not make.is_conserved(copy):
+                found.append(directory / name)
+    return archive, found
 
 
 def is_sqlite_to_blame(path):
@@ -49,13 +61,11 @@ def test_backups_under_two_writers_and_a_checkpointer_are_consistent(tmp_path, f
                 if number % 5 == 0:
                     # A slow client: the snapshots grow old while the writers go on.
                     before = version()
-                    wait_until(lambda: version() != before, "a commit during the backup", timeout=30)
-                archive = Archive(content + response.read())
-            assert archive.manifest["complete"], archive.skipped
-            for name in ("wal.db", "rollback.db"):
-                # Archive has checked the integrity.
-                with archive.database(name) as copy:
-                    assert make.is_conserved(copy) or is_sqlite_to_blame(tmp_path / name)
+                    wait_until(lambda: version() != before, "a commit during the backup")
+                content += response.read()
+            with stopped(writers):
+                archive, bad = unsound(content, tmp_path)
+            assert all(is_sqlite_to_blame(path) for path in bad)
             seen.add(archive.entries["wal.db"]["sha256"])
         # A writer that met any error at all has ended with another status.
         *transfers, checkpoints = [writer.finish() for writer in writers]
@@ -80,7 +90,23 @@ def test_a_plain_copy_is_found_out(tmp_path):
             copy.close()
 
     with running("transfer", path):
-        wait_until(is_unsound, "an unsound copy", timeout=30)
+        wait_until(is_unsound, "an unsound copy")
+
+
+@pytest.mark.parametrize("end", ["rolled back", "killed"])
+def test_a_transaction_that_reaches_an_emptied_log_and_never_commits_is_no_other_process_s(tmp_path, end):
+    wal = make.ledger(tmp_path / "wal.db", make.WAL)
+    with closing(sqlite3.connect(wal)) as application, serve(tmp_path) as server:
+        application.execute("SELECT count(*) FROM account").fetchone()
+        # So large that frames reach the log before the end.
+        with running("spill", wal) as writer:
+            if end == "killed":
+                writer.kill()
+        assert wal.with_name("wal.db-wal").stat().st_size > 500_000
+        archive = Archive(server.get("/api/backup").body)
+        assert archive.manifest["complete"], archive.skipped
+        with archive.database("wal.db") as copy:
+            assert make.is_conserved(copy)
 
 
 def test_four_clients_at_once_get_consistent_archives(tmp_path):
@@ -89,16 +115,14 @@ def test_four_clients_at_once_get_consistent_archives(tmp_path):
     with ExitStack() as stack:
         # On a slow machine the log grows by a gigabyte meanwhile.
         server = stack.enter_context(serve(tmp_path, "--max-wal-growth", "64GiB"))
-        stack.enter_context(running("transfer", wal))
-        stack.enter_context(running("transfer_at_times", rollback))
+        writers = [stack.enter_context(running(*role)) for role in (("transfer", wal), ("transfer_at_times", rollback))]
         for _ in range(5):
             connections = [stack.enter_context(server.connect(receive_buffer=4096)) for _ in range(4)]
-            for response in [connection.begin("/api/backup?compression=fast") for connection in connections]:
-                archive = Archive(response.read())
-                assert archive.manifest["complete"], archive.skipped
-                for name in ("wal.db", "rollback.db"):
-                    with archive.database(name) as copy:
-                        assert make.is_conserved(copy) or is_sqlite_to_blame(tmp_path / name)
+            responses = [connection.begin("/api/backup?compression=fast") for connection in connections]
+            contents = [response.read() for response in responses]
+            with stopped(writers):
+                bad = [path for content in contents for path in unsound(content, tmp_path)[1]]
+            assert all(is_sqlite_to_blame(path) for path in bad)
 
 
 def test_a_rollback_database_is_copied_although_it_is_written_all_the_time(tmp_path):

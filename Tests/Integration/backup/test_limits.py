@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -19,6 +20,7 @@ from harness import serve, wait_until
 from measure import truncates, wait_until_still
 from metrics import samples
 
+MEBIBYTE = 1 << 20
 BROKEN_CURL = {18, 56}  # CURLE_PARTIAL_FILE, CURLE_RECV_ERROR
 
 
@@ -152,7 +154,7 @@ def test_a_snapshot_that_grows_too_old_is_given_up(reservoir):
     application = sqlite3.connect(reservoir / "reservoir.db", isolation_level=None)
     # A snapshot of a log with frames in it, which no checkpoint can pass by.
     application.execute("CREATE TABLE news(x)")
-    with serve(reservoir, "--max-snapshot-age", "2s") as server:
+    with serve(reservoir, "--max-snapshot-age", "2s", "--detach-budget", "0") as server:
         process = curl(server)
         wait_until(lambda: server.get("/healthz").json()["running_backups"] == 1, "the backup")
         application.execute("INSERT INTO news VALUES (1)")
@@ -165,7 +167,7 @@ def test_a_snapshot_that_grows_too_old_is_given_up(reservoir):
 def test_a_log_that_grows_too_far_ends_the_backup(reservoir):
     application = sqlite3.connect(reservoir / "reservoir.db", isolation_level=None)
     application.execute("CREATE TABLE news(x)")
-    with serve(reservoir, "--max-wal-growth", "1MiB") as server:
+    with serve(reservoir, "--max-wal-growth", "1MiB", "--detach-budget", "0") as server:
         process = curl(server)
         application.execute("INSERT INTO news VALUES (randomblob(500000))")
         assert server.get("/healthz").json()["running_backups"] == 1
@@ -173,6 +175,71 @@ def test_a_log_that_grows_too_far_ends_the_backup(reservoir):
         assert_broken_off(server, process, "max-wal-growth")
         assert truncates(reservoir / "reservoir.db")
     application.close()
+
+
+# Each is passed by far before the client goes on.
+LIMITS = {
+    "snapshot age": ["--max-snapshot-age", "8s"],
+    "WAL growth": ["--max-wal-growth", "8MiB"],
+}
+
+
+@pytest.mark.parametrize("compression", ["store", "fast"])
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_slow_client_does_not_hold_the_database_until_a_limit_is_passed(reservoir, limit, compression):
+    """What it has yet to get is copied, and the application can empty its log."""
+    database = reservoir / "reservoir.db"
+    application = sqlite3.connect(database, isolation_level=None)
+    application.execute("CREATE TABLE news(x)")
+    rows = application.execute("SELECT count(*) FROM record").fetchone()
+    with serve(reservoir, *LIMITS[limit]) as server, server.connect(receive_buffer=4096) as client:
+        response = client.begin(f"/api/backup?compression={compression}")
+        content = response.read(1000)
+        application.execute("INSERT INTO news VALUES (randomblob(3000000))")
+        assert not truncates(database)
+        line = server.wait_for_line("database released before it was sent")
+        assert "database=reservoir.db" in line and re.search(r"bytes=\d{7,}", line), line
+        wait_until(lambda: truncates(database), "the log to be empty")
+        for _ in range(4):
+            application.execute("INSERT INTO news VALUES (randomblob(3000000))")
+        application.execute("UPDATE record SET content = 0")
+        assert truncates(database)
+        assert samples(server)["sluice_snapshot_age_seconds"] == 0
+        archive = Archive(content + response.read())
+    assert archive.manifest["complete"] and archive.entries["reservoir.db"]["database"]["method"] == "pinned"
+    with archive.database("reservoir.db") as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert copy.execute("SELECT count(*) FROM news").fetchone() == (0,)
+        assert copy.execute("SELECT count(*) FROM record WHERE content IS NOT 0").fetchone() == rows
+    application.close()
+
+
+def test_a_spool_that_is_full_holds_the_database_as_if_there_were_none(reservoir):
+    """Only then is the limit passed, with the spool's own room free again."""
+    with serve(reservoir, "--max-snapshot-age", "4s", prefix=["prlimit", f"--fsize={MEBIBYTE}"]) as server:
+        process = curl(server)
+        wait_until(lambda: server.get("/healthz").json()["running_backups"] == 1, "the backup")
+        assert_broken_off(server, process, "max-snapshot-age")
+        assert "released before" not in server.log
+        assert not any("copy" in name for name in server.open_files())
+
+
+def test_the_room_for_detached_databases_is_shared_and_returned(reservoir):
+    size = (reservoir / "reservoir.db").stat().st_size
+    with serve(reservoir, "--max-snapshot-age", "4s", "--detach-budget", f"{size // MEBIBYTE + 1}MiB") as server:
+        for _ in range(2):
+            with server.connect(receive_buffer=4096) as first, server.connect(receive_buffer=4096) as second:
+                answers = [client.begin("/api/backup?compression=store") for client in (first, second)]
+                begun = [answer.read(1000) for answer in answers]
+                server.wait_for_line("released before it was sent")
+                server.wait_for_line("backup failed.*snapshot-age")
+                # There is room for one of them, and either may be first.
+                whole = 0
+                for start, answer in zip(begun, answers):
+                    with suppress(BROKEN_OFF):
+                        whole += Archive(start + answer.read()).manifest["complete"]
+                assert whole == 1
+            server.lines.clear()
 
 
 def test_a_plain_file_that_is_cut_short_meanwhile_breaks_the_archive_off(tmp_path):
@@ -240,7 +307,7 @@ def test_a_copied_database_needs_its_file_no_more(reservoir):
 
 def test_a_client_in_python_sees_that_the_archive_is_not_whole(reservoir):
     for compression in ("fast", "store"):
-        with serve(reservoir, "--max-snapshot-age", "300ms") as server:
+        with serve(reservoir, "--max-snapshot-age", "300ms", "--detach-budget", "0") as server:
             with server.connect(receive_buffer=4096) as client:
                 response = client.begin(f"/api/backup?compression={compression}")
                 server.wait_for_line("backup failed")
@@ -249,7 +316,7 @@ def test_a_client_in_python_sees_that_the_archive_is_not_whole(reservoir):
 
 
 def test_the_server_goes_on_after_a_broken_backup(reservoir):
-    with serve(reservoir, "--max-snapshot-age", "500ms") as server:
+    with serve(reservoir, "--max-snapshot-age", "500ms", "--detach-budget", "0") as server:
         assert_broken_off(server, curl(server), "max-snapshot-age")
         make.ledger(reservoir / "small.db", make.ROLLBACK)
         assert Archive(server.get("/api/backup?db=small.db").body).manifest["complete"]
@@ -290,9 +357,6 @@ def test_a_slow_client_with_little_content_holds_no_place_for_ever(tmp_path):
             server.wait_for_line("backup failed.*place-age")
             with pytest.raises(BROKEN_OFF):
                 response.read()
-
-
-MEBIBYTE = 1 << 20
 
 
 @pytest.fixture
@@ -336,7 +400,7 @@ class Application(threading.Thread):
 
 
 def test_a_log_does_not_fill_its_file_system(volume):
-    with serve(volume) as server, server.connect(receive_buffer=4096) as client:
+    with serve(volume, "--detach-budget", "0") as server, server.connect(receive_buffer=4096) as client:
         response = client.begin("/api/backup")
         response.read(1000)
         with Application(volume / "a.db") as application:
@@ -352,9 +416,21 @@ def test_a_log_does_not_fill_its_file_system(volume):
         assert 'aborted_total{reason="low-space"} 1\n' in server.get("/metrics").body.decode()
 
 
+def test_a_database_is_released_before_its_log_fills_its_file_system(volume):
+    with serve(volume) as server, server.connect(receive_buffer=4096) as client:
+        response = client.begin("/api/backup?compression=store")
+        content = response.read(1000)
+        with Application(volume / "a.db") as application:
+            server.wait_for_line("released before it was sent")
+            commits = application.commits
+            wait_until(lambda: application.commits > commits + 200 or application.failures, "it to write on")
+        assert application.failures == []
+        assert Archive(content + response.read()).manifest["complete"]
+
+
 @pytest.mark.parametrize("free", ["99%", "1GiB"])
 def test_what_is_to_stay_free_can_be_named(volume, free):
-    with serve(volume, "--min-free", free) as server, server.connect(receive_buffer=4096) as client:
+    with serve(volume, "--min-free", free, "--detach-budget", "0") as server, server.connect(receive_buffer=4096) as client:
         client.begin("/api/backup").read(1000)
         with Application(volume / "a.db"):
             server.wait_for_line("backup failed.*reason=low-space")

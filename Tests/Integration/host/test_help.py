@@ -17,7 +17,7 @@ import helptexts
 from harness import SLUICE, serve
 from restoring import backup, small
 
-COMMANDS = ["sluice", "serve", "backup", "list", "verify", "restore", "keep", "health", "setup"]
+COMMANDS = ["sluice", "serve", "backup", "list", "verify", "restore", "keep", "drill", "pull", "health", "status", "setup"]
 WIDTHS = [60, 80, 120]
 INDENT = 26  # of what an option means: swift-argument-parser
 
@@ -123,11 +123,17 @@ def reader(tmp_path):
     socket = tmp_path / "sluice.sock"
     with serve(app, listen=("127.0.0.1:0", f"unix:{socket}")) as server:
 
+        # One that has been asked for a backup already.
+        assert server.get("/api/backup").status == 200
+
         def do(example):
             places = {
                 "/var/lib/app": str(app), "/srv/other": str(other), "/srv/backups": str(kept),
                 "unix:/run/sluice/app.sock": f"unix:{socket}", "unix:/run/app.sock": f"unix:{tmp_path}/new.sock",
             }  # fmt: skip
+            if "/srv/restic" in example:
+                example = example.replace("/srv/restic", str(tmp_path / "restic"))
+                example = f"export RESTIC_PASSWORD=secret\nrestic -q -r {tmp_path}/restic init\n{example}"
             # A server needs a port of its own; every other command needs the server's.
             port = 0 if example.startswith("sluice serve") else server.ports[0]
             for shown, real in places.items():
@@ -135,7 +141,11 @@ def reader(tmp_path):
             example = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", example)
             if example.startswith("sluice serve") and "--listen" not in example:
                 example += " --listen 127.0.0.1:0"
-            if example == "sluice health":
+            if example == "sluice status --pulls":
+                example += f" {kept} --max-age 80000h"
+            # The settings of a pull are the machine's: test_systemd_pull.py has one.
+            example = example.replace("sluice drill app", f"sluice drill --from {kept}")
+            if example in ("sluice health", "sluice status"):
                 example += f" 127.0.0.1:{port}"
             if "sluice setup" in example and "--dry-run" not in example:
                 # Without systemd and root.

@@ -54,7 +54,7 @@ def test_what_was_skipped_has_its_name_and_reason(sluice, house, on_machine):
 
 @pytest.mark.parametrize(("end", "priority"), [("given up", WARNING), ("left by its client", NOTICE)])
 def test_a_failure_says_why_in_one_entry(sluice, reservoir, on_machine, end, priority):
-    options = ["--max-snapshot-age", "300ms"] if end == "given up" else ["--resume-grace", "0s"]
+    options = ["--max-snapshot-age", "300ms", "--detach-budget", "0"] if end == "given up" else ["--resume-grace", "0s"]
     sluice.settle(on_machine(reservoir), *options)
     with sluice.connect() as client:
         response = client.begin("/api/backup?compression=store")

@@ -31,7 +31,8 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(tmp_path):
     # 2026-11-15 was a Sunday.
     assert result.stdout.splitlines() == [
         f"keep {names[15]}: last, weekly, monthly", f"keep {names[14]}: last, weekly",
-        *[f"remove {name}" for name in reversed(names[:14])],
+        *[f"remove {name}: last: 2 newer backups; weekly: {'not the newest of its week' if n not in (0, 7) else '2 newer weeks'}; "
+          "monthly: not the newest of its month" for n, name in reversed(list(enumerate(names[:14])))],
     ]  # fmt: skip
     assert tree(tmp_path) == before
 
@@ -44,6 +45,54 @@ def test_what_the_rules_do_not_keep_is_removed(tmp_path):
     assert sorted(os.listdir(tmp_path)) == names[13:]
     again = keep(tmp_path, "--last", "2", "--daily", "3")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_each_tier_is_named_and_its_backup_is_promoted(tmp_path):
+    """The same nights with a run after each, and with one run at the end; what stands for a period stays until the end."""
+    tiers = ["--last", "2", "--hourly", "2", "--daily", "3", "--weekly", "2", "--monthly", "2", "--yearly", "2"]
+    times = [f"2025-12-{day:02}T03:00:00Z" for day in (29, 30, 31)]
+    times += [f"2026-{month:02}-{day:02}T{hour:02}:30:00Z" for month in (1, 2) for day in (7, 8, 26, 27, 28) for hour in (3, 3 + day % 2)]
+    times = sorted({*times, "2026-02-28T03:40:00Z"})
+    (nightly := tmp_path / "nightly").mkdir()
+    (at_once := tmp_path / "at once").mkdir()
+    for time in times:
+        for directory in (nightly, at_once):
+            old_backup(directory / f"backup-{time.replace(':', '')}.zip", time)
+        assert keep(nightly, *tiers).returncode == 0
+    lines = keep(at_once, *tiers, "--dry-run").stdout.splitlines()
+    assert keep(at_once, *tiers).returncode == 0
+    assert sorted(os.listdir(nightly)) == sorted(os.listdir(at_once))
+    kept = {line.split()[1].rstrip(":"): line.partition(": ")[2] for line in lines if line.startswith("keep ")}
+    assert kept == {
+        "backup-2026-02-28T034000Z.zip": "last, hourly, daily, weekly, monthly, yearly",
+        "backup-2026-02-28T033000Z.zip": "last",
+        "backup-2026-02-27T043000Z.zip": "hourly, daily",
+        "backup-2026-02-26T033000Z.zip": "daily",
+        "backup-2026-02-08T033000Z.zip": "weekly",
+        "backup-2026-01-28T033000Z.zip": "monthly",
+        "backup-2025-12-31T030000Z.zip": "yearly",
+    }
+    assert "remove backup-2026-02-27T033000Z.zip: last: 2 newer backups; hourly: 2 newer hours; daily: not the newest of its day; weekly: not the newest of its week; monthly: not the newest of its month; yearly: not the newest of its year" in lines  # fmt: skip
+
+
+def test_a_backup_from_the_future_takes_no_place_when_its_time_has_come(tmp_path):
+    """Once a run has seen it in the future, its inode was changed before the time of its content, and that stays so."""
+    names = nights(tmp_path, 3)
+    future = tmp_path / "backup-2036-11-28T030000Z.zip"
+    old_backup(future, "2036-11-28T03:00:00Z")
+    os.chmod(future, 0o640)
+    result = keep(tmp_path, "--last", "1", "--dry-run")
+    assert f"keep {future.name}: dated in the future by both clocks" in result.stdout.splitlines()
+    changed = future.stat().st_ctime_ns
+    assert keep(tmp_path, "--last", "1").returncode == 0
+    assert sorted(os.listdir(tmp_path)) == [names[2], future.name]
+    status = future.stat()
+    assert changed < status.st_ctime_ns < status.st_mtime_ns and status.st_mode & 0o7777 == 0o640
+    # One that has such an inode, and whose time has come by its manifest.
+    marked = tmp_path / "backup-2026-11-20T030000Z.zip"
+    old_backup(marked, "2026-11-20T03:00:00Z", modified="2036-11-28T03:00:00Z")
+    assert keep(tmp_path, "--last", "1").returncode == 0
+    assert sorted(os.listdir(tmp_path)) == [names[2], marked.name, future.name]
 
 
 def test_names_and_clocks_may_lie(tmp_path):
@@ -151,8 +200,8 @@ def test_backups_of_another_name_have_a_series_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "give --last, --daily, --weekly or --monthly"),
-        (["--last", "0", "--daily", "0"], "give --last, --daily, --weekly or --monthly"),
+        ([], "give --last, --hourly, --daily, --weekly, --monthly or --yearly"),
+        (["--last", "0", "--daily", "0"], "give --last, --hourly, --daily, --weekly, --monthly or --yearly"),
         (["--last", "-1"], "--last"),
         (["--last", "x"], "--last"),
         (["--last", "1", "--name", ""], "--name"),

@@ -10,8 +10,6 @@ import pytest
 
 from harness import ROOT, SLUICE, run
 
-PULL = ROOT / "deploy/man/sluice-pull.1"
-
 
 @pytest.fixture(scope="module")
 def manual():
@@ -24,10 +22,8 @@ def tool(name):
     return name
 
 
-@pytest.mark.parametrize("page", ["sluice", "sluice-pull"])
-def test_man_and_mandoc_find_nothing_wrong(manual, page, tmp_path):
-    content = manual if page == "sluice" else PULL.read_text()
-    (path := tmp_path / f"{page}.1").write_text(content)
+def test_man_and_mandoc_find_nothing_wrong(manual, tmp_path):
+    (path := tmp_path / "sluice.1").write_text(manual)
     command = [tool("man"), "--warnings", "--local-file", "--troff-device=utf8", "--ditroff", path]
     assert subprocess.run(command, capture_output=True, text=True, timeout=60).stderr == ""
     found = subprocess.run([tool("mandoc"), "-T", "lint", path], capture_output=True, text=True, timeout=60).stdout
@@ -51,7 +47,7 @@ def test_every_query_parameter_is_described(manual, name):
 def test_every_command_and_option_is_described(manual):
     commands = json.loads(run("--experimental-dump-help").stdout)["command"]["subcommands"]
     commands = {command["commandName"]: command["arguments"] for command in commands if command["commandName"] != "help"}
-    assert len(commands) == 8
+    assert len(commands) == 11
     for name, arguments in commands.items():
         section = re.split(r"(?m)^\.S[hs] ", manual.partition(f"\n.Ss sluice {name}\n")[2])[0].replace("\\-", "-")
         options = {each["name"] for argument in arguments for each in argument.get("names", [])} - {"help", "version", "h"}
@@ -60,9 +56,9 @@ def test_every_command_and_option_is_described(manual):
         assert section.count("\n.It Ar ") == sum(argument["kind"] == "positional" for argument in arguments), name
 
 
-def test_every_setting_of_sluice_pull_is_described():
-    described = set(re.findall(r"(?m)^\.It Ev (\w+)$", PULL.read_text()))
-    read = set(re.findall(r"\$\{(SLUICE_PULL_\w+)", (ROOT / "deploy/pull/sluice-pull").read_text()))
-    assert read == described == set(re.findall(r"(?m)^#(\w+)=", (ROOT / "deploy/pull/sluice-pull.env").read_text())) | {
-        "SLUICE_PULL_TOKEN_FILE"
-    }
+def test_every_setting_of_the_unit_that_pulls_is_described(manual):
+    described = {name for line in re.findall(r"(?m)^\.It Ev (.*)$", manual) for name in re.findall(r"SLUICE_PULL_(\w+)", line)}
+    source = (ROOT / "Sources/sluice/Pull/PullSettings.swift").read_text()
+    read = set(re.findall(r'"([A-Z_]+)"', source.partition("let known = [")[2].partition("]")[0]))
+    explained = set(re.findall(r"(?m)^#?SLUICE_PULL_(\w+)=", (ROOT / "deploy/pull/sluice-pull.env").read_text()))
+    assert len(read) > 8 and read == described == explained | {"TOKEN_FILE"}

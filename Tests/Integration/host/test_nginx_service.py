@@ -127,7 +127,7 @@ def test_a_client_that_leaves_is_noticed_within_a_second(front, reservoir, on_ma
 @pytest.mark.parametrize("compression", ["store", "default"])
 @pytest.mark.parametrize("end", ["given up", "killed"])
 def test_an_archive_that_breaks_off_is_broken_off_for_the_client(front, reservoir, on_machine, end, compression):
-    options = ["--max-snapshot-age", "300ms"] if end == "given up" else []
+    options = ["--max-snapshot-age", "300ms", "--detach-budget", "0"] if end == "given up" else []
     front.settle(on_machine(reservoir), *options)
     with front.connect(receive_buffer=4096) as client:
         response = client.begin(f"/api/backup?compression={compression}")
@@ -158,7 +158,7 @@ def test_a_client_of_http_1_0_has_a_length_to_go_by(front, house, on_machine, qu
 
 
 def test_a_client_of_http_1_0_sees_a_broken_archive(front, reservoir, on_machine):
-    front.settle(on_machine(reservoir), "--max-snapshot-age", "300ms")
+    front.settle(on_machine(reservoir), "--max-snapshot-age", "300ms", "--detach-budget", "0")
     for response in through_http_1_0(front, b"/api/backup"):
         response.read(1000)
         front.sluice.wait_for_line("backup failed")

@@ -57,9 +57,7 @@ def test_the_package_has_its_changelog_its_documents_and_its_manual(file, tmp_pa
     assert output("dpkg-parsechangelog", "-l", tmp_path / "changelog", "-S", "Version") == f"{version}\n"
     for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")]:
         assert (documents / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
-    for name in ("sluice", "sluice-pull"):
-        manual = gzip.decompress((tmp_path / f"usr/share/man/man1/{name}.1.gz").read_bytes()).decode()
-        assert f".Nm {name}\n" in manual
+    assert ".Nm sluice\n" in gzip.decompress((tmp_path / "usr/share/man/man1/sluice.1.gz").read_bytes()).decode()
 
 
 def test_a_release_can_be_checked_and_made_again(file, tmp_path):
@@ -229,6 +227,8 @@ def test_purged_it_leaves_nothing(machine, package, house, on_machine):
     machine.run("dpkg", "--install", package)
     machine.run("sluice", "setup", "--data", (directory := on_machine(house)), "--enable")
     machine.run("sluice", "setup", "--data", directory, "--instance", "one", "--enable")
+    into = ["--url", "http://localhost/", "--into", directory]
+    machine.run("sluice", "setup", "--pull", "app", *into, "--enable")
     service = Service(machine)
     assert service.get("/healthz").status == 200
     machine.run("dpkg", "--purge", "sluice")

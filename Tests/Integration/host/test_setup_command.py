@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import socket
 
 import pytest
 
@@ -56,6 +57,15 @@ def test_a_link_is_followed_now_and_not_when_the_service_starts(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     assert f'"SLUICE_DATA={tmp_path.resolve()}/real"' in dry_run("--data", tmp_path / "link").stdout
+
+
+def test_the_memory_limit_fits_the_number_of_databases(tmp_path):
+    for number in range(3000):
+        (tmp_path / f"{number}.db").write_bytes(b"SQLite format 3\0" + bytes(84))
+    assert "MemoryMax=576M" in dry_run("--data", tmp_path).stdout.splitlines()
+    for number in range(500):
+        (tmp_path / f"{number}.db").unlink()
+    assert "MemoryMax=" not in dry_run("--data", tmp_path).stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -148,3 +158,76 @@ def test_the_commands_that_it_names_are_fit_for_an_ordinary_user(tmp_path):
     assert len(hints) >= 4 and hints[-1].startswith("then:")
     commands = [command for line in hints for command in line.removeprefix("next:").removeprefix("then:").split(" && ")]
     assert [command for command in commands if not command.strip().startswith("sudo ")] == []
+
+
+# A nightly pull.
+
+
+def pull(*arguments):
+    return dry_run("--pull", "app", *arguments)
+
+
+def test_the_settings_of_a_pull_are_shown_without_secrets():
+    result = pull("--url", "https://backup.example.org/x?a=$b", "--keep", "--last 3 --monthly 2", "--ping", "https://hc.example/0a1b-secret")
+    assert result.returncode == 0 and "secret" not in result.stdout + result.stderr
+    for line in [
+        "# /etc/sluice/pull.d/app",
+        'SLUICE_PULL_URL="https://backup.example.org/x?a=\\$b"',
+        'SLUICE_PULL_NAME="app"',
+        'SLUICE_PULL_KEEP="--last 3 --monthly 2"',
+        'SLUICE_PULL_PING="https://hc.example/…"',
+        "  sudo systemctl enable --now sluice-pull@app.timer",
+    ]:
+        assert line in result.stdout.splitlines()
+    assert not os.path.exists("/etc/sluice/pull.d")
+
+
+def test_a_pull_into_a_directory_runs_as_its_owner(tmp_path):
+    lines = pull("--url", "http://h/", "--into", tmp_path).stdout.splitlines()
+    assert f"User={pwd.getpwuid(tmp_path.stat().st_uid).pw_name}" in lines and f'SLUICE_PULL_DIRECTORY="{tmp_path}"' in lines
+    assert f'ReadWritePaths="-{tmp_path}"' in lines
+
+
+def test_a_pull_without_a_directory_needs_another_destination():
+    assert pull("--url", "http://h/", "--into", "none").returncode == 64
+    lines = pull("--url", "http://h/", "--into", "none", "--options", "--restic /srv/restic").stdout.splitlines()
+    assert 'SLUICE_PULL_DIRECTORY="none"' in lines and 'SLUICE_PULL_OPTIONS="--restic /srv/restic"' in lines
+
+
+def test_a_variable_for_a_program_is_a_secret(tmp_path):
+    (tmp_path / "password").write_text("a secret\nand more\n")
+    result = pull("--url", "http://h/", "--variable", f"RESTIC_PASSWORD=@{tmp_path}/password", "--variable", "AWS_DEFAULT_REGION=secret")
+    lines = result.stdout.splitlines()
+    assert 'RESTIC_PASSWORD="…"' in lines and 'AWS_DEFAULT_REGION="…"' in lines and "secret" not in result.stdout
+    (tmp_path / "password").write_text("\n")
+    for file, words in [("password", "is empty"), ("none", "No such file")]:
+        result = pull("--url", "http://h/", "--variable", f"RESTIC_PASSWORD=@{tmp_path}/{file}")
+        assert result.returncode == 1 and words in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a socket away")
+def test_a_pull_from_a_socket_is_a_member_of_its_group(tmp_path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path := str(tmp_path / "s"))
+        os.chown(path, 0, grp.getgrnam("www-data").gr_gid)
+        os.chmod(path, 0o660)
+        assert "SupplementaryGroups=www-data" in pull("--unix-socket", path).stdout.splitlines()
+        os.chown(path, 0, 0)
+        result = pull("--unix-socket", path)
+        assert result.returncode == 1 and "--socket-group" in result.stderr
+    assert pull("--unix-socket", tmp_path / "none").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--url", "ftp://h/"], ["--url", "http://h/", "--keep", "0"], ["--url", "http://h/", "--keep", "--last 1 --dry-run"],
+     ["--url", "http://h/", "--notify", "ftp://h/0a1b-secret"], ["--url", "http://h/", "--options", "--nonsense"], ["--url", "http://h/", "--data", "/"],
+     ["--url", "http://h/", "--ping", "http://h/\n0a1b-secret"], ["--unix-socket", "relative"], ["--url", "http://h/", "--show", "--enable"],
+     ["--url", "http://h/", "--drill", "monthly"], ["--url", "http://h/", "--variable", "RESTIC_PASSWORD"],
+     ["--url", "http://h/", "--variable", "SLUICE_PULL_KEEP=3"], ["--url", "http://h/", "--variable", "1A=secret"], ["--variable", "A=secret"],
+     ["--url", "http://h/", "--variable", "A=\nB=secret"]],
+)  # fmt: skip
+def test_a_pull_that_the_unit_would_refuse_is_refused(arguments):
+    result = pull(*arguments)
+    assert (result.returncode, result.stdout) == (64, "") and "secret" not in result.stderr
+    assert dry_run("--pull", "a/b", "--url", "http://h/").returncode == dry_run("--url", "http://h/").returncode == 64

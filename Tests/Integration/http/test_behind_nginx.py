@@ -21,7 +21,7 @@ def test_an_archive_passes_whole(nginx, house, compression):
 
 
 def test_a_broken_archive_is_broken_for_nginxs_client_too(nginx, reservoir):
-    with sluice_behind(nginx, reservoir, "--max-snapshot-age", "300ms") as server:
+    with sluice_behind(nginx, reservoir, "--max-snapshot-age", "300ms", "--detach-budget", "0") as server:
         (nginx / "back.sock").chmod(0o666)
         with Connection(nginx / "front.sock", receive_buffer=4096) as connection:
             response = connection.begin("/api/backup?compression=store")

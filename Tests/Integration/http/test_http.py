@@ -147,7 +147,7 @@ def test_a_query_that_cannot_be_meant_is_refused(server, query, status):
 
 
 @pytest.mark.parametrize(
-    "target", ["/", "/api", "/api/backup/", "/api/backups", "/API/backup", "/healthz/", "/%2e%2e/"]
+    "target", ["/api", "/index.html", "/status.json/", "/api/backup/", "/api/backups", "/API/backup", "/healthz/", "/%2e%2e/"]
 )
 def test_what_is_not_there_is_not_found(server, target):
     answer = server.get(target)

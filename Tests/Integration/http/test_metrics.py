@@ -1,13 +1,18 @@
 """`/metrics`: what Prometheus reads, and that it tells what happened."""
 
+import json
+import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import time
+import urllib.parse
+import urllib.request
 
 import pytest
 
-from harness import serve, wait_until
+from harness import ROOT, serve, wait_until
 from metrics import samples
 from tokens import FIRST
 
@@ -23,6 +28,16 @@ def test_prometheus_own_tool_finds_nothing_to_say(house):
             assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b""), text.decode()
             assert server.get("/api/backup").status == 200
             assert server.get("/api/backup?db=nothing.db").status == 404
+
+
+def test_it_speaks_open_metrics_to_a_client_that_prefers_it(house):
+    accepted = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+    with serve(house) as server:
+        answer = server.get("/metrics", Accept=accepted)
+        assert answer.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        assert answer.headers["Vary"] == "Accept" and answer.body.endswith(b"\n# EOF\n")
+        assert b"# TYPE sluice_backups_started counter\nsluice_backups_started_total 0\n" in answer.body
+        assert b"EOF" not in server.get("/metrics", Accept="*/*").body
 
 
 def test_it_counts_backups_that_are_sent(house):
@@ -79,7 +94,7 @@ def test_it_shows_what_a_running_backup_costs(reservoir):
 @pytest.mark.parametrize(
     ("options", "leaves", "reason"),
     [
-        (["--max-snapshot-age", "300ms"], False, "snapshot"),
+        (["--max-snapshot-age", "300ms", "--detach-budget", "0"], False, "snapshot"),
         (["--stall-timeout", "300ms"], False, "stalled"),
         ([], True, "left"),
     ],
@@ -118,3 +133,83 @@ def test_it_counts_requests_that_no_backup_is_made_for(reservoir, tmp_path):
     assert refused == {"unauthorized": 1, "bad-request": 1, "unknown-database": 1, "too-many-backups": 1}
     assert sum(after["sluice_backups_aborted_total"].values()) == 0
     assert after["sluice_last_success_timestamp_seconds"] == 0
+
+
+def test_the_alert_rules_are_what_they_say():
+    """By the tests beside them, too: `promtool test rules`."""
+    folder = ROOT / "deploy/prometheus"
+    for command in (["check", "rules", "sluice.yml"], ["test", "rules", "sluice.test.yml"]):
+        ended = subprocess.run(["promtool", *command], cwd=folder, capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_the_rules_and_the_dashboard_name_metrics_that_there_are(house):
+    with serve(house) as server:
+        known = samples(server)
+    reasons = known["sluice_backups_aborted_total"].keys()
+    for file in ("deploy/prometheus/sluice.yml", "deploy/grafana/sluice.json"):
+        text = (ROOT / file).read_text()
+        # Those of a pull and of a drill: test_pull_told.py, test_drill.py.
+        assert set(re.findall(r"sluice_(?!pull_|drill_)\w+", text)) <= known.keys()
+    rules = (ROOT / "deploy/prometheus/sluice.yml").read_text()
+    for listed in re.findall(r'reason[!=]~"([^"]*)"', rules):
+        assert set(listed.split("|")) <= reasons
+
+
+def test_every_reason_is_there_before_it_has_happened(house):
+    """`increase()` sees nothing of a series that begins with 1."""
+    rows = (ROOT / "docs/troubleshooting.md").read_text().partition("## A backup was broken off")[2].partition("\n## ")[0]
+    reasons = set(re.findall(r"^\| `([a-z-]+)` \|", rows, re.MULTILINE))
+    with serve(house) as server:
+        shown = samples(server)
+    assert len(reasons) > 10 and reasons == shown["sluice_backups_aborted_total"].keys()
+    assert {"invalid-name", "unknown-database"} < shown["sluice_requests_rejected_total"].keys()
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def test_a_real_prometheus_has_data_for_every_query_of_the_dashboard(house, tmp_path):
+    dashboard = json.loads((ROOT / "deploy/grafana/sluice.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert len(queries) > 15
+    port = free_port()
+    (tmp_path / "rules").mkdir()
+    shutil.copy(ROOT / "deploy/prometheus/sluice.yml", tmp_path / "rules")
+    with serve(house) as server:
+        (tmp_path / "prometheus.yml").write_text(
+            "global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}\nrule_files: [rules/sluice.yml]\n"
+            f"scrape_configs: [{{job_name: sluice, static_configs: [{{targets: ['127.0.0.1:{server.ports[0]}']}}]}}]\n"
+        )
+        command = ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
+                   f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]  # fmt: skip
+        prometheus = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+        def ask(path, **query):
+            url = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+            try:
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    return json.load(answer)["data"]
+            except OSError:
+                return None
+
+        def lacking():
+            made = [
+                query.replace("$job", "sluice").replace("$instance", ".*").replace("$__rate_interval", "5s") for query in queries
+            ]
+            return [query for query in made if not (ask("query", query=query) or {}).get("result")]
+
+        try:
+            wait_until(lambda: (ask("query", query="up") or {}).get("result"), "a scrape")
+            assert server.get("/api/backup").status == 200
+            wait_until(lambda: not lacking(), "data for every query")
+            (target,) = ask("targets")["activeTargets"]
+            assert (target["health"], target["lastError"]) == ("up", "")
+            (group,) = ask("rules")["groups"]
+            assert {rule["health"] for rule in group["rules"]} == {"ok"}
+        finally:
+            prometheus.terminate()
+            prometheus.wait(20)

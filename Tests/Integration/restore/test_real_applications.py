@@ -1,8 +1,6 @@
 """Data directories of real applications: backed up, verified, restored, and opened by the application or its library."""
 
-import fcntl
 import json
-import os
 import sqlite3
 import subprocess
 import zipfile
@@ -12,7 +10,8 @@ from itertools import count
 import pytest
 
 import data as make
-from harness import ROOT, run, wait_until
+from harness import run, wait_until
+from pypi import installed
 from restoring import restore
 
 # The libraries of applications, at versions that are known to be there.
@@ -22,22 +21,6 @@ PACKAGES = ["anki==26.9.3", "Django==5.2.19"]
 @pytest.fixture(scope="session")
 def library():
     """Runs a Python script where the packages are installed; what it prints, from JSON."""
-    place = ROOT / ".build/applications"
-    place.mkdir(parents=True, exist_ok=True)
-    environment, installed = place / "venv", place / "installed"
-    with (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not installed.exists() or installed.read_text().split() != PACKAGES:
-            try:
-                subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", environment], check=True, capture_output=True)
-                subprocess.run(
-                    [environment / "bin/pip", "install", "-q", "--only-binary", ":all:", "--retries", "1", *PACKAGES],
-                    check=True, capture_output=True, text=True, timeout=120,
-                )  # fmt: skip
-            except (OSError, subprocess.SubprocessError) as error:
-                reason = f"{PACKAGES} cannot be installed: {error}\n{getattr(error, 'stderr', '')}"
-                (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-            installed.write_text("\n".join(PACKAGES))
 
     def execute(script, *arguments, cwd):
         command = [execute.python, "-c", script, *arguments]
@@ -45,7 +28,7 @@ def library():
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout.splitlines()[-1])
 
-    execute.python = environment / "bin/python"
+    execute.python = installed("applications", PACKAGES)
     return execute
 
 

@@ -89,8 +89,10 @@ def test_a_call_that_fails_leaves_everything_as_it_was(archive, target, tmp_path
         result = traced(archive, copy, call, f"error={error}", count)
         if result.returncode == 0:
             break
-        assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
-        assert tree(copy) == before, result.stderr
+        # Where a second thread ends with the process, strace says that it could not make its call fail too.
+        said = [line for line in result.stderr.splitlines() if not line.startswith("strace: ")]
+        assert result.returncode == 1 and len(said) == 1
+        assert tree(copy) == before, said
         cases += 1
     assert cases > 0
     record_property("cases", cases)

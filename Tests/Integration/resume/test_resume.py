@@ -557,7 +557,7 @@ def test_the_growth_since_then_is_that_of_all_wals(reservoir):
 
 
 def test_limits_hold_while_the_client_is_away(reservoir):
-    with serve(reservoir, "--max-snapshot-age", "1500ms") as server:
+    with serve(reservoir, "--max-snapshot-age", "1500ms", "--detach-budget", "0") as server:
         head, _ = part(server, 1000)
         server.wait_for_line("backup failed.*snapshot-age")
         assert samples(server)["sluice_backups_kept"] == 0

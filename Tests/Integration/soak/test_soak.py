@@ -197,7 +197,7 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
                     seen.update(future.result())
             # Between two rounds no reader holds a WAL, and it does not grow for ever.
             for path in (wal, directory / "base.db"):
-                wait_until(lambda path=path: truncates(path), f"a checkpoint of {path.name} in round {rounds}", 30)
+                wait_until(lambda path=path: truncates(path), f"a checkpoint of {path.name} in round {rounds}")
             rounds += 1
             if time.monotonic() >= end:
                 return

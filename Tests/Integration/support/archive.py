@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sqlite3
+import struct
 import tempfile
 import zipfile
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ class Archive:
         self.skipped = {skipped["path"]: skipped for skipped in self.manifest["skipped"]}
         self.directory = tempfile.TemporaryDirectory()
         self._check_manifest()
+        self.data_offsets = [self._data_offset(info) for info in self.zip.infolist()]
         for entry in self.manifest["entries"]:
             self._check_entry(entry)
 
@@ -48,6 +50,12 @@ class Archive:
 
     def _extracted(self, name):
         return Path(self.directory.name) / str(self.names.index(name))
+
+    def _data_offset(self, info):
+        """Where a member's data begins: behind its local header, APPNOTE 4.3.7."""
+        self.zip.fp.seek(info.header_offset + 26)
+        name, extra = struct.unpack("<HH", self.zip.fp.read(4))
+        return info.header_offset + 30 + name + extra
 
     def _check_manifest(self):
         manifest = self.manifest

@@ -25,7 +25,7 @@ AS_ORDINARY_USER = (
 )
 
 
-def wait_until(condition, what, timeout=10):
+def wait_until(condition, what, timeout=60):
     """Returns the first true value of `condition()`; a test waits for nothing in any other way."""
     deadline = time.monotonic() + timeout
     while True:
@@ -80,7 +80,7 @@ class Server:
     def log(self):
         return "\n".join(self.lines)
 
-    def wait_for_line(self, pattern, timeout=20):
+    def wait_for_line(self, pattern, timeout=60):
         """The first line of its output in which `pattern` is found."""
 
         def found():
@@ -148,7 +148,7 @@ class Server:
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 
-    def wait(self, timeout=20):
+    def wait(self, timeout=60):
         """The exit status."""
         status = self.process.wait(timeout)
         self._reader.join()

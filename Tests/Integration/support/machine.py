@@ -123,7 +123,7 @@ class Machine:
         """As systemctl shows it: ActiveState, MainPID, NRestarts…"""
         return self.systemctl("show", "--value", f"--property={name}", unit).strip()
 
-    def wait_for_property(self, unit, name, value, timeout=20):
+    def wait_for_property(self, unit, name, value, timeout=60):
         wait_until(lambda: self.show(unit, name) == value, f"{unit}: {name}={value}", timeout)
 
     def journal(self, *arguments):

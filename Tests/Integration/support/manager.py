@@ -55,7 +55,7 @@ class Manager:
             self.wait_for("READY=1")
             yield process
             process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=20)
+            output, _ = process.communicate(timeout=60)
             assert process.returncode == 0, output
         finally:
             process.kill()
@@ -67,5 +67,5 @@ class Manager:
                 self.said += self.notify.recv(4096).decode() + "\n"
         return word in self.said
 
-    def wait_for(self, word, timeout=10):
+    def wait_for(self, word, timeout=60):
         wait_until(lambda: self.hears(word), word, timeout)

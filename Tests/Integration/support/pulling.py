@@ -1,4 +1,4 @@
-"""What the tests of `sluice-pull` share: a machine that keeps backups, and what it meets on the wire."""
+"""What the tests of `sluice pull` share: a machine that keeps backups, and what it meets on the wire."""
 
 import json
 import os
@@ -16,42 +16,40 @@ from threading import Thread
 
 from archive import Archive
 from client import connect
-from harness import ROOT, SLUICE
+from harness import SLUICE
 
 TARGET = "/api/backup?compression=store"
-PULL = ROOT / "deploy/pull/sluice-pull"
-TOOLS = "awk cat curl date find grep head id mktemp mv rm sleep stat sync tail tr wc".split()
+# How the last pull ended, for `sluice status`.
+ENDED = ".backup.pull.json"
 DATED = r"backup-\d{4}-\d\d-\d\dT\d{6}Z\.zip"
 
 
 class Puller:
-    """A machine that keeps backups."""
+    """A machine that keeps backups, by `sluice pull` with the settings of the unit."""
 
-    def __init__(self, path, tools=(*TOOLS, "sluice"), prefix=()):
+    def __init__(self, path, prefix=()):
         self.prefix = [shutil.which(prefix[0]), *prefix[1:]] if prefix else []
-        (bin := path / "bin").mkdir()
-        for name in tools:
-            (bin / name).symlink_to(SLUICE if name == "sluice" else shutil.which(name, path="/usr/bin:/bin"))
         (kept := path / "kept backups").mkdir()
-        self.environment, self.kept = {"PATH": str(bin), "SLUICE_PULL_PAUSE": "0", "SLUICE_PULL_DIRECTORY": str(kept)}, kept
+        self.environment = {"PATH": "/usr/bin:/bin", "SLUICE_PULL_PAUSE": "0", "SLUICE_PULL_DIRECTORY": str(kept)}
+        self.kept = kept
 
-    def start(self, url, **settings):
+    def start(self, url, *options, **settings):
         environment = self.environment | {"SLUICE_PULL_URL": url}
         environment |= {name if name.isupper() else f"SLUICE_PULL_{name.upper()}": str(value) for name, value in settings.items()}
         return subprocess.Popen(
-            [*self.prefix, PULL], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
+            [*self.prefix, SLUICE, "pull", *map(str, options)], env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
-    def run(self, url, **settings):
-        return self.result(self.start(url, **settings))
+    def run(self, url, *options, **settings):
+        return self.result(self.start(url, *options, **settings))
 
     def result(self, process):
         process.output, process.error = process.communicate(timeout=60)
         return process
 
     def names(self):
-        return sorted(os.listdir(self.kept))
+        return sorted(name for name in os.listdir(self.kept) if not name.endswith(".pull.json"))
 
     def keep(self, *names):
         """Backups of earlier nights, by their names, and other files."""
@@ -103,7 +101,7 @@ def assert_refused(puller, result, words, kept=(), output=""):
     """One line says why, and what was there is there."""
     assert (result.returncode, result.output) == (1, output)
     [line] = result.error.splitlines()
-    assert line.startswith("sluice-pull: ") and re.search(words, line), line
+    assert line.startswith("sluice: ") and re.search(words, line), line
     assert puller.names() == sorted(kept)
 
 

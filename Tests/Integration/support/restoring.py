@@ -121,3 +121,9 @@ def replaced(directory):
         connection.close()
     (directory / "floor_plan/plan.json").write_text("old")
     return directory
+
+
+def change(path, sql):
+    connection = sqlite3.connect(path)
+    connection.executescript(sql)
+    connection.close()

@@ -112,7 +112,7 @@ class Service:
     def starts(self):
         return sum(entry.get("MESSAGE_ID") == UNIT_STARTING for entry in self.journal())
 
-    def wait_for_line(self, word, timeout=20):
+    def wait_for_line(self, word, timeout=60):
         def found():
             return next((line for line in self.lines() if word in line), None)
 

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import select
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -30,7 +31,7 @@ class Writer:
 
     def finish(self):
         """Ends it; what it has to report."""
-        output, _ = self.process.communicate(timeout=30)
+        output, _ = self.process.communicate(timeout=60)
         assert self.process.returncode == 0
         return json.loads(output)
 
@@ -52,6 +53,18 @@ def running(role, path):
     finally:
         if writer.process.returncode is None:
             writer.kill()
+
+
+@contextmanager
+def stopped(writers):
+    """They do nothing meanwhile, and hold what they hold: the processors are the test's, for what has nothing to do with them."""
+    for writer in writers:
+        writer.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for writer in writers:
+            writer.process.send_signal(signal.SIGCONT)
 
 
 # In the process.

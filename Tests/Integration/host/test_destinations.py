@@ -1,0 +1,356 @@
+"""`sluice pull --to`, `--restic`, `--borg`, `--rclone`: an engine lists a new backup only if the archive is sound, whatever goes wrong."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+import data as make
+from archive import Archive
+from breaking import Breaking
+from harness import SLUICE, run, serve, wait_until
+from pulling import listening
+from restoring import SLOW, backup, small
+
+# The command that a puller gives each engine beside the options; the archive must be larger than what is held back.
+HELD = 128 << 10
+
+
+class Restic:
+    def __init__(self, path):
+        self.path, self.options = path, ["--restic", path]
+        self.call("init")
+
+    def call(self, *arguments):
+        return subprocess.run(["restic", "-q", "-r", self.path, *arguments], check=True, capture_output=True).stdout
+
+    def names(self):
+        # Their identifiers: restic lists no other.
+        return {name.name for name in (self.path / "snapshots").iterdir()}
+
+    def content(self, name):
+        [file] = json.loads(self.call("snapshots", "--json", name))[0]["paths"]
+        return self.call("dump", name, file)
+
+
+class Borg:
+    def __init__(self, path):
+        self.path, self.options = path, ["--borg", path]
+        self.call("init", "-e", "none", path)
+
+    def call(self, *arguments):
+        return subprocess.run(["borg", *arguments], check=True, capture_output=True).stdout
+
+    def names(self):
+        return set(self.call("list", "--short", "--consider-checkpoints", self.path).decode().split())
+
+    def content(self, name):
+        return self.call("extract", "--stdout", f"{self.path}::{name}")
+
+
+class Rclone:
+    def __init__(self, path):
+        path.mkdir()
+        self.path, self.options = path, ["--rclone", path]
+
+    def names(self):
+        return set(os.listdir(self.path))
+
+    def content(self, name):
+        return (self.path / name).read_bytes()
+
+
+class Age:
+    """By --to, as a script that renames what is whole."""
+
+    def __init__(self, path):
+        path.mkdir()
+        self.path, key = path, path.with_suffix(".key")
+        subprocess.run(["age-keygen", "-o", key], check=True, capture_output=True)
+        self.key, to = key, re.search(r"age1\w+", key.read_text())[0]
+        command = f"cd {shlex.quote(str(path))} && age -r {to} >part && mv part $SLUICE_NAME.age"
+        self.options = ["--to", command]
+
+    def names(self):
+        return set(os.listdir(self.path)) - {"part"}
+
+    def content(self, name):
+        return subprocess.run(["age", "-d", "-i", self.key, self.path / name], check=True, capture_output=True).stdout
+
+
+class Stores:
+    """One of each, and what `sluice pull` does with all of them."""
+
+    def __init__(self, path):
+        self.path, self.last = path, None
+        environment = {"RESTIC_PASSWORD": "secret-of-restic", "BORG_BASE_DIR": str(path / "borg-base"), "XDG_CACHE_HOME": str(path / "cache"),
+                       "RCLONE_CONFIG": str(path / "rclone.conf"), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes"}  # fmt: skip
+        os.environ |= environment
+        (path / "rclone.conf").touch()
+        self.all = [engine(path / engine.__name__.lower()) for engine in (Restic, Borg, Rclone, Age)]
+
+    def start(self, url, *options, engines=None, **environment):
+        self.last = None
+        to = [option for engine in engines or self.all for option in engine.options]
+        return subprocess.Popen(
+            [SLUICE, "pull", url, "--pause", "0s", *map(str, [*to, *options])], env=os.environ | environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def result(self, process):
+        process.output, process.error = process.communicate(timeout=120)
+        assert "secret-of" not in process.output + process.error
+        return process
+
+    def pull(self, url, *options, **more):
+        return self.result(self.start(url, *options, **more))
+
+    def names(self):
+        return [engine.names() for engine in self.all]
+
+    def new(self, url, *options, status=0, engines=None):
+        """Pulls, and finds one more archive in each store. The archive, and its names."""
+        before = self.last or self.names()
+        result = self.pull(url, *options, engines=engines)
+        assert result.returncode == status, result.error
+        self.last = self.names()
+        names = [[*(now - then)] for now, then in zip(self.last, before)]
+        engines = engines or self.all
+        assert [len(each) for each in names] == [engine in engines for engine in self.all], (names, result.error)
+        names = [each[0] for each in names if each]
+        contents = {engine.content(name) for engine, name in zip(engines, names)}
+        assert len(contents) == 1
+        return contents.pop(), names, result
+
+    def nothing_new(self, url, *options, error=".*", **more):
+        before = self.last or self.names()
+        result = self.pull(url, *options, **more)
+        assert result.returncode == 1 and result.output == "", (result.returncode, result.output, result.error)
+        # rclone alone has written something by then, which is removed and named.
+        said = re.sub(r"sluice: --rclone \S+: removed what was left: \S+\.sluice-partial\n", "", result.error, count=1)
+        assert re.fullmatch(r"sluice: .*\n", said) and re.search(error, said), result.error
+        assert self.names() == before
+        self.last = before
+        return result
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    before = dict(os.environ)
+    yield Stores(tmp_path_factory.mktemp("stores"))
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    make.bulk((directory := tmp_path_factory.mktemp("served")) / "main.db", make.WAL, 2)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def archive(data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("archive") / "backup.zip"
+    assert run("backup", "--data", data, "--compression", "store", "-o", path).returncode == 0
+    return path.read_bytes()
+
+
+HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: application/zip\r\n\r\n"
+
+
+@contextmanager
+def answering(*parts):
+    """Answers with these bytes, and then the connection ends as if that were all; an event is waited for."""
+
+    def answer(_, client):
+        client.recv(1 << 16)
+        for part in parts:
+            part.wait() if isinstance(part, Event) else client.sendall(part)
+
+    with listening(answer) as url:
+        yield url.partition("?")[0]
+
+
+def test_each_engine_gets_the_archive_and_gives_it_back(stores, data, tmp_path):
+    (into := tmp_path / "into").mkdir()
+    with serve(data) as server:
+        url = f"{server.url}/api/backup"
+        first, names, _ = stores.new(url)
+        (path := tmp_path / "first.zip").write_bytes(first)
+        Archive(path)
+        second, new, result = stores.new(url, "--into", into, "--last", 1)
+        [kept] = into.glob("backup-*.zip")
+        assert kept.read_bytes() == second and result.output.startswith(f"{kept}: ")
+    # By the engines' own rules.
+    assert stores.last == [{new[0]}, {new[1]}, {names[2], new[2]}, {names[3], new[3]}]
+
+
+PLACES = [HELD - 1, -1]
+
+
+@pytest.mark.parametrize("place", range(200) if SLOW else PLACES)
+def test_an_archive_that_was_cut_is_in_no_store(stores, archive, place):
+    """By a proxy that hides it: the answer ends as a whole one does."""
+    if SLOW:
+        place = len(archive) * place // 200
+    with answering(HEAD, archive[:place]) as url:
+        stores.nothing_new(url, error="no sound backup has come")
+
+
+def test_what_is_no_sound_archive_is_in_no_store(stores, archive):
+    middle = len(archive) // 2
+    flipped = archive[:middle] + bytes([archive[middle] ^ 1]) + archive[middle + 1 :]
+    for answer, error in (
+        (HEAD + flipped, "no sound backup has come"),
+        (b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n" + b"<p>Sign in</p>" * 500, "no sound backup has come"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", "no sound backup has come"),
+        (b"HTTP/1.0 401 Unauthorized\r\n\r\n" + b"no" * 100_000, "401: the service needs a token"),
+        (b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 0\r\n\r\n", "503"),
+        (b"HTTP/1.0 200 OK\r\nContent-Type: application/zip\r\nContent-Length: 999999999\r\n\r\n" + archive, "broke off"),
+    ):
+        with answering(answer) as url:
+            stores.nothing_new(url, error=error)
+
+
+def test_a_download_that_broke_off_is_resumed_on_its_way_through(stores, data, tmp_path):
+    (directory := tmp_path / "data").mkdir()
+    make.bulk(directory / "main.db", make.WAL, 6)
+    with serve(directory) as server:
+        breaking = Breaking(server.ports[0])
+        content, _, _ = stores.new(f"http://127.0.0.1:{breaking.port}/api/backup", engines=stores.all[2:3])
+        breaking.listener.close()
+        # For rclone alone, which finds no blocks that it has, it is compressed.
+        assert b"compression=store" not in breaking.requests[0]
+        assert len(breaking.requests) == 2 and b"\r\nRange: bytes=" in breaking.requests[1]
+    (path := tmp_path / "app.zip").write_bytes(content)
+    Archive(path)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_incomplete_archive_has_it_in_its_name(stores, data, tmp_path, told):
+    path = tmp_path / "incomplete.zip"
+    assert run("backup", "--data", data, "--include", "nothing", "--compression", "store", "-o", path).returncode in (0, 3)
+    head = HEAD.replace(b"\r\n\r\n", b"\r\nSluice-Skipped: 1\r\n\r\n") if told else HEAD
+    with answering(head, path.read_bytes()) as url:
+        content, (restic, borg, rclone, age), result = stores.new(url, "--last", "1", status=3)
+    assert content == path.read_bytes() and "not in the archive: nothing" in result.error
+    assert b'"incomplete"' in stores.all[0].call("cat", "snapshot", restic)
+    assert b'"whole"' not in stores.all[0].call("cat", "snapshot", restic)
+    assert borg.endswith("Z-incomplete.zip") and rclone.endswith("Z-incomplete.zip")
+    assert age.endswith("Z-incomplete.zip.age" if told else "Z.zip.age")
+
+
+def children(process):
+    """All processes below it, by what they were started as."""
+    found, below = {}, {process.pid}
+    for path in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+        with suppress(OSError):
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent in below:
+                below.add(int(path.name))
+                found[int(path.name)] = (path / "cmdline").read_bytes().split(b"\0")
+    return found
+
+
+def started(process, *words):
+    """Waits until a program with each of these words runs below it. Their numbers."""
+
+    def found():
+        running = {words_of[0]: pid for pid, words_of in children(process).items()}
+        names = {name.rpartition(b"/")[2]: pid for name, pid in running.items()}
+        borg = [pid for pid, line in children(process).items() if line[1:2] == [b"/usr/bin/borg"]]
+        names |= {b"borg": borg[0]} if borg else {}
+        return all(word in names for word in words) and names
+
+    return wait_until(found, f"{words} to run")
+
+
+@pytest.mark.parametrize("victim", ["sluice", pytest.param("server", marks=pytest.mark.slow)])
+def test_a_process_that_is_killed_half_way_leaves_no_backup(stores, data, archive, victim):
+    """kill -9 of `sluice pull` closes the pipe of every engine: the guard ends them before they see that."""
+    before, done = stores.names(), Event()
+    with answering(HEAD, archive[: len(archive) // 2], done) as url:
+        process = stores.start(url)
+        engines = started(process, b"restic", b"borg", b"rclone", b"age")
+        wait_until(lambda: [*stores.all[2].path.glob("*.sluice-partial")], "rclone to write")
+        if victim == "sluice":
+            process.kill()
+        done.set()
+        result = stores.result(process)
+        assert result.returncode == (-signal.SIGKILL if victim == "sluice" else 1)
+        for pid in engines.values():
+            # Until init has waited for it, borg takes it for alive, and for the owner of its lock.
+            wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "an engine to end")
+    left = [now - then for now, then in zip(stores.names(), before)]
+    # rclone writes where the name is that of no backup.
+    assert [name for names in left for name in names if not name.endswith(".sluice-partial")] == []
+    assert len(left[2]) == (victim == "sluice")
+    # A later night removes and names that, once it is a day old.
+    for name in left[2]:
+        os.utime(stores.all[2].path / name, (0, 0))
+    # The next night is right, in spite of what a killed engine has left locked.
+    with serve(data) as server:
+        _, _, result = stores.new(f"{server.url}/api/backup", "--last", "3")
+    for name in left[2]:
+        assert f"removed what was left: {name}\n" in result.error and name not in stores.last[2]
+    if SLOW:
+        stores.all[0].call("check")
+        stores.all[1].call("check", stores.all[1].path)
+
+
+def test_an_engine_that_ends_is_named_and_the_others_go_on(stores, archive):
+    before, done = stores.names(), Event()
+    with answering(HEAD, archive[: len(archive) // 2], done, archive[len(archive) // 2 :]) as url:
+        process = stores.start(url, "--to", "true", "--to", "cat >/dev/null; exit 7", "--borg", "ssh://me:secret-of-url@127.0.0.1:1/x")
+        os.kill(started(process, b"restic", b"borg")[b"restic"], signal.SIGKILL)
+        done.set()
+        result = stores.result(process)
+    assert result.returncode == 1 and "bytes, whole" in result.output
+    lines = sorted(result.error.splitlines())
+    assert len(lines) == 4 and lines[0].startswith("sluice: --borg ssh://127.0.0.1:1/x: "), lines
+    assert re.fullmatch(r"sluice: --restic .*/restic: it was killed by signal 9", lines[1])
+    assert lines[2:] == ["sluice: --to 'cat >/dev/null; exit 7': it ended with status 7",
+                         "sluice: --to true: it ended before it had read all of the archive"]  # fmt: skip
+    assert [len(now - then) for now, then in zip(stores.names(), before)] == [0, 1, 1, 1]
+
+
+def test_a_command_that_reads_nothing_has_no_backup(tmp_path):
+    """An archive that the pipe has room for, whether or not the command ends before it is written."""
+    archive = backup(small(tmp_path / "data", "new", names=("a.db",)), tmp_path / "small.zip").read_bytes()
+    command = [SLUICE, "pull", "--to", "exec sleep 0.2", "--to", f"cat >'{tmp_path}/whole.zip'"]
+    with answering(HEAD, archive) as url:
+        result = subprocess.run([*command, url], capture_output=True, text=True, timeout=60)
+    assert len(archive) < 64 << 10 and (tmp_path / "whole.zip").read_bytes() == archive
+    assert (result.returncode, result.stderr) == (
+        1, "sluice: --to 'exec sleep 0.2': it ended before it had read all of the archive\n"
+    )  # fmt: skip
+
+
+def test_a_store_that_is_full_lists_nothing_new(stores, tmp_path):
+    (data := tmp_path / "data").mkdir()
+    make.bulk(data / "main.db", make.WAL, 3)
+    (bin := tmp_path / "bin").mkdir()
+    for name in ("restic", "borg", "rclone", "age"):
+        (bin / name).write_text(f'#!/bin/bash\nulimit -f 200\nexec {shutil.which(name)} "$@"\n')
+        (bin / name).chmod(0o755)
+    before = stores.names()
+    with serve(data) as server:
+        url = f"{server.url}/api/backup"
+        result = stores.pull(url, PATH=f"{bin}:{os.environ['PATH']}")
+        assert result.returncode == 1
+        failed = re.findall(r"^sluice: (--\w+) (?!.*removed what was left)", result.error, re.MULTILINE)
+        assert failed == ["--to", "--restic", "--borg", "--rclone"], result.error
+        assert stores.names() == before
+
+
+def test_without_a_destination_there_is_nothing_to_do():
+    result = run("pull", "http://127.0.0.1:1/api/backup")
+    assert result.returncode == 64 and "--to, --restic, --borg or --rclone" in result.stderr

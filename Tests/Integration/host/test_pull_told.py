@@ -1,0 +1,257 @@
+"""What `sluice pull` tells: messages, pings and metrics, of each outcome one, and never a secret."""
+
+import json
+import re
+import signal
+import socket
+import stat
+import subprocess
+import threading
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from harness import run, serve, wait_until
+from pulling import DATED, TARGET, Puller, listening
+from restoring import change, small
+
+SECRET = "0a1b2c3d-secret"
+
+
+@contextmanager
+def hook(status=200, on_request=lambda: None):
+    """A server that gets messages: its URL without a path, and (method, path, content) of each."""
+    heard = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            heard.append((self.command, self.path, content and json.loads(content)))
+            on_request()
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", heard
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def data(tmp_path):
+    return small(tmp_path / "data", "word")
+
+
+@pytest.fixture
+def puller(tmp_path):
+    return Puller(tmp_path)
+
+
+def told(heard):
+    """The messages, and the paths that were pinged."""
+    return [content for method, _, content in heard if method == "POST"], [path for method, path, _ in heard if method == "GET"]
+
+
+def test_a_whole_backup_is_told(data, puller):
+    with serve(data) as server, hook() as (url, heard):
+        result = puller.run(server.url + TARGET, name="app", notify=f"{url}/{SECRET}?key=1", ping=f"{url}/{SECRET}?create=1")
+    assert (result.returncode, result.error) == (0, "")
+    (start, end), pings = told(heard)
+    assert pings == [f"/{SECRET}/start?create=1", f"/{SECRET}?create=1"]
+    assert {path for method, path, _ in heard if method == "POST"} == {f"/{SECRET}?key=1"}
+    [name] = puller.names()
+    host = socket.gethostname()
+    nothing = {"exit_status": None, "file": None, "bytes": None, "missing": [], "missing_count": 0, "detail": None}
+    assert start | {"time": 0} == {"event": "start", "series": "app", "host": host, "time": 0} | nothing
+    file = puller.kept / name
+    assert end | {"time": 0} == start | {"event": "success", "time": 0, "exit_status": 0, "file": str(file), "bytes": file.stat().st_size}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", end["time"])
+
+
+def test_what_is_missing_is_told_as_a_failure(data, puller):
+    for number in range(300):
+        (data / f"{number:03}{'x' * 200}.db").symlink_to("nowhere")
+    with serve(data) as server, hook() as (url, heard):
+        result = puller.run(server.url + TARGET, notify=url, ping=url)
+    assert result.returncode == 3
+    (_, end), pings = told(heard)
+    assert pings == ["/start", "/fail"]
+    assert (end["event"], end["exit_status"], end["missing_count"]) == ("failure", 3, 300)
+    assert 5 <= len(end["missing"]) <= 20 and end["missing"][0].startswith("000xxx") and "(symbolic-link)" in end["missing"][0]
+    assert end["file"].endswith("Z-incomplete.zip") and end["detail"].startswith("not in the archive: 000xxx")
+
+
+@pytest.mark.parametrize("what", ["no service", "no directory", "a signal"])
+def test_a_backup_that_failed_is_told(puller, what, tmp_path):
+    with hook() as (url, heard), listening(lambda _, client: client.recv(1 << 16) and client.recv(1)) as silent:
+        settings = {"directory": tmp_path / "none"} if what == "no directory" else {}
+        process = puller.start(silent if what == "a signal" else "http://127.0.0.1:1/", notify=url, ping=url, **settings)
+        if what == "a signal":
+            wait_until(lambda: list(puller.kept.glob(".sluice-pull.*/head")), "its request")
+            process.send_signal(signal.SIGTERM)
+        result = puller.result(process)
+    assert result.returncode == 1
+    (_, end), pings = told(heard)
+    assert pings == ["/start", "/fail"]
+    assert (end["event"], end["exit_status"], end["file"]) == ("failure", 1, None)
+    assert result.error == f"sluice: {end['detail']}\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(None, "there is no connection to it"), (404, "its answer is an error of HTTP"), (302, "its answer is a redirection")]
+)
+def test_a_message_that_cannot_be_sent_is_a_warning(data, puller, tmp_path, status, words):
+    with serve(data) as server, hook(status) as (url, heard):
+        if status is None:
+            with socket.create_server(("127.0.0.1", 0)) as gone:
+                url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+        result = puller.run(server.url + TARGET, notify=f"{url}/{SECRET}", ping=f"@{tmp_path}/none")
+    assert result.returncode == 0 and [name for name in puller.names() if re.fullmatch(DATED, name)]
+    assert result.error.splitlines() == [
+        f"sluice: warning: --ping @{tmp_path}/none: its first line is no URL of http or https",
+        *(f"sluice: warning: {url} was not told of the {event}: {words}" for event in ("start", "success")),
+    ]
+
+
+@pytest.mark.parametrize("place", ["setting", "file"])
+def test_no_other_process_and_no_message_shows_the_secret(data, puller, tmp_path, place):
+    seen = []
+
+    def look_around():
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended
+                words = (process / "cmdline").read_bytes()
+                # This process's own environment had it from the beginning: no other user may read that.
+                seen.append(words if words.split(b"\0")[1:2] == [b"pull"] else words + (process / "environ").read_bytes())
+
+    with serve(data) as server, hook(404, look_around) as (url, heard):
+        (tmp_path / "url").write_text(f"{url}/{SECRET}\n")
+        value = f"{url}/{SECRET}" if place == "setting" else f"@{tmp_path}/url"
+        result = puller.run(server.url + TARGET, notify=value)
+        refused = puller.run(server.url + TARGET, notify=f"ftp:/{SECRET}")
+    assert [path for _, path, _ in heard] == [f"/{SECRET}"] * 2
+    assert any(b"--config" in words for words in seen) and not any(SECRET.encode() in words for words in seen)
+    assert SECRET not in result.output + result.error + refused.error
+    assert refused.returncode == 64 and "SLUICE_PULL_NOTIFY" in refused.error
+
+
+@pytest.mark.parametrize("result", [("success", "exited", "0"), ("exit-code", "exited", "3"), ("oom-kill", "killed", "KILL"), ("exit-code", "exited", "203")])
+def test_of_a_pull_that_was_killed_the_unit_tells(puller, tmp_path, result):
+    said = dict(zip(("SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"), result, strict=True))
+    with hook() as (url, heard):
+        ended = puller.run("http://127.0.0.1:1/", "--ended", notify=url, ping=url, textfile=tmp_path / "a.prom", **said)
+    assert ended.returncode == 0 and puller.names() == []
+    if result[1] == "exited" and int(result[2]) < 200:
+        assert (heard, ended.error, (tmp_path / "a.prom").exists()) == ([], "", False), "it has told by itself"
+        return
+    [message], pings = told(heard)
+    assert pings == ["/fail"] and (message["event"], message["exit_status"]) == ("failure", 255)
+    assert ", ".join(result) in message["detail"] and "last_exit_status" in (tmp_path / "a.prom").read_text()
+
+
+def values(path):
+    return {name: int(value) for name, value in re.findall(r'(?m)^sluice_pull_(\w+)\{series="app"\} (\d+)$', path.read_text())}
+
+
+def test_metrics_remember_the_last_success(data, puller, tmp_path):
+    (collected := tmp_path / "collected").mkdir()
+    path = collected / "app.prom"
+    settings = {"name": "app", "textfile": path}
+    assert puller.run("http://127.0.0.1:1/", **settings).returncode == 1
+    assert values(path)["last_success_timestamp_seconds"] == values(path)["last_success_bytes"] == 0
+    with serve(data) as server:
+        assert puller.run(server.url + TARGET, **settings).returncode == 0
+    good = values(path)
+    assert good["last_exit_status"] == 0 and good["last_success_timestamp_seconds"] == good["last_end_timestamp_seconds"] > 1e9
+    assert puller.run("http://127.0.0.1:1/", **settings).returncode == 1
+    bad = values(path)
+    assert bad["last_exit_status"] == 1 and bad["last_end_timestamp_seconds"] >= good["last_end_timestamp_seconds"]
+    assert {name: bad[name] for name in good if "success" in name} == {name: good[name] for name in good if "success" in name}
+    # Another user's collector reads it, and nothing else is left there.
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644 and list(collected.iterdir()) == [path]
+    checked = subprocess.run(["promtool", "check", "metrics"], input=path.read_bytes(), capture_output=True, timeout=30)
+    assert (checked.returncode, checked.stderr) == (0, b"")
+
+
+def test_metrics_that_cannot_be_written_are_a_warning(data, puller, tmp_path):
+    with serve(data) as server:
+        result = puller.run(server.url + TARGET, textfile=tmp_path / "none" / "app.prom")
+    assert result.returncode == 0 and result.error.startswith(f"sluice: warning: {tmp_path}/none/app.prom cannot be written: ")
+
+
+def test_how_the_last_pull_ended_is_remembered(data, puller):
+    status = lambda: run("status", "--pulls", puller.kept)  # noqa: E731
+    with serve(data) as server:
+        assert puller.run(server.url + TARGET).returncode == 0
+        assert status().returncode == 0 and "FAILED" not in status().stdout
+    path = puller.kept / ".backup.pull.json"
+    before = json.loads(path.read_text())
+    [name] = [name for name in puller.names() if re.fullmatch(DATED, name)]
+    size = (puller.kept / name).stat().st_size
+    assert (before["exit_status"], before["last_whole"]) == (0, {"time": before["time"], "file": name, "bytes": size})
+    result = puller.run(server.url + TARGET, token_file="/nowhere")
+    assert result.returncode == 1
+    after = json.loads(path.read_text())
+    assert (after["exit_status"], after["last_whole"], f"sluice: {after['detail']}\n") == (1, before["last_whole"], result.error)
+    assert status().returncode == 3 and f"the last pull FAILED 0 s ago: {after['detail']}" in re.sub(r"FAILED \d+ s", "FAILED 0 s", status().stdout)
+    [row] = json.loads(run("status", "--pulls", puller.kept, "--json").stdout)
+    assert (row["pull"]["exit_status"], row["pull"]["detail"], row["tiers"]) == (1, after["detail"], {})
+    for damaged in ("", "{}", before | {"format": 2}):
+        path.write_text(damaged if isinstance(damaged, str) else json.dumps(damaged))
+        assert status().returncode == 0 and "FAILED" not in status().stdout
+
+
+def drilled(puller, **changes):
+    """What is remembered of the last drill; then it is changed."""
+    path = puller.kept / ".backup.drill.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | changes))
+    return record
+
+
+def test_a_drill_is_run_when_it_is_due(data, puller):
+    def drills():
+        result = puller.run(server.url + TARGET, drill="30d")
+        assert (result.returncode, result.error) == (0, "")
+        return "restored and sound" in result.output
+
+    with serve(data) as server:
+        assert drills() and not drills()
+        long_ago = "2020-01-01T00:00:00Z"
+        assert drilled(puller, time=long_ago)["result"] == "passed"
+        assert drills() and drilled(puller)["time"] != long_ago
+        assert not drills()
+        drilled(puller, result="failed")
+        assert drills() and drilled(puller)["result"] == "passed"
+
+
+def test_a_drill_that_finds_less_or_fails_is_told_as_a_failure(data, puller):
+    with serve(data) as server, hook() as (url, heard):
+        assert puller.run(server.url + TARGET, drill="0s").returncode == 0
+        change(data / "b.db", "DELETE FROM t")
+        result = puller.run(server.url + TARGET, drill="0s", notify=url, ping=url)
+        assert result.returncode == 1 and "the backup is kept, but the drill found less than before: b.db: table t has 0 rows" in result.error
+        (_, end), pings = told(heard)
+        assert (end["event"], end["exit_status"], pings) == ("failure", 1, ["/start", "/fail"])
+        assert end["detail"].startswith("the backup is kept, but the drill found less") and (puller.kept / end["file"]).exists()
+        assert "last drill 0 s ago CHANGED" in re.sub(r"\d+ s ago CHANGED", "0 s ago CHANGED", run("status", "--pulls", puller.kept).stdout)
+        # It is told once.
+        assert puller.run(server.url + TARGET, drill="30d").returncode == 0
+
+
+def test_a_drill_needs_what_it_can_read_again(data, puller, tmp_path):
+    result = puller.run("http://127.0.0.1:1/", "--to", "cat", directory="none", drill="30d")
+    assert result.returncode == 64 and "--drill: what only a command of --to has cannot be read back" in result.error
+    result = puller.run("http://127.0.0.1:1/", "--restic", tmp_path, directory="none", drill="30d")
+    assert (result.returncode, result.error) == (1, "sluice: --drill: give --into, too: the result is remembered there\n")
+    assert "SLUICE_PULL_DRILL is 'monthly'" in puller.run("http://127.0.0.1:1/", drill="monthly").error

@@ -1,0 +1,217 @@
+"""`sluice-pull.service` under systemd: in its sandbox the command has all that it needs, and nothing is kept on doubt."""
+
+import re
+
+import pytest
+
+import data as make
+from archive import Archive
+from deltas import change
+from harness import ROOT, wait_until
+from pulling import old_backup
+from restoring import rows
+from service import APPLICATION, SOCKET_PATH
+from tokens import FIRST, SECOND
+
+UNIT = "sluice-pull.service"
+# Of a dynamic user.
+KEPT = "/var/lib/private/sluice-pull"
+SETTINGS = {"URL": "http://localhost/api/backup", "CURL": "--unix-socket /run/sluice/sluice.sock", "DELTA": "yes", "PAUSE": "0"}
+
+
+class PullUnit:
+    def __init__(self, machine, unit=UNIT, settings="/etc/default/sluice-pull", kept=KEPT):
+        self.machine, self.unit, self.settings, self.kept = machine, unit, settings, kept
+        self.cursor = machine.run("journalctl", "--lines=0", "--show-cursor").stdout.split("cursor: ")[1].strip()
+
+    def set(self, **settings):
+        lines = [f"SLUICE_PULL_{name}={value}\n" for name, value in (SETTINGS | settings).items()]
+        self.machine.write(self.settings, "".join(lines))
+
+    def drop_in(self, *lines):
+        self.machine.write(f"/etc/systemd/system/{self.unit}.d/test.conf", "[Service]\n" + "\n".join(lines) + "\n")
+        self.machine.systemctl("daemon-reload")
+
+    def run(self):
+        """Its exit status."""
+        self.machine.systemctl("start", self.unit, check=False)
+        return int(self.machine.show(self.unit, "ExecMainStatus"))
+
+    def lines(self):
+        entries = self.machine.journal(f"--after-cursor={self.cursor}")
+        return [entry["MESSAGE"] for entry in entries if entry.get("_SYSTEMD_UNIT") == self.unit]
+
+    def names(self):
+        return sorted(path.name for path in self.machine.path(self.kept).glob("backup-*"))
+
+
+@pytest.fixture
+def pull(installed):
+    pull = PullUnit(installed)
+    yield pull
+    installed.systemctl("reset-failed", UNIT, check=False)
+    installed.run("rm", "-rf", KEPT, "/var/lib/sluice-pull", "/etc/default/sluice-pull", f"/etc/systemd/system/{UNIT}.d")
+
+
+def test_the_second_night_fetches_what_changed(sluice, pull, tmp_path, on_machine):
+    (data := tmp_path / "data").mkdir()
+    make.bulk(data / "main.db", make.WAL, 6)
+    directory = on_machine(data)
+    sluice.settle(directory, socket=f"SocketGroup={APPLICATION}")
+    (metrics := tmp_path / "metrics").mkdir()
+    metrics = on_machine(metrics)
+    sluice.machine.run("chmod", "0770", metrics)
+    pull.set(TEXTFILE=f"{metrics}/backup.prom")
+    pull.drop_in(f"SupplementaryGroups={APPLICATION}", f"ReadWritePaths={metrics}")
+    assert pull.run() == 0, pull.lines()
+    change(sluice.machine.on_host(directory))
+    assert pull.run() == 0, pull.lines()
+    first, second = pull.lines()
+    assert first.endswith(" bytes, whole") and "whole; " in second and second.endswith(" MB") and " transferred instead of " in second
+    for name in pull.names():
+        Archive(pull.machine.path(f"{KEPT}/{name}"))
+    assert 'sluice_pull_last_exit_status{series="backup"} 0\n' in sluice.machine.on_host(f"{metrics}/backup.prom").read_text()
+
+
+def test_one_that_fails_is_a_unit_that_failed_and_names_the_setting(pull):
+    pull.set(KEEP="14 nights")
+    assert pull.run() == 64
+    assert pull.machine.show(UNIT, "Result") == "exit-code"
+    assert pull.lines() == ["sluice: SLUICE_PULL_KEEP is '14 nights': give a number from 1 to 999999, or options of sluice keep"]
+
+
+@pytest.mark.parametrize("how", ["a wrong setting", "killed"])
+def test_a_program_of_the_administrator_s_is_told_of_a_failure(pull, how):
+    machine = pull.machine
+    told = machine.shared / "told"
+    told.unlink(missing_ok=True)
+    machine.write("/etc/sluice/pull-failed", '#!/bin/sh\necho "$1 $MONITOR_EXIT_STATUS" >>/srv/told\n', mode="0755")
+    pull.set(KEEP="14 nights" if how == "a wrong setting" else "14", URL="http://localhost/")
+    if how == "killed":
+        pull.set(TEXTFILE="/var/lib/sluice-pull/app.prom")
+        pull.drop_in("ExecStart=", "ExecStart=/bin/sleep 600")
+        process = machine.start("systemctl", "start", UNIT)
+        machine.wait_for_property(UNIT, "ActiveState", "activating")
+        machine.systemctl("kill", "--signal=KILL", UNIT)
+        process.wait()
+    else:
+        pull.run()
+    wait_until(lambda: told.exists() and told.read_text().endswith("\n"), "what it was told")
+    assert told.read_text() == f"sluice-pull.service {'KILL' if how == 'killed' else 64}\n"
+    if how == "killed":
+        assert "last_exit_status" in machine.path(f"{KEPT}/app.prom").read_text() and "signal, killed, KILL" in pull.lines()[-1]
+    machine.run("rm", "/etc/sluice/pull-failed")
+
+
+@pytest.fixture
+def instance(installed):
+    yield PullUnit(installed, "sluice-pull@app.service", "/etc/sluice/pull.d/app", "/var/lib/private/sluice-pull@app")
+    installed.run("sluice", "setup", "--pull", "app", "--remove")
+    installed.run("rm", "-rf", "/var/lib/private/sluice-pull@app", "/var/lib/sluice-pull@app", "/etc/systemd/system/sluice-pull@app.service.d")
+    installed.systemctl("daemon-reload")
+
+
+def test_an_instance_on_the_application_s_own_host_needs_no_drop_in_by_hand(sluice, instance, house, on_machine):
+    machine = instance.machine
+    before = set(machine.run("find", "/etc", "-name", "*sluice-pull@*").stdout.splitlines())
+    machine.write("/etc/credstore/sluice.token", f"{FIRST}\n", mode="0600")
+    try:
+        sluice.settle(on_machine(house), socket=f"SocketGroup={APPLICATION}")
+        command = ["sluice", "setup", "--pull", "app", "--unix-socket", SOCKET_PATH, "--token-file", "/etc/credstore/sluice.token",
+                   "--keep", "3", "--drill", "30d", "--notify", f"https://127.0.0.1:1/{SECOND}", "--enable"]  # fmt: skip
+        said = machine.run(*command).stdout
+        assert "(unchanged)" not in said
+        again = machine.run(*command).stdout
+        assert again.count("(unchanged)") == 3 and "daemon-reload" not in again
+        assert machine.systemctl("is-enabled", "sluice-pull@app.timer") == "enabled\n"
+        assert machine.run("stat", "--format=%a %U", "/etc/sluice/pull.d", instance.settings, "/etc/credstore/sluice-pull@app.token").stdout == (
+            "700 root\n600 root\n600 root\n"
+        )
+        shown = machine.run("sluice", "setup", "--pull", "app", "--show").stdout
+        assert 'SLUICE_PULL_KEEP="3"' in shown and f"SupplementaryGroups={APPLICATION}" in shown
+        assert instance.run() == 0, instance.lines()
+        [archive] = machine.path(instance.kept).glob("app-*")
+        assert Archive(archive).manifest["complete"]
+        assert any("https://127.0.0.1:1 was not told of the success" in line for line in instance.lines())
+        assert any("restored and sound" in line for line in instance.lines())
+        status = machine.run("sluice", "status", "--pulls").stdout
+        assert re.fullmatch(r".*/sluice-pull@app: app: last whole backup .* ago, .*; 1 kept \(last 1 of 3\); last drill .* ago passed\n", status)
+        # A drill of root's leaves a record that the unit can read.
+        assert "compared with the drill of" in machine.run("sluice", "drill", "app").stdout
+        found = machine.run("stat", "--format=%U %a", instance.kept, f"{instance.kept}/.app.drill.json").stdout.splitlines()
+        assert [line.split()[1] for line in found] == ["700", "600"] and len({line.split()[0] for line in found}) == 1
+        for text in (said, again, shown, *instance.lines()):
+            assert FIRST not in text and SECOND not in text
+    finally:
+        machine.run("rm", "/etc/credstore/sluice.token")
+    machine.run("sluice", "setup", "--pull", "app", "--remove")
+    assert set(machine.run("find", "/etc", "-name", "*sluice-pull@*").stdout.splitlines()) == before
+    assert not machine.path("/etc/sluice/pull.d").exists() and archive.exists()
+    assert machine.systemctl("list-timers", "--all", "--no-legend", "sluice-pull@*") == ""
+
+
+@pytest.mark.parametrize("engine", ["restic", "borg"])
+def test_an_instance_feeds_an_engine_and_keeps_nothing_beside_it(sluice, instance, house, on_machine, engine):
+    machine, repository = instance.machine, "/var/lib/sluice-pull@app/repository"
+    sluice.settle(on_machine(house), socket=f"SocketGroup={APPLICATION}")
+    machine.run("sluice", "setup", "--pull", "app", "--unix-socket", SOCKET_PATH, "--into", "none", "--drill", "30d",
+                "--options", f"--{engine} {repository}", "--enable")  # fmt: skip
+    make_it, list_it = {
+        "restic": (f"restic init --repo {repository}", f"restic ls --repo {repository} latest"),
+        "borg": (f"borg init --encryption=repokey {repository}", f"borg list {repository}"),
+    }[engine]
+    instance.drop_in("Environment=RESTIC_PASSWORD=a BORG_PASSPHRASE=a", f"ExecStartPre={make_it}", f"ExecStartPost={list_it}")
+    assert instance.run() == 0 and machine.show(instance.unit, "Result") == "success", instance.lines()
+    assert any(re.search(r"^\W*app-\d{4}-", line) for line in instance.lines()[-2:]), instance.lines()
+    assert any("restored and sound" in line for line in instance.lines()), instance.lines()
+    status = machine.run("sluice", "status", "--pulls").stdout
+    assert re.fullmatch(r".*/sluice-pull@app: app: last whole backup .*; kept by other programs; last drill .* ago passed\n", status)
+    assert not list(machine.path(instance.kept).glob("app-*"))
+
+
+def test_status_looks_where_the_settings_say(instance, on_machine, tmp_path):
+    machine = instance.machine
+    (kept := tmp_path / "kept").mkdir()
+    for month in (8, 9, 10):
+        old_backup(kept / f"app-2026-{month:02}-01T030000Z.zip", f"2026-{month:02}-01T03:00:00Z")
+    directory = on_machine(kept)
+    machine.run("sluice", "setup", "--pull", "app", "--url", "http://127.0.0.1:1/", "--into", directory, "--keep", "--last 2 --monthly 12")
+    status = lambda: machine.run("sluice", "status", "--pulls", check=False)  # noqa: E731
+    [line] = status().stdout.splitlines()
+    assert line.startswith(f"{directory}: app: last whole backup LATE, ") and line.endswith("; 3 kept (last 2 of 2, monthly 3 of 12)")
+    assert instance.run() == 1
+    [line] = status().stdout.splitlines()
+    assert "; the last pull FAILED" in line
+    machine.write(instance.settings, "SLUICE_PULL_URL = 'http://127.0.0.1:1/'\nSLUICE_PULL_KEEP=x\n")
+    assert status().stdout == f"{instance.settings}: FAILED: SLUICE_PULL_KEEP is 'x': give a number from 1 to 999999, or options of sluice keep\n"
+
+
+def test_the_ten_commands(sluice, instance, house, on_machine):
+    """Those of docs/off-site.md, but for the installation: for a token, a socket of one machine in place of TLS, and a monitor that is gone."""
+    machine = instance.machine
+    (block,) = re.findall(r"in ten commands\n\n```text\n(.*?)```", (ROOT / "docs/off-site.md").read_text(), re.DOTALL)
+    commands = [line for line in block.splitlines() if not line.startswith("#")]
+    assert len(commands) == 10
+    directory = on_machine(house)
+    machine.write("/srv/token", f"{FIRST}\n", mode="0600")
+    machine.write("/etc/default/sluice", "# As it is installed: an earlier test has settings here.\n")
+    said = []
+    try:
+        for command in commands:
+            if command.startswith("sudo apt install"):
+                continue
+            for shown, real in {
+                "sudo ": "", "/var/lib/app": directory, "--url https://app.example.org/api/backup": f"--unix-socket {SOCKET_PATH}",
+                "token-file token": "token-file /srv/token", "https://hc-ping.com/": "http://127.0.0.1:1/", "rehearsal": "/srv/rehearsal",
+            }.items():  # fmt: skip
+                command = command.replace(shown, real)
+            ended = machine.run("bash", "-euo", "pipefail", "-c", command, check=False)
+            assert ended.returncode == 0, (command, ended.stdout, ended.stderr, instance.lines())
+            said.append(ended.stdout)
+    finally:
+        machine.run("sluice", "setup", "--remove")
+        machine.run("rm", "-rf", "/etc/sluice/restic.password", "/srv/token")
+    password_is_shown = any("RESTIC_PASSWORD=" in text and 'RESTIC_PASSWORD="…"' not in text for text in said)
+    assert not password_is_shown
+    assert re.fullmatch(r".*/sluice-pull@app: app: last whole backup .*; kept by other programs; last drill .* ago passed\n", said[-3])
+    assert rows(machine.on_host("/srv/rehearsal/settings.db")) == rows(house / "settings.db")
