@@ -5,13 +5,14 @@
 The throughput of `default` and `store`, and the seconds of the processor for each GB; medians of so many rounds (7). Beside `default`
 the ceiling: what all processors could do if they did nothing but deflate, SHA-256 and CRC-32, measured in the same run. And how much
 longer a commit takes, with so many frames in the WAL, while a client that reads nothing holds a backup whose pin found the WAL wholly
-checkpointed.
+checkpointed. And the peak memory and the first byte of a backup of 1,000 small databases in WAL mode.
 """
 
 import ctypes
 import ctypes.util
 import hashlib
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from levels import BLOCK, isal_size, seconds  # noqa: E402
 SLICE = 128 << 20
 FRAMES = (5_000, 20_000, 40_000)
 COMMITS = 300  # whose times are averaged
+DATABASES = 1000
 
 
 def serving(program, directory):
@@ -94,6 +96,37 @@ def commit_in(directory, frames, program):
                 server.kill()
 
 
+def many(program, directory):
+    """MB of memory at the most, and seconds to the first byte."""
+    server = serving(program, directory)
+    try:
+        with server.connect(timeout=600) as client:
+            start = time.perf_counter()
+            response = client.begin("/api/backup?compression=fast")
+            first = time.perf_counter() - start
+            response.read()
+        status = Path(f"/proc/{server.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1000, first
+    finally:
+        server.kill()
+
+
+def many_in(directory, programs, rounds):
+    make.create(directory / "0.db", make.WAL).close()
+    with closing(sqlite3.connect(directory / "0.db", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE beat(id INTEGER PRIMARY KEY, content BLOB)")
+        connection.executemany("INSERT INTO beat(content) VALUES (randomblob(?))", [(1000,)] * 40)
+    for number in range(1, DATABASES):
+        shutil.copy(directory / "0.db", directory / f"{number}.db")
+    figures = {program: [] for program in programs}
+    for _ in range(rounds):
+        for program in programs:
+            figures[program].append(many(program, directory))
+    memory, first = zip(*(map(median, zip(*figures[program], strict=True)) for program in programs), strict=True)
+    print(f"{DATABASES} databases: {memory[0]:.0f} and {memory[1]:.0f} MB, first byte {first[0]:.2f} and {first[1]:.2f} s")
+    print(f"÷ baseline: memory {memory[1] / memory[0]:.2f}, first byte {first[1] / first[0]:.2f}", flush=True)
+
+
 def main(programs, mebibytes=512, rounds=7):
     before, after = programs
     with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
@@ -114,6 +147,8 @@ def main(programs, mebibytes=512, rounds=7):
             if level == "default":
                 ceiling = len(os.sched_getaffinity(0)) / per_byte
                 print(f"ceiling {ceiling / 1e6:.0f} MB/s: reached {speed[before] / ceiling:.2f} and {speed[after] / ceiling:.2f}")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
+        many_in(Path(work), programs, rounds)
     for frames in FRAMES:
         alone = commit(frames)
         times = [commit(frames, program) / alone for program in programs]

@@ -1,9 +1,10 @@
 """What copies of databases with a rollback journal cost, against another build of the program, turn by turn.
 
-    python3 copying.py BASELINE SLUICE [MEBIBYTES [ROUNDS]]
+    python3 copying.py BASELINE SLUICE [MEBIBYTES [ROUNDS [DIRECTORY]]]
 
 A writer commits 20 times a second, with a busy timeout of 5 s, to a database of that size (4096) while it is copied: its longest
-wait and its errors. And the first byte of 256 MB of databases, half of them copied. Medians of so many rounds (7).
+wait and its errors. And the first byte of 256 MB of databases, half of them copied. Medians of so many rounds (7). In DIRECTORY (/var/tmp): where its file system can clone files, a large database
+is not copied.
 """
 
 import json
@@ -65,8 +66,8 @@ def longest_wait(program, directory, spool):
     return (*json.loads(output), seconds, processor)
 
 
-def main(programs, mebibytes=4096, rounds=7):
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
+def main(programs, mebibytes=4096, rounds=7, directory="/var/tmp"):
+    with tempfile.TemporaryDirectory(dir=directory) as work:
         large, mixed, spool = (Path(work) / name for name in ("large", "mixed", "spool"))
         for directory in (large, mixed, spool):
             directory.mkdir()
@@ -96,4 +97,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--write":
         write(sys.argv[2])
     else:
-        main(sys.argv[1:3], *map(int, sys.argv[3:]))
+        main(sys.argv[1:3], *map(int, sys.argv[3:5]), *sys.argv[5:])

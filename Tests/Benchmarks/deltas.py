@@ -1,0 +1,157 @@
+"""What a night costs whose client has the last archive, turn by turn with a whole backup and with sqlite3_rsync.
+
+    python3 deltas.py SLUICE [MEBIBYTES [ROUNDS]]
+
+One database in WAL mode of so many MiB (1024), of which one row on 1 % of the pages, at random, changes before each round (5); medians.
+Bytes on the wire, seconds from the request to the archive on the client's disk, seconds of the server's processor for each GB, the peak
+memory of a service that does nothing else, and the size of what it keeps. sqlite3_rsync is measured if SQLITE3_RSYNC names it: the
+Python package apsw brings it (apsw/sqlite_extra_binaries).
+"""
+
+import os
+import random
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Integration/support"))
+
+import data as make  # noqa: E402
+from harness import TICKS_PER_SECOND, Server  # noqa: E402
+
+ROWS_PER_PAGE = 4
+
+
+def fill(path, mebibytes):
+    """Telemetry as text, four rows to a page of 4 KiB."""
+    chance = random.Random(1)
+    text = "\n".join(
+        '{"node":"%012x","rssi":%d,"amplitude":[%s],"phase":%.4f}'
+        % (
+            chance.getrandbits(48),
+            -chance.randrange(30, 95),
+            ",".join(f"{chance.gauss(10, 4):.3f}" for _ in range(16)),
+            chance.random(),
+        )
+        for _ in range(40_000)
+    )
+    connection = make.create(path, make.WAL)
+    connection.execute("CREATE TABLE reading(id INTEGER PRIMARY KEY, at REAL, content TEXT)")
+    count = mebibytes * 256 * ROWS_PER_PAGE
+    for first in range(0, count, 100_000):
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT INTO reading VALUES (?, ?, ?)",
+            ((id, chance.random(), text_at(text, id)) for id in range(first, min(count, first + 100_000))),
+        )
+        connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return text, count
+
+
+def text_at(text, place):
+    start = place * 40_009 % (len(text) - 1000)
+    return text[start : start + 980]
+
+
+def change(path, text, count, seed):
+    """A new row for an old one, on one page in a hundred."""
+    chance = random.Random(seed)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN")
+    for id in chance.sample(range(count), count // ROWS_PER_PAGE // 100):
+        row = chance.random(), text_at(text, chance.randrange(1 << 30)), id
+        connection.execute("UPDATE reading SET at = ?, content = ? WHERE id = ?", row)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+def timed(server, command):
+    """Seconds, and those of the server's processor, for a shell's command."""
+    start, ticks = time.perf_counter(), server.cpu_ticks()
+    subprocess.run(["bash", "-eo", "pipefail", "-c", command], check=True)
+    return time.perf_counter() - start, (server.cpu_ticks() - ticks) / TICKS_PER_SECOND
+
+
+def tag(head):
+    return re.search(r"(?im)^etag: (\S+)", head.read_text())[1]
+
+
+def serving(program, directory, state):
+    command = [program, "serve", "--data", directory, "--listen", "127.0.0.1:0", "--state-directory", state]
+    server = Server(command)
+    server.wait_until_it_listens()
+    return server
+
+
+def main(program, mebibytes=1024, rounds=5):
+    work = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="deltas-"))
+    (work / "data").mkdir()
+    (work / "state").mkdir()
+    database = work / "data/telemetry.db"
+    text, count = fill(database, mebibytes)
+    gigabytes = database.stat().st_size / 1e9
+    rsync = os.environ.get("SQLITE3_RSYNC")
+    figures = {"whole": [], "delta": [], "sqlite3_rsync": []}
+    peaks = []
+    try:
+        server = serving(program, work / "data", work / "state")
+        url = f"{server.url}/api/backup?compression="
+        subprocess.run(["curl", "-fsS", "-D", work / "head", "-o", work / "base.zip", url + "store"], check=True)
+        if rsync:
+            subprocess.run([rsync, database, work / "replica.db"], check=True, capture_output=True)
+        for number in range(rounds):
+            change(database, text, count, number)
+            base = tag(work / "head")
+            seconds, cpu = timed(server, f"curl -fsS -o {work}/whole.zip '{url}default'")
+            figures["whole"].append(((work / "whole.zip").stat().st_size, seconds, cpu))
+            server.kill()
+            # A process of its own has a peak of its own.
+            server = serving(program, work / "data", work / "state")
+            url = f"{server.url}/api/backup?compression="
+            fields = f"-H 'A-IM: vcdiff, gzip' -H 'If-None-Match: {base}'"
+            seconds, cpu = timed(
+                server,
+                f"curl -fsS -D {work}/head {fields} '{url}store' | tee {work}/delta | gunzip "
+                f"| xdelta3 -dfs {work}/base.zip /dev/stdin {work}/made.zip",
+            )
+            assert " 226 " in (work / "head").read_text().splitlines()[0]
+            figures["delta"].append(((work / "delta").stat().st_size, seconds, cpu))
+            peaks.append(server.peak_resident_kib() / 1024)
+            (work / "made.zip").replace(work / "base.zip")
+            if rsync:
+                start = time.perf_counter()
+                result = subprocess.run(
+                    [rsync, "-v", database, work / "replica.db"], check=True, capture_output=True, text=True
+                )
+                sent, received = re.search(r"sent ([\d,]+) bytes, received ([\d,]+)", result.stdout + result.stderr).groups()
+                size = int(sent.replace(",", "")) + int(received.replace(",", ""))
+                figures["sqlite3_rsync"].append((size, time.perf_counter() - start, 0))
+        subprocess.run([program, "verify", work / "base.zip"], check=True, stdout=subprocess.DEVNULL)
+        kept = max(path.stat().st_size for path in (work / "state/delta").iterdir())
+        server.kill()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    medians = {name: [median(column) for column in zip(*rows)] for name, rows in figures.items() if rows}
+    print(f"{mebibytes} MiB, 1 % of the pages changed, medians of {rounds} rounds")
+    for name, (size, seconds, cpu) in medians.items():
+        print(f"{name:14} {size / 1e6:9.2f} MB on the wire {seconds:7.2f} s {cpu / gigabytes:6.2f} s of the server's processor a GB")
+    whole, delta = medians["whole"], medians["delta"]
+    print(f"delta ÷ whole: bytes 1/{whole[0] / delta[0]:.0f}, time {delta[1] / whole[1]:.2f}, processor {delta[2] / whole[2]:.2f}")
+    if rsync:
+        print(f"delta ÷ sqlite3_rsync: bytes {delta[0] / medians['sqlite3_rsync'][0]:.2f}")
+    print(f"peak memory {max(peaks):.1f} MiB, kept {kept / 1e6 / gigabytes:.2f} MB a GB")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(sys.argv[1], *map(int, sys.argv[2:]))
