@@ -138,15 +138,15 @@ def length(received):
 
 
 def test_a_slow_client_is_not_cut_off_as_long_as_it_takes_something(reservoir):
-    with serve(reservoir, "--stall-timeout", "1s") as server, server.connect(receive_buffer=1 << 20) as client:
+    with serve(reservoir, "--stall-timeout", "3s") as server, server.connect(receive_buffer=1 << 20) as client:
         response = client.begin("/api/backup?compression=store")
         size = int(response.headers["Content-Length"])
         content = bytearray()
-        # Three times the timeout in all, in small sips.
+        # Twice the timeout in all, in small sips.
         while len(content) < size:
             assert (sip := response.read(size // 60)), server.log
             content += sip
-            time.sleep(0.05)  # a client that has other things to do
+            time.sleep(0.1)  # a client that has other things to do
     assert Archive(bytes(content)).manifest["complete"]
 
 
@@ -154,7 +154,7 @@ def test_a_snapshot_that_grows_too_old_is_given_up(reservoir):
     application = sqlite3.connect(reservoir / "reservoir.db", isolation_level=None)
     # A snapshot of a log with frames in it, which no checkpoint can pass by.
     application.execute("CREATE TABLE news(x)")
-    with serve(reservoir, "--max-snapshot-age", "2s", "--detach-budget", "0") as server:
+    with serve(reservoir, "--max-snapshot-age", "6s", "--detach-budget", "0") as server:
         process = curl(server)
         wait_until(lambda: server.get("/healthz").json()["running_backups"] == 1, "the backup")
         application.execute("INSERT INTO news VALUES (1)")
@@ -195,8 +195,10 @@ def test_a_slow_client_does_not_hold_the_database_until_a_limit_is_passed(reserv
     with serve(reservoir, *LIMITS[limit]) as server, server.connect(receive_buffer=4096) as client:
         response = client.begin(f"/api/backup?compression={compression}")
         content = response.read(1000)
+        application.execute("INSERT INTO news VALUES (1)")
+        # A machine that is slow enough reaches a share of the age before it comes here.
+        assert limit == "snapshot age" or not truncates(database)
         application.execute("INSERT INTO news VALUES (randomblob(3000000))")
-        assert not truncates(database)
         line = server.wait_for_line("database released before it was sent")
         assert "database=reservoir.db" in line and re.search(r"bytes=\d{7,}", line), line
         wait_until(lambda: truncates(database), "the log to be empty")
@@ -345,7 +347,7 @@ def test_a_slow_client_with_little_content_holds_no_place_for_ever(tmp_path):
     connection.executemany("INSERT INTO record VALUES (?)", ((os.urandom(1 << 16),) for _ in range(14)))
     connection.commit()
     connection.close()
-    with serve(tmp_path, "--max-backups", "1", "--max-snapshot-age", "1s") as server:
+    with serve(tmp_path, "--max-backups", "1", "--max-snapshot-age", "3s") as server:
         with server.connect(receive_buffer=4096) as slow:
             response = slow.begin("/api/backup")
             response.read(1000)

@@ -9,9 +9,11 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 
 import pytest
 
+from client import BROKEN_OFF
 from harness import ROOT, serve, wait_until
 from metrics import samples
 from tokens import FIRST
@@ -103,7 +105,9 @@ def test_it_shows_what_a_running_backup_costs(reservoir):
 def test_it_counts_backups_that_are_broken_off_by_their_reason(reservoir, options, leaves, reason):
     with serve(reservoir, "--resume-grace", "0s", *options) as server:
         client = server.connect(receive_buffer=4096)
-        client.begin("/api/backup?compression=store").read(1000)
+        # A slow machine reaches a limit sooner than it sends the first of it.
+        with suppress(BROKEN_OFF):
+            client.begin("/api/backup?compression=store").read(1000)
         if leaves:
             client.close()
         aborted = wait_until(
