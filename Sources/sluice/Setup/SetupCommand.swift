@@ -18,7 +18,7 @@ struct SetupCommand: ParsableCommand {
       It writes drop-ins for sluice.service and sluice.socket. The service runs as the owner of the directory and \
       can write there only. The directory's group can connect, if it can read the directory. The command prints \
       what it writes, and what a backup with the default options would take, by names and first bytes; it opens no \
-      database (sluice list does). A repetition is safe.
+      database (sluice list does). A repetition is safe: only --socket-group changes the group that can connect.
 
       With --pull, it sets up a nightly pull from another machine, or from a socket of this one: the settings in \
       /etc/sluice/pull.d/NAME and the token in /etc/credstore, for root alone, and a drop-in for \
@@ -154,6 +154,13 @@ struct SetupCommand: ParsableCommand {
     if let socketGroup, unsafe getgrnam(socketGroup) == nil {
       throw Failure(description: "--socket-group \(socketGroup): there is no such group")
     }
+    let group = socketGroup ?? owner.socketGroup
+    if socketGroup == nil, let written = DropIn.writtenSocketGroup(unit), written != group {
+      throw Failure(
+        description:
+          "\(DropIn.path(unit, .socket)) lets the group \(written) connect; without --socket-group it would be \(group): "
+          + "give --socket-group \(written), or --socket-group \(group)")
+    }
     for warning in owner.warnings { printError("sluice: warning: \(printable(warning))") }
     try requireSystemd()
     let listing = show(try ArchiveArguments.parse(["--data", owner.path]))
@@ -161,7 +168,7 @@ struct SetupCommand: ParsableCommand {
     var isChanged = false
     for dropIn in [
       DropIn(service: unit, owner, databaseCount: databaseCount),
-      DropIn(socket: unit, group: socketGroup ?? owner.socketGroup),
+      DropIn(socket: unit, group: group),
     ] {
       let isNew = !dropIn.isInstalled
       put("# \(dropIn.path)\(isNew ? "" : " (unchanged)")\n\(dropIn.content)\n", STDOUT_FILENO)

@@ -237,6 +237,19 @@ def test_purged_it_leaves_nothing(machine, package, house, on_machine):
     assert machine.systemctl("list-units", "--all", "--no-legend", "--plain", "sluice*") == ""
 
 
+def test_only_a_repetition_that_names_the_group_changes_it(host, reservoir, on_machine):
+    setup = ["sluice", "setup", "--data", on_machine(reservoir)]
+    path = "/etc/systemd/system/sluice.socket.d/50-sluice-setup.conf"
+    host.run(*setup, "--socket-group", "www-data")
+    written = host.path(path).read_text()
+    ended = host.run(*setup, check=False)
+    assert ended.returncode == 1 and "lets the group www-data connect" in ended.stderr and ended.stdout == ""
+    assert "SocketGroup=www-data\n" in written and host.path(path).read_text() == written
+    host.run(*setup, "--socket-group", "www-data")
+    host.run(*setup, "--socket-group", "root")
+    assert "SocketGroup=root\n" in host.path(path).read_text()
+
+
 @pytest.mark.parametrize("how", ["upgraded", "set up anew", "removed"])
 def test_a_download_is_finished_when_the_service_is(host, reservoir, on_machine, package, how):
     directory = on_machine(reservoir)
