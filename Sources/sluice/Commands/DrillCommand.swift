@@ -45,7 +45,8 @@ struct DrillCommand: ParsableCommand {
 
       EXIT STATUS
         0   restored, sound, nothing lost, every check passed
-        1   damaged, not restored, or a check did not pass
+        1   damaged, not restored, a check did not pass, or
+            the file of --state cannot be read
         3   sound, but something was lost since the last drill,
             or skipped when the backup was made
         64  the command line is wrong
@@ -88,6 +89,9 @@ struct DrillCommand: ParsableCommand {
     guard pull.map(PullCommand.isName) ?? true else {
       throw ValidationError("\(pull ?? ""): give a name of letters, digits and ._-, such as app")
     }
+    guard pull == nil || source.name == KeepCommand.defaultName else {
+      throw ValidationError("--name: give it with --from; a pull has a name of its own")
+    }
     guard state?.isEmpty != true else { throw ValidationError("--state: give a file") }
     guard textfile?.hasSuffix(Textfile.ending) ?? true else {
       throw ValidationError(
@@ -104,7 +108,10 @@ struct DrillCommand: ParsableCommand {
     var before: DrillRecord?
     if let state {
       do { before = try DrillRecord.read(state) } catch {
-        printError("sluice: --state \(state): \(error): there is nothing to compare with")
+        throw Failure(
+          description:
+            "--state \(state): \(error): a loss could not be seen; a drill without this file begins again"
+        )
       }
     }
     var run = DrillRun(
@@ -131,7 +138,8 @@ struct DrillCommand: ParsableCommand {
     guard let command = try unit.command() else {
       throw Failure(
         description:
-          "\(unit.settingsPath): this user can read no settings of a pull there; see sluice setup --pull")
+          "\(unit.settingsPath): there are no settings of a pull, or none that this user can read; see sluice setup --pull"
+      )
     }
     guard let backupSource = command.backupSource else {
       throw Failure(description: "\(pull): what only a command of --to has cannot be read back")

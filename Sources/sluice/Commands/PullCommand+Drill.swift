@@ -38,7 +38,8 @@ extension PullCommand {
       let detail = (try? DrillRecord.read(record))?.detail ?? ""
       throw Failure(
         description: "the backup is kept, but the drill "
-          + (end == .exited(3) ? "found less than before: \(detail)" : "failed: \(detail)"))
+          + (end == .exited(3) ? "found less than before" : "failed")
+          + (detail.isEmpty ? "; the line before says why" : ": \(detail)"))
     }
   }
 }

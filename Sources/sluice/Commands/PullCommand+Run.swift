@@ -18,7 +18,8 @@ extension PullCommand {
     umask(0o077)
     guard let backupURL else { return }
     guard drill == nil || recordDirectory != nil else {
-      throw Failure(description: "--drill: give --into, too: the result is remembered there")
+      throw ValidationError(
+        "--drill: without --into, no directory remembers the result; run sluice drill --from … --state FILE")
     }
     let curlOptions = PullSettings.split(curl ?? "")
     let counts = retention.counts

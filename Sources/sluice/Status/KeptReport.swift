@@ -12,9 +12,14 @@ struct KeptReport {
     /// Whether the archives lie here: else programs have them, and only the records are here.
     let isHere: Bool
     let series: KeptBackups.Series
-    let tiers: [(rule: Retention.Rule, kept: Int, limit: Int)]
+    /// With how many each keeps; nil where a program keeps them, which is not asked.
+    let tiers: [(rule: Retention.Rule, kept: Int?, limit: Int)]
+    /// Which programs have them.
+    let programs: [String]
     let pull: PullRecord?
     let drill: DrillRecord?
+    /// Whether there is a record of a drill that cannot be read.
+    let hasUnreadDrill: Bool
 
     /// The last whole one, in seconds since 1970, and its bytes.
     var last: (time: Int64, file: String, bytes: UInt64)? {
@@ -28,12 +33,24 @@ struct KeptReport {
       name = series.name
       self.isHere = isHere
       self.series = series
-      let counts = command?.retention.counts ?? [:]
-      tiers =
-        isHere && counts.values.contains { $0 > 0 }
-        ? Retention(counts).fill(series.files, now: .now()) : []
+      let counts = (command?.retention.counts ?? [:]).filter { $0.value > 0 }
+      if isHere {
+        tiers =
+          counts.isEmpty
+          ? [] : Retention(counts).fill(series.files, now: .now()).map { ($0.rule, $0.kept, $0.limit) }
+      } else {
+        tiers = Retention.Rule.allCases.compactMap { rule in counts[rule].map { (rule, nil, $0) } }
+      }
+      let kinds = (command?.destinations.all ?? []).map {
+        $0.kind == .command ? "a command" : $0.kind.rawValue
+      }
+      programs = kinds.enumerated().filter { !kinds[..<$0.offset].contains($0.element) }.map(\.element)
       pull = PullRecord.read(in: directory, of: name)
-      drill = try? DrillRecord.read("\(directory)/\(DrillRecord.name(of: name))")
+      var (drill, hasUnreadDrill): (DrillRecord?, Bool) = (nil, false)
+      do { drill = try DrillRecord.read("\(directory)/\(DrillRecord.name(of: series.name))") } catch {
+        hasUnreadDrill = true
+      }
+      (self.drill, self.hasUnreadDrill) = (drill, hasUnreadDrill)
     }
   }
 
@@ -91,7 +108,8 @@ struct KeptReport {
       last.map {
         "last whole backup \(isLate ? "LATE, " : "")\(age($0.time)) ago, \(PageWords.size($0.bytes))"
       } ?? "NO whole backup",
-      facts.isHere ? "\(facts.series.count) kept\(Self.words(facts.tiers))" : "kept by other programs",
+      (facts.isHere ? "\(facts.series.count) kept" : "kept by \(facts.programs.joined(separator: " and "))")
+        + Self.words(facts.tiers),
     ]
     if let fault { words.append("a newer one is \(fault.uppercased())") }
     if let failure {
@@ -104,19 +122,22 @@ struct KeptReport {
       words.append(
         "last drill\(ago) \(drill.result == .passed ? "passed" : drill.result.rawValue.uppercased())")
     }
+    if facts.hasUnreadDrill { words.append("the record of the last drill cannot be READ") }
     return StatusRow(
       name: "\(directory): \(facts.name)",
-      code: isLate || facts.drill?.result == .failed
+      code: isLate || facts.drill?.result == .failed || facts.hasUnreadDrill
         ? 1 : fault == nil && failure == nil && facts.drill?.result != .changed ? 0 : 3,
       words: words.joined(separator: "; "), json: json(directory, facts))
   }
 
   private func age(_ time: Int64) -> String { PageWords.age(Int(now - time)) }
 
-  /// Each with how many it keeps of those that it may keep: ` (last 14 of 14, monthly 3 of 12)`.
-  private static func words(_ tiers: [(rule: Retention.Rule, kept: Int, limit: Int)]) -> String {
+  /// Each with how many it keeps of those that it may keep: ` (last 14 of 14, monthly 3 of 12)`; ` (last 14)` if that is not
+  /// known.
+  private static func words(_ tiers: [(rule: Retention.Rule, kept: Int?, limit: Int)]) -> String {
     guard !tiers.isEmpty else { return "" }
-    return " (\(tiers.map { "\($0.rule) \($0.kept) of \($0.limit)" }.joined(separator: ", ")))"
+    let each = tiers.map { tier in "\(tier.rule) \(tier.kept.map { "\($0) of " } ?? "")\(tier.limit)" }
+    return " (\(each.joined(separator: ", ")))"
   }
 
   // MARK: JSON
@@ -135,7 +156,10 @@ struct KeptReport {
       facts.isHere ? .integer(facts.series.count) : .null,
       .object(
         facts.tiers.map { rule, kept, limit in
-          (rule.rawValue, .object([("kept", .integer(kept)), ("limit", .integer(limit))]))
+          (
+            rule.rawValue,
+            .object([("kept", kept.map(JSONValue.integer) ?? .null), ("limit", .integer(limit))])
+          )
         }),
       facts.last.map {
         .object([

@@ -44,7 +44,8 @@ struct ServiceQuestion {
       } else {
         problem =
           switch answer.status {
-          case 200, 404: "it has no status of a format that this version reads"
+          case 200: "it has no status of a format that this version reads"
+          case 404: "it has no /status.json, or a proxy before it does not pass that on"
           case 401: token == nil ? "it needs a token: give --token-file" : "it does not accept this token"
           default: "it answers with \(answer.status)"
           }

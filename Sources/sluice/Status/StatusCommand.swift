@@ -30,9 +30,11 @@ struct StatusCommand: ParsableCommand {
       EXIT STATUS
         0   all is well
         1   no answer, no backup possible, or no complete one
-            for --max-age; with --pulls, no whole one kept
+            for --max-age; with --pulls, no whole one for
+            --max-age, or the last drill failed
         3   something would be skipped; with --pulls, the
-            newest is incomplete or unverified
+            newest is incomplete or unverified, the last pull
+            failed, or the last drill found a loss
         64  the command line is wrong
       """)
 
@@ -45,7 +47,7 @@ struct StatusCommand: ParsableCommand {
 
   @Flag(
     help:
-      "Look at the backups that sluice pull keeps here, by their names. The addresses are directories then. (default: /var/lib/sluice-pull)"
+      "Look at the backups that sluice pull keeps here, by their names. The addresses are directories then. (default: where sluice-pull.service and its instances keep them)"
   )
   var pulls = false
 

@@ -63,6 +63,7 @@ def test_head_and_errors_pass_as_they_are(front, house, on_machine):
     answer = front.get("/api/backup?db=nothing.db")
     assert answer.status == 404 and answer.problem()
     assert front.get("/nowhere").status == 404
+    assert front.get("/status.json").json()["status"] == "ok"
 
 
 def test_the_token_is_passed_on(front, machine, house, on_machine):

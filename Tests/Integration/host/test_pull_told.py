@@ -247,11 +247,18 @@ def test_a_drill_that_finds_less_or_fails_is_told_as_a_failure(data, puller):
         assert "last drill 0 s ago CHANGED" in re.sub(r"\d+ s ago CHANGED", "0 s ago CHANGED", run("status", "--pulls", puller.kept).stdout)
         # It is told once.
         assert puller.run(server.url + TARGET, drill="30d").returncode == 0
+        # What cannot be read is no drill that passed.
+        (puller.kept / ".backup.drill.json").write_text("{")
+        result = puller.run(server.url + TARGET, drill="30d")
+        assert result.returncode == 1 and "a loss could not be seen" in result.error
+        assert result.error.endswith("the backup is kept, but the drill failed; the line before says why\n")
+        ended = run("status", "--pulls", puller.kept)
+        assert ended.returncode == 1 and "the record of the last drill cannot be READ" in ended.stdout
 
 
 def test_a_drill_needs_what_it_can_read_again(data, puller, tmp_path):
     result = puller.run("http://127.0.0.1:1/", "--to", "cat", directory="none", drill="30d")
     assert result.returncode == 64 and "--drill: what only a command of --to has cannot be read back" in result.error
     result = puller.run("http://127.0.0.1:1/", "--restic", tmp_path, directory="none", drill="30d")
-    assert (result.returncode, result.error) == (1, "sluice: --drill: give --into, too: the result is remembered there\n")
+    assert result.returncode == 64 and "--drill: without --into, no directory remembers the result" in result.error
     assert "SLUICE_PULL_DRILL is 'monthly'" in puller.run("http://127.0.0.1:1/", drill="monthly").error

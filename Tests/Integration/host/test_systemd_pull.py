@@ -165,7 +165,7 @@ def test_an_instance_feeds_an_engine_and_keeps_nothing_beside_it(sluice, instanc
     assert any(re.search(r"^\W*app-\d{4}-", line) for line in instance.lines()[-2:]), instance.lines()
     assert any("restored and sound" in line for line in instance.lines()), instance.lines()
     status = machine.run("sluice", "status", "--pulls").stdout
-    assert re.fullmatch(r".*/sluice-pull@app: app: last whole backup .*; kept by other programs; last drill .* ago passed\n", status)
+    assert re.fullmatch(rf".*/sluice-pull@app: app: last whole backup .*; kept by {engine} \(last 14\); last drill .* ago passed\n", status)
     assert not list(machine.path(instance.kept).glob("app-*"))
 
 
@@ -213,5 +213,5 @@ def test_the_ten_commands(sluice, instance, house, on_machine):
         machine.run("rm", "-rf", "/etc/sluice/restic.password", "/srv/token")
     password_is_shown = any("RESTIC_PASSWORD=" in text and 'RESTIC_PASSWORD="…"' not in text for text in said)
     assert not password_is_shown
-    assert re.fullmatch(r".*/sluice-pull@app: app: last whole backup .*; kept by other programs; last drill .* ago passed\n", said[-3])
+    assert re.fullmatch(r".*/sluice-pull@app: app: last whole backup .*; kept by restic \(last 7, daily 30, monthly 12\); last drill .* ago passed\n", said[-3])
     assert rows(machine.on_host("/srv/rehearsal/settings.db")) == rows(house / "settings.db")

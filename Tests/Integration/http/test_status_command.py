@@ -85,7 +85,7 @@ def test_it_finds_a_service_under_a_path(house, tmp_path):
         ended = run("status", f"http://127.0.0.1:{port}/sluice/")
         assert "NO complete backup known" in ended.stdout, ended.stdout
         elsewhere = run("status", f"http://127.0.0.1:{port}/")
-        assert elsewhere.returncode == 1 and "no status of a format" in elsewhere.stdout
+        assert elsewhere.returncode == 1 and "it has no /status.json, or a proxy" in elsewhere.stdout
 
 
 def test_it_asks_where_the_unit_listens_if_it_is_given_no_address():

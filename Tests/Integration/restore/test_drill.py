@@ -108,12 +108,14 @@ def test_a_failure_is_remembered_and_the_numbers_stay(place):
     found = state(place)
     assert (found["result"], found["backup"], found["databases"]) == ("failed", NAMES[1], known["databases"])
     assert f"sluice: {found['detail']}\n" == result.stderr
-    # A state that is none is named, and no reason to fail.
+    # Where the numbers of the last one cannot be read, a loss could not be seen.
     (kept / NAMES[1]).unlink()
     (place / "state.json").write_text("{")
     result = drill(place, *options)
-    assert result.returncode == 0 and "there is nothing to compare with" in result.stderr
-    assert state(place)["result"] == "passed"
+    assert result.returncode == 1 and "a loss could not be seen" in result.stderr
+    assert (place / "state.json").read_text() == "{"
+    (place / "state.json").unlink()
+    assert drill(place, *options).returncode == 0 and state(place)["result"] == "passed"
 
 
 @pytest.mark.parametrize(
