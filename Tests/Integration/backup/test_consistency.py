@@ -34,7 +34,7 @@ def is_sqlite_to_blame(path):
     (https://www.sqlite.org/wal.html#walresetbug): here, once in some 100,000 commits beside a process that does nothing
     but checkpoint.
     """
-    with closing(sqlite3.connect(path, timeout=10)) as source:
+    with closing(sqlite3.connect(path, timeout=60)) as source:
         if sqlite3.sqlite_version_info < (3, 51, 3) and not make.is_conserved(source):
             pytest.xfail("SQLite itself has lost a transaction of the database: the WAL-reset bug")
     return False
@@ -46,7 +46,7 @@ def is_sqlite_to_blame(path):
 def test_backups_under_two_writers_and_a_checkpointer_are_consistent(tmp_path, figure, record_property, page_size, backups):
     wal = make.ledger(tmp_path / "wal.db", make.WAL, page_size, accounts=3000)
     rollback = make.ledger(tmp_path / "rollback.db", make.ROLLBACK, page_size, accounts=3000)
-    observer = sqlite3.connect(wal, timeout=10)
+    observer = sqlite3.connect(wal, timeout=60)
     # SQLite changes this number with every commit of another connection.
     version = lambda: observer.execute("PRAGMA data_version").fetchone()  # noqa: E731
     seen = set()

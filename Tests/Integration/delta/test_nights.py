@@ -79,7 +79,7 @@ class Application:
 
     def edit(self, path, kind):
         chance = self.chance
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=60)
         connection.execute("PRAGMA synchronous=OFF")
         if kind == 5:
             connection.execute("VACUUM")
@@ -111,7 +111,7 @@ class Application:
         wait_until(left, "no other process to have the database open")
 
     def settle(self, path):
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=60)
         self.leave_the_wal(connection)
         connection.close()
 

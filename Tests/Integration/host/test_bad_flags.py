@@ -24,23 +24,23 @@ def test_a_data_directory_that_cannot_be_read_is_refused(tmp_path, command, kind
         directory.touch()
     elif kind == "unreadable":
         directory.mkdir(mode=0)
-    result = run(command, "--data", directory, prefix=AS_ORDINARY_USER, cwd=tmp_path, timeout=10)
+    result = run(command, "--data", directory, prefix=AS_ORDINARY_USER, cwd=tmp_path, timeout=60)
     assert_refused(result, "--data", str(directory))
 
 
 def test_an_address_in_use_is_refused(house, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        assert_refused(run("serve", "--data", house, "--listen", address, timeout=10), "--listen", address, "in use")
+        assert_refused(run("serve", "--data", house, "--listen", address, timeout=60), "--listen", address, "in use")
     with serve(house, listen=[f"unix:{tmp_path}/sluice.sock"]):
         address = f"unix:{tmp_path}/sluice.sock"
-        assert_refused(run("serve", "--data", house, "--listen", address, timeout=10), "--listen", address, "in use")
+        assert_refused(run("serve", "--data", house, "--listen", address, timeout=60), "--listen", address, "in use")
 
 
 def test_a_limit_too_low_to_serve_anybody_is_refused(house):
     """With a dozen descriptors it would listen, and answer no client."""
     command = ["serve", "--data", house, "--listen", "127.0.0.1:0"]
-    assert_refused(run(*command, prefix=["prlimit", "--nofile=63:63"], timeout=10), "63", "LimitNOFILE=")
+    assert_refused(run(*command, prefix=["prlimit", "--nofile=63:63"], timeout=60), "63", "LimitNOFILE=")
     with serve(house, prefix=["prlimit", "--nofile=64:64"]) as server:
         assert server.get("/api/backup").status == 200
 
@@ -77,14 +77,14 @@ def test_a_flag_out_of_range_is_refused_by_its_name(house, flag, value):
     command = ["serve", "--data", house, f"{flag}={value}"]
     if flag != "--listen":
         command.append("--listen=127.0.0.1:0")
-    assert_refused(run(*command, timeout=10), flag)
+    assert_refused(run(*command, timeout=60), flag)
 
 
 @pytest.mark.parametrize(
     "command", [["serve"], ["serve", "--data"], ["backup"], ["serve", "--data", ".", "--nonsense"], ["restore-all"]]
 )
 def test_a_command_line_that_makes_no_sense_is_refused(command):
-    result = run(*command, timeout=10)
+    result = run(*command, timeout=60)
     assert result.returncode > 0 and result.stdout == ""
     assert 1 <= len(result.stderr.splitlines()) <= 3
 

@@ -11,7 +11,7 @@ from harness import run
 
 
 def dry_run(*arguments):
-    return run("setup", "--dry-run", *arguments, timeout=10)
+    return run("setup", "--dry-run", *arguments, timeout=60)
 
 
 def test_the_service_runs_as_the_owner_of_the_directory_and_its_group_may_connect(tmp_path):

@@ -45,7 +45,7 @@ def as_on_a_host(directory):
 def test_without_an_address_the_units_socket_is_found(house, tmp_path):
     (tmp_path / "sluice").mkdir()
     paths = [tmp_path / "sluice" / name for name in ("sluice.sock", "app.sock", "b.sock")]
-    ask = lambda: run("health", prefix=as_on_a_host(tmp_path), timeout=10)  # noqa: E731
+    ask = lambda: run("health", prefix=as_on_a_host(tmp_path), timeout=60)  # noqa: E731
     with serve(house, listen=[f"unix:{paths[1]}"]) as app:
         # Only one: it is that of an instance.
         assert ask().returncode == 0
@@ -79,7 +79,7 @@ def test_no_server_or_no_answer_fails_in_time(listen):
         port = server.getsockname()[1]
         if not listen:
             server.close()
-        ended = run("health", f"http://127.0.0.1:{port}", "--timeout", "300ms", timeout=10)
+        ended = run("health", f"http://127.0.0.1:{port}", "--timeout", "300ms", timeout=60)
     assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1
 
 
@@ -96,11 +96,11 @@ def test_another_kind_of_service_is_not_taken_for_ours():
 
         thread = threading.Thread(target=answer)
         thread.start()
-        ended = run("health", address, timeout=10)
+        ended = run("health", address, timeout=60)
         thread.join()
     assert ended.returncode == 1 and "no sluice" in ended.stderr
 
 
 @pytest.mark.parametrize("address", ["", "127.0.0.1", "https://127.0.0.1", "http://", "unix:", "http://a.b:80", "http://unix:/x"])
 def test_an_address_that_is_none_is_refused(address):
-    assert run("health", address, timeout=10).returncode == 64
+    assert run("health", address, timeout=60).returncode == 64

@@ -142,7 +142,7 @@ def test_it_leaves_when_nothing_is_open_and_not_before(house, tmp_path, unix):
             assert connection.answer("GET", "/healthz").status == 200
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(1)
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=60)
         assert process.returncode == 0 and "idle" in output
         assert manager.hears("STOPPING=1")
 
@@ -158,7 +158,7 @@ def test_it_stays_for_a_client_that_was_lost(reservoir, tmp_path, unix):
         with Connection(unix.getsockname()) as connection:
             answer = connection.answer("GET", "/api/backup", Range="bytes=1000-", If_Range=tag)
         assert answer.status == 206 and Archive(content + answer.body)
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
         assert process.returncode == 0
 
 
@@ -222,7 +222,7 @@ def refused(manager, place, arguments, status, words):
         process = manager.start(harness.SLUICE, "serve", *arguments)
         response = connection.getresponse()
         assert response.status == 503 and b"could not be started" in response.read()
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == status
     assert len(output.splitlines()) == 1 and words in output
     assert not manager.hears("READY=1")

@@ -259,7 +259,7 @@ def test_a_directory_that_cannot_keep_it_is_refused(house, directory, kind):
     else:
         directory.chmod(0o500)
     arguments = ["serve", "--data", house, "--listen", "127.0.0.1:0", "--state-directory", directory]
-    ended = run(*arguments, prefix=AS_ORDINARY_USER, timeout=10)
+    ended = run(*arguments, prefix=AS_ORDINARY_USER, timeout=60)
     assert ended.returncode == 1 and "--state-directory" in ended.stderr
 
 

@@ -498,7 +498,7 @@ def test_a_checkpoint_that_waits_is_given_way(reservoir, mode):
     with serve(reservoir) as server:
         head, _ = part(server, 1000)
         change(reservoir)
-        application = sqlite3.connect(reservoir / "reservoir.db", timeout=10)
+        application = sqlite3.connect(reservoir / "reservoir.db", timeout=60)
         assert application.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0] == 0
         application.close()
         server.wait_for_line("interrupted backup given up .*reason=checkpoint")
