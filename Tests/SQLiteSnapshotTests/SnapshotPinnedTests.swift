@@ -447,6 +447,24 @@ struct SnapshotPinnedTests {
     withExtendedLifetime(database) {}
   }
 
+  @Test func `a state that was found within a tick of a write is found out again`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path, pageSize: 4096)
+    try database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    // How soon the pin comes after the write is up to the machine.
+    var snapshot: Snapshot
+    repeat {
+      try FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path)
+      snapshot = try Database(path: path, scratch.options()).snapshot()
+    } while snapshot.pin?.state?.isSettled == true
+    #expect(snapshot.pin?.state?.isSettled == false)
+    try snapshot.confirm()
+    #expect(snapshot.pin?.state?.isSettled == true)
+    #expect(try snapshot.bytes() == database.serialized())
+    try snapshot.checkHold()
+  }
+
   @Test func `confirming a pinned snapshot moves nothing`() throws {
     let scratch = try Scratch()
     let path = scratch.file("a.db")
