@@ -23,8 +23,8 @@ package enum RecordFile {
     package init() {}
   }
 
-  /// Replaces the file: whatever happens, the old one or the new one is there. It is for the directory's owner alone, who reads it
-  /// the next time, also where root writes it.
+  /// Replaces the file: whatever happens, the old one or the new one is there. Only the directory's owner can read it, also where
+  /// root writes it: a pull of that user reads it the next time.
   package static func write(_ record: some Encodable, _ path: String) throws(SystemError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -60,8 +60,6 @@ struct DropIn {
   }
 
   private static let socketGroup = "SocketGroup="
-  /// In bytes: more than a drop-in of `setup` has.
-  private static let maximumSize = 64 << 10
 
   /// The socket, and the group that may connect to it.
   init(socket unit: String, group: String) {
@@ -70,11 +68,8 @@ struct DropIn {
 
   /// The group that an earlier setup has let connect; nil if there was none.
   static func writtenSocketGroup(_ unit: String) -> String? {
-    let text = try? SmallFile.read(path(unit, .socket).lossyString, atMost: maximumSize)
-    return text.flatMap { text in
-      text.split(separator: UInt8(ascii: "\n")).last { $0.starts(with: socketGroup.utf8) }
-        .map { String(decoding: $0.dropFirst(socketGroup.utf8.count), as: UTF8.self) }
-    }
+    SystemFile.text(of: path(unit, .socket))?.split(separator: "\n")
+      .last { $0.utf8.starts(with: socketGroup.utf8) }.map { String($0.dropFirst(socketGroup.count)) }
   }
 }
 
