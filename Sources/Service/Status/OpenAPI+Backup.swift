@@ -1,4 +1,13 @@
 extension OpenAPI {
+  /// What every answer with an archive has.
+  private static let archiveFields = #"""
+                  "ETag": {"description": "The state of all that went in, and this archive.", "schema": {"type": "string"}},
+                  "Sluice-Skipped": {
+                    "description": "What could not be taken: NAME;reason=REASON, names percent-encoded.",
+                    "schema": {"type": "string"}
+                  }
+    """#
+
   /// The path of a backup, as it stands in the document.
   static let backup = #"""
         "/api/backup": {
@@ -11,22 +20,14 @@ extension OpenAPI {
               "200": {
                 "description": "An archive from its first byte, made as fast as the client reads it. An archive that cannot be finished ends in a connection reset.",
                 "headers": {
-                  "ETag": {"description": "The state of all that went in, and this archive.", "schema": {"type": "string"}},
-                  "Sluice-Skipped": {
-                    "description": "What could not be taken: NAME;reason=REASON, names percent-encoded.",
-                    "schema": {"type": "string"}
-                  }
+    \#(archiveFields)
                 },
                 "content": {"application/zip": {}}
               },
               "206": {
                 "description": "A range of an archive that the service holds.",
                 "headers": {
-                  "ETag": {"description": "The state of all that went in, and this archive.", "schema": {"type": "string"}},
-                  "Sluice-Skipped": {
-                    "description": "What could not be taken: NAME;reason=REASON, names percent-encoded.",
-                    "schema": {"type": "string"}
-                  },
+    \#(archiveFields),
                   "Content-Range": {"schema": {"type": "string"}}
                 },
                 "content": {"application/zip": {}}
@@ -34,11 +35,7 @@ extension OpenAPI {
               "226": {
                 "description": "A delta to an archive that the client has: RFC 3229.",
                 "headers": {
-                  "ETag": {"description": "The state of all that went in, and this archive.", "schema": {"type": "string"}},
-                  "Sluice-Skipped": {
-                    "description": "What could not be taken: NAME;reason=REASON, names percent-encoded.",
-                    "schema": {"type": "string"}
-                  },
+    \#(archiveFields),
                   "IM": {"schema": {"type": "string"}},
                   "Delta-Base": {"schema": {"type": "string"}}
                 },
@@ -48,21 +45,7 @@ extension OpenAPI {
                 "description": "The client has an archive of the present state.",
                 "headers": {"ETag": {"schema": {"type": "string"}}}
               },
-              "400": {"$ref": "#/components/responses/Problem"},
-              "401": {"$ref": "#/components/responses/Unauthorized"},
-              "404": {"$ref": "#/components/responses/Problem"},
-              "405": {"$ref": "#/components/responses/Problem"},
-              "408": {"$ref": "#/components/responses/Problem"},
-              "412": {"$ref": "#/components/responses/Problem"},
-              "413": {"$ref": "#/components/responses/Problem"},
-              "414": {"$ref": "#/components/responses/Problem"},
-              "416": {"$ref": "#/components/responses/Problem"},
-              "417": {"$ref": "#/components/responses/Problem"},
-              "421": {"$ref": "#/components/responses/Problem"},
-              "428": {"$ref": "#/components/responses/Problem"},
-              "431": {"$ref": "#/components/responses/Problem"},
-              "500": {"$ref": "#/components/responses/Problem"},
-              "503": {"$ref": "#/components/responses/Problem"}
+    \#(refusals([400, 401, 404, 405, 408, 412, 413, 414, 416, 417, 421, 428, 431, 500, 503]))
             }
           },
           "head": {
@@ -74,32 +57,20 @@ extension OpenAPI {
               "200": {
                 "description": "An archive from its first byte, made as fast as the client reads it. An archive that cannot be finished ends in a connection reset.",
                 "headers": {
-                  "ETag": {"description": "The state of all that went in, and this archive.", "schema": {"type": "string"}},
-                  "Sluice-Skipped": {
-                    "description": "What could not be taken: NAME;reason=REASON, names percent-encoded.",
-                    "schema": {"type": "string"}
-                  }
+    \#(archiveFields)
                 }
               },
               "206": {
                 "description": "A range of an archive that the service holds.",
                 "headers": {
-                  "ETag": {"description": "The state of all that went in, and this archive.", "schema": {"type": "string"}},
-                  "Sluice-Skipped": {
-                    "description": "What could not be taken: NAME;reason=REASON, names percent-encoded.",
-                    "schema": {"type": "string"}
-                  },
+    \#(archiveFields),
                   "Content-Range": {"schema": {"type": "string"}}
                 }
               },
               "226": {
                 "description": "A delta to an archive that the client has: RFC 3229.",
                 "headers": {
-                  "ETag": {"description": "The state of all that went in, and this archive.", "schema": {"type": "string"}},
-                  "Sluice-Skipped": {
-                    "description": "What could not be taken: NAME;reason=REASON, names percent-encoded.",
-                    "schema": {"type": "string"}
-                  },
+    \#(archiveFields),
                   "IM": {"schema": {"type": "string"}},
                   "Delta-Base": {"schema": {"type": "string"}}
                 }
@@ -108,21 +79,7 @@ extension OpenAPI {
                 "description": "The client has an archive of the present state.",
                 "headers": {"ETag": {"schema": {"type": "string"}}}
               },
-              "400": {"$ref": "#/components/responses/HeadProblem"},
-              "401": {"$ref": "#/components/responses/HeadUnauthorized"},
-              "404": {"$ref": "#/components/responses/HeadProblem"},
-              "405": {"$ref": "#/components/responses/HeadProblem"},
-              "408": {"$ref": "#/components/responses/HeadProblem"},
-              "412": {"$ref": "#/components/responses/HeadProblem"},
-              "413": {"$ref": "#/components/responses/HeadProblem"},
-              "414": {"$ref": "#/components/responses/HeadProblem"},
-              "416": {"$ref": "#/components/responses/HeadProblem"},
-              "417": {"$ref": "#/components/responses/HeadProblem"},
-              "421": {"$ref": "#/components/responses/HeadProblem"},
-              "428": {"$ref": "#/components/responses/HeadProblem"},
-              "431": {"$ref": "#/components/responses/HeadProblem"},
-              "500": {"$ref": "#/components/responses/HeadProblem"},
-              "503": {"$ref": "#/components/responses/HeadProblem"}
+    \#(refusals([400, 401, 404, 405, 408, 412, 413, 414, 416, 417, 421, 428, 431, 500, 503], isHead: true))
             }
           }
         },

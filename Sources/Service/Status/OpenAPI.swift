@@ -6,6 +6,14 @@ package enum OpenAPI {
 
   package static let content = Array(text.utf8)
 
+  /// What an operation may answer if it refuses a request: a problem, and for 401 one that says how to authenticate.
+  static func refusals(_ statuses: [Int], isHead: Bool = false) -> String {
+    statuses.map { status in
+      let name = (isHead ? "Head" : "") + (status == 401 ? "Unauthorized" : "Problem")
+      return ##"          "\##(status)": {"$ref": "#/components/responses/\##(name)"}"##
+    }.joined(separator: ",\n")
+  }
+
   private static let text = #"""
     {
       "openapi": "3.1.0",
@@ -32,15 +40,7 @@ package enum OpenAPI {
             "security": [{}, {"bearer": []}, {"basic": []}],
             "responses": {
               "200": {"description": "The page.", "content": {"text/html; charset=utf-8": {"schema": {"type": "string"}}}},
-              "400": {"$ref": "#/components/responses/Problem"},
-              "401": {"$ref": "#/components/responses/Unauthorized"},
-              "405": {"$ref": "#/components/responses/Problem"},
-              "408": {"$ref": "#/components/responses/Problem"},
-              "413": {"$ref": "#/components/responses/Problem"},
-              "414": {"$ref": "#/components/responses/Problem"},
-              "417": {"$ref": "#/components/responses/Problem"},
-              "421": {"$ref": "#/components/responses/Problem"},
-              "431": {"$ref": "#/components/responses/Problem"}
+    \#(refusals([400, 401, 405, 408, 413, 414, 417, 421, 431]))
             }
           },
           "head": {
@@ -57,15 +57,7 @@ package enum OpenAPI {
             "security": [{}, {"bearer": []}, {"basic": []}],
             "responses": {
               "200": {"description": "The page."},
-              "400": {"$ref": "#/components/responses/HeadProblem"},
-              "401": {"$ref": "#/components/responses/HeadUnauthorized"},
-              "405": {"$ref": "#/components/responses/HeadProblem"},
-              "408": {"$ref": "#/components/responses/HeadProblem"},
-              "413": {"$ref": "#/components/responses/HeadProblem"},
-              "414": {"$ref": "#/components/responses/HeadProblem"},
-              "417": {"$ref": "#/components/responses/HeadProblem"},
-              "421": {"$ref": "#/components/responses/HeadProblem"},
-              "431": {"$ref": "#/components/responses/HeadProblem"}
+    \#(refusals([400, 401, 405, 408, 413, 414, 417, 421, 431], isHead: true))
             }
           }
         },
@@ -87,15 +79,7 @@ package enum OpenAPI {
                 "description": "Everything that the service knows of itself.",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Status"}}}
               },
-              "400": {"$ref": "#/components/responses/Problem"},
-              "401": {"$ref": "#/components/responses/Unauthorized"},
-              "405": {"$ref": "#/components/responses/Problem"},
-              "408": {"$ref": "#/components/responses/Problem"},
-              "413": {"$ref": "#/components/responses/Problem"},
-              "414": {"$ref": "#/components/responses/Problem"},
-              "417": {"$ref": "#/components/responses/Problem"},
-              "421": {"$ref": "#/components/responses/Problem"},
-              "431": {"$ref": "#/components/responses/Problem"}
+    \#(refusals([400, 401, 405, 408, 413, 414, 417, 421, 431]))
             }
           },
           "head": {
@@ -112,15 +96,7 @@ package enum OpenAPI {
             "security": [{}, {"bearer": []}, {"basic": []}],
             "responses": {
               "200": {"description": "Everything that the service knows of itself."},
-              "400": {"$ref": "#/components/responses/HeadProblem"},
-              "401": {"$ref": "#/components/responses/HeadUnauthorized"},
-              "405": {"$ref": "#/components/responses/HeadProblem"},
-              "408": {"$ref": "#/components/responses/HeadProblem"},
-              "413": {"$ref": "#/components/responses/HeadProblem"},
-              "414": {"$ref": "#/components/responses/HeadProblem"},
-              "417": {"$ref": "#/components/responses/HeadProblem"},
-              "421": {"$ref": "#/components/responses/HeadProblem"},
-              "431": {"$ref": "#/components/responses/HeadProblem"}
+    \#(refusals([400, 401, 405, 408, 413, 414, 417, 421, 431], isHead: true))
             }
           }
         },
@@ -134,14 +110,7 @@ package enum OpenAPI {
                 "description": "It can.",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}
               },
-              "400": {"$ref": "#/components/responses/Problem"},
-              "405": {"$ref": "#/components/responses/Problem"},
-              "408": {"$ref": "#/components/responses/Problem"},
-              "413": {"$ref": "#/components/responses/Problem"},
-              "414": {"$ref": "#/components/responses/Problem"},
-              "417": {"$ref": "#/components/responses/Problem"},
-              "421": {"$ref": "#/components/responses/Problem"},
-              "431": {"$ref": "#/components/responses/Problem"},
+    \#(refusals([400, 405, 408, 413, 414, 417, 421, 431])),
               "503": {
                 "description": "It cannot, or every backup would be incomplete.",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}
@@ -153,14 +122,7 @@ package enum OpenAPI {
             "summary": "The fields of the same answer",
             "responses": {
               "200": {"description": "It can."},
-              "400": {"$ref": "#/components/responses/HeadProblem"},
-              "405": {"$ref": "#/components/responses/HeadProblem"},
-              "408": {"$ref": "#/components/responses/HeadProblem"},
-              "413": {"$ref": "#/components/responses/HeadProblem"},
-              "414": {"$ref": "#/components/responses/HeadProblem"},
-              "417": {"$ref": "#/components/responses/HeadProblem"},
-              "421": {"$ref": "#/components/responses/HeadProblem"},
-              "431": {"$ref": "#/components/responses/HeadProblem"},
+    \#(refusals([400, 405, 408, 413, 414, 417, 421, 431], isHead: true)),
               "503": {"description": "It cannot, or every backup would be incomplete."}
             }
           }
@@ -177,14 +139,7 @@ package enum OpenAPI {
                   "application/openmetrics-text; version=1.0.0; charset=utf-8": {"schema": {"type": "string"}}
                 }
               },
-              "400": {"$ref": "#/components/responses/Problem"},
-              "405": {"$ref": "#/components/responses/Problem"},
-              "408": {"$ref": "#/components/responses/Problem"},
-              "413": {"$ref": "#/components/responses/Problem"},
-              "414": {"$ref": "#/components/responses/Problem"},
-              "417": {"$ref": "#/components/responses/Problem"},
-              "421": {"$ref": "#/components/responses/Problem"},
-              "431": {"$ref": "#/components/responses/Problem"}
+    \#(refusals([400, 405, 408, 413, 414, 417, 421, 431]))
             }
           },
           "head": {
@@ -192,14 +147,7 @@ package enum OpenAPI {
             "summary": "The fields of the same answer",
             "responses": {
               "200": {"description": "In the text format that Accept prefers."},
-              "400": {"$ref": "#/components/responses/HeadProblem"},
-              "405": {"$ref": "#/components/responses/HeadProblem"},
-              "408": {"$ref": "#/components/responses/HeadProblem"},
-              "413": {"$ref": "#/components/responses/HeadProblem"},
-              "414": {"$ref": "#/components/responses/HeadProblem"},
-              "417": {"$ref": "#/components/responses/HeadProblem"},
-              "421": {"$ref": "#/components/responses/HeadProblem"},
-              "431": {"$ref": "#/components/responses/HeadProblem"}
+    \#(refusals([400, 405, 408, 413, 414, 417, 421, 431], isHead: true))
             }
           }
         },
@@ -209,14 +157,7 @@ package enum OpenAPI {
             "summary": "This document",
             "responses": {
               "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
-              "400": {"$ref": "#/components/responses/Problem"},
-              "405": {"$ref": "#/components/responses/Problem"},
-              "408": {"$ref": "#/components/responses/Problem"},
-              "413": {"$ref": "#/components/responses/Problem"},
-              "414": {"$ref": "#/components/responses/Problem"},
-              "417": {"$ref": "#/components/responses/Problem"},
-              "421": {"$ref": "#/components/responses/Problem"},
-              "431": {"$ref": "#/components/responses/Problem"}
+    \#(refusals([400, 405, 408, 413, 414, 417, 421, 431]))
             }
           },
           "head": {
@@ -224,14 +165,7 @@ package enum OpenAPI {
             "summary": "The fields of the same answer",
             "responses": {
               "200": {"description": "OpenAPI 3.1."},
-              "400": {"$ref": "#/components/responses/HeadProblem"},
-              "405": {"$ref": "#/components/responses/HeadProblem"},
-              "408": {"$ref": "#/components/responses/HeadProblem"},
-              "413": {"$ref": "#/components/responses/HeadProblem"},
-              "414": {"$ref": "#/components/responses/HeadProblem"},
-              "417": {"$ref": "#/components/responses/HeadProblem"},
-              "421": {"$ref": "#/components/responses/HeadProblem"},
-              "431": {"$ref": "#/components/responses/HeadProblem"}
+    \#(refusals([400, 405, 408, 413, 414, 417, 421, 431], isHead: true))
             }
           }
         }
