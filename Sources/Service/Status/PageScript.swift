@@ -11,7 +11,7 @@ enum PageScript {
     const age=s=>s<60?Math.max(0,s)+" s":s<3600?Math.floor(s/60)+" min":s<172800?Math.floor(s/3600)+" h":Math.floor(s/86400)+" days";
     const size=n=>{const units=["B","KiB","MiB","GiB","TiB"];let u=0;while(n>=1000&&u<4){n/=1024;u++}
     return(u&&n<99.95?n.toFixed(1):String(Math.round(n)))+" "+units[u]};
-    const bytes=n=>String(n).replace(/\\B(?=(\\d{3})+$)/g,"\\u202f")+" B";
+    const bytes=n=>String(n).replace(/\\B(?=(\\d{3})+$)/g,"\\u202f")+"\\u202fB";
     const base=()=>{for(const each of document.querySelectorAll(".base"))each.textContent=here.replace(/'/g,"%27")};
     const get=path=>fetch(here+path,{cache:"no-store",signal:AbortSignal.timeout(PATIENCE)}).then(answer=>{
     if(!answer.ok)throw new Error(answer.status);return answer});

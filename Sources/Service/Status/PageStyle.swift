@@ -18,7 +18,7 @@ enum PageStyle {
     .state{margin:0 0 0 auto;display:flex;gap:.5rem;align-items:center;flex-wrap:wrap}
     h2{font-size:1.0625rem;margin:0;font-weight:650}
     section{background:var(--card);border:1px solid var(--line);border-radius:.625rem;margin:1rem 0;padding:1.125rem}
-    section>p{margin:.375rem 0 0;color:var(--dim)}
+    section>p{margin:.375rem 0 0;color:var(--dim)}#problems p{color:var(--text)}
     .bar{display:flex;flex-wrap:wrap;align-items:baseline;justify-content:space-between;gap:.25rem 1rem}
     .bar p{margin:0;color:var(--dim);font-size:.875rem}
     .badge{display:inline-block;border-radius:1rem;padding:.0625rem .625rem;font-size:.8125rem;font-weight:600;white-space:nowrap;
@@ -40,18 +40,19 @@ enum PageStyle {
     font:.8125rem/1.5 ui-monospace,monospace;user-select:all}
     .get pre{flex:1 1 20rem;min-width:0}
     table{width:100%;border-collapse:collapse;margin-top:.75rem}
-    caption{text-align:left;color:var(--dim);font-size:.875rem;padding-bottom:.375rem}
+    caption{text-align:left;color:var(--dim);font-size:.875rem;padding-bottom:.375rem}h2.vh+table{margin-top:0}
     th{text-align:left;font-size:.8125rem;color:var(--dim);font-weight:500;border-bottom:1px solid var(--line);padding:.25rem 1.25rem .25rem 0}
     td,tbody th{vertical-align:top;border-bottom:1px solid var(--line);padding:.5625rem 1.25rem .5625rem 0}
     tbody th{min-width:9rem;font-weight:600;color:var(--text);font-size:1rem}
     tbody tr:last-child>*{border-bottom:0}
     td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-    td{overflow-wrap:break-word}td.word{white-space:nowrap}#under-way tbody th{min-width:11.5rem}td.act{min-width:11.5rem}
+    td{overflow-wrap:break-word}td.word,thead th{white-space:nowrap}td.wide{overflow-wrap:anywhere;min-width:12rem}#under-way tbody th{min-width:11.5rem}
     td:last-child,th:last-child{padding-right:0}
     td.act{text-align:right}
     td.act div{display:flex;gap:.375rem .75rem;align-items:baseline;justify-content:flex-end;flex-wrap:wrap}
     details summary{cursor:pointer;color:var(--accent);font-size:.875rem}
-    details[open]{flex-basis:100%;text-align:left}
+    details[open]{flex-basis:100%;min-width:8rem;text-align:left}
+    #h-all{margin-top:.75rem}
     details pre{margin-top:.375rem;max-width:30rem;margin-left:auto}
     progress{width:100%;height:.625rem;display:block;margin:.4375rem 0 .25rem;accent-color:var(--accent)}
     .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(14rem,1fr));gap:1rem 1.5rem;margin-top:.75rem}
@@ -59,16 +60,17 @@ enum PageStyle {
     figcaption small{font-weight:400;color:var(--dim)}
     .chart{display:block;width:100%;height:4.5rem;margin-top:.375rem}
     .chart .base{stroke:var(--line);stroke-width:1}
-    .chart .v{fill:var(--accent)}.chart .f{fill:var(--bad)}.chart .i{fill:var(--amber)}
+    .chart .v{fill:var(--accent)}.chart .s{fill:none;stroke:var(--accent);vector-effect:non-scaling-stroke}.chart .f{fill:var(--bad)}.chart .i{fill:var(--amber)}
     .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;margin:.5rem 0 0;padding:0;font-size:.8125rem;color:var(--dim)}
     .key li::before{content:"";display:inline-block;width:.625rem;height:.625rem;border-radius:2px;margin-right:.375rem;background:var(--accent)}
-    .key .i::before{background:var(--amber)}.key .f::before{background:var(--bad)}
+    .key .s::before{background:none;box-shadow:inset 0 0 0 1px var(--accent)}.key .i::before{background:var(--amber)}.key .f::before{background:var(--bad)}
     nav{margin-top:.875rem;display:flex;gap:.75rem;flex-wrap:wrap;justify-content:space-between;align-items:baseline}
     footer{color:var(--dim);font-size:.875rem;padding:.25rem 0 2rem}
     footer .wrap{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem}
     .vh,.skip:not(:focus){position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
     .skip:focus{position:absolute;left:1rem;top:.5rem;background:var(--card);padding:.5rem}
-    @media(max-width:44rem){
+    @media(min-width:62rem){td time,td time+small{white-space:nowrap}td.act{min-width:11.5rem}}
+    @media(max-width:49rem){
     thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
     table,tbody,caption{display:block}
     tbody tr{display:grid;grid-template-columns:1fr 1fr;gap:.25rem 1rem;padding:.75rem 0;border-bottom:1px solid var(--line)}

@@ -20,7 +20,7 @@ package enum PageWords {
       if index > 0, (digits.count - index).isMultiple(of: 3) { text += "\u{202f}" }
       text.append(digit)
     }
-    return "\(text) B"
+    return "\(text)\u{202f}B"
   }
 
   /// `7 s`, `5 min`, `3 h`, `12 days`. The page's script says the same.

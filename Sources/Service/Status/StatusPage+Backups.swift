@@ -82,7 +82,7 @@ extension StatusPage {
       \(chart("Size", { Double($0.bytes) }) { PageWords.size($0.bytes) })\
       \(chart("Duration", { Double($0.milliseconds) }) { PageWords.duration(milliseconds: $0.milliseconds) })\
       \(chart("Skew", { $0.skewMilliseconds ?? 0 }, skew))</div>
-      <ul class="key"><li>complete</li><li class="i">incomplete or in part</li><li class="f">failed</li></ul>
+      <ul class="key"><li>complete</li><li class="s">some databases</li><li class="i">incomplete or in part</li><li class="f">failed</li></ul>
       <details id="h-all"><summary>The same as a table</summary>
       <table><caption class="vh">The last backups, the newest first</caption>
       <thead><tr><th scope="col">Ended</th><th scope="col">Outcome</th><th scope="col" class="n">Size</th>\
@@ -124,13 +124,13 @@ extension StatusPage {
       let part = max(2, Int(figure(backup) / most * Double(height)))
       let kind: HTML =
         switch backup.outcome {
-        case .complete: "v"
+        case .complete: backup.isSelection ? "s" : "v"
         case .incomplete, .ranges: "i"
         case .failed: "f"
         }
       return """
         <rect class="\(kind)" x="\(offset + index * slot + 1)" y="\(height - part + 4)" width="8" height="\(part)" rx="1">\
-        <title>\(words(backup)), \(PageWords.time(backup.ended))</title></rect>
+        <title>\(words(backup)), \(backup.outcome.rawValue), \(PageWords.time(backup.ended))</title></rect>
         """
     }
     let summary =

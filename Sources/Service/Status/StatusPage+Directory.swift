@@ -6,18 +6,24 @@ import System
 extension StatusPage {
   /// With what stands around them, a page stays below 60 KB.
   private static let maximumRows = 40
-  private static let maximumRowBytes = 28 << 10
+  /// Of the sections whose length depends on what there is; the others have 13 KB.
+  static let maximumSectionBytes = 45_000
   /// `status.json` names all.
   private static let maximumSkipped = 20
+  private static let maximumSkippedBytes = 9_000
 
   var skipped: HTML {
-    guard let skipped = report.directory?.overview?.skipped, !skipped.isEmpty else { return "" }
-    let rows = skipped.prefix(Self.maximumSkipped).map { skipped -> HTML in
-      """
-      <tr><th scope="row"><bdi>\(Self.shortened(skipped.path))</bdi></th><td class="word" data-l="Reason">\(skipped.reason)</td>\
-      <td class="wide" data-l="Why, and what to do">\(Self.shortened(report.advice.added(to: skipped.detail, for: skipped.reason)))</td></tr>
+    guard let skipped = report.directory?.overview?.skippedFiles, !skipped.isEmpty else { return "" }
+    var (rows, length): ([HTML], Int) = ([], 0)
+    for skipped in skipped.prefix(Self.maximumSkipped) {
+      let row: HTML = """
+        <tr><th scope="row"><bdi>\(Self.shortened(skipped.path))</bdi></th><td class="word" data-l="Reason">\(skipped.reason)</td>\
+        <td class="wide" data-l="Why, and what to do">\(Self.shortened(report.advice.added(to: skipped.detail, for: skipped.reason)))</td></tr>
 
-      """
+        """
+      length += row.text.utf8.count
+      guard rows.isEmpty || length <= Self.maximumSkippedBytes else { break }
+      rows.append(row)
     }
     let more: HTML =
       skipped.count > rows.count
@@ -32,12 +38,14 @@ extension StatusPage {
       """
   }
 
-  var databases: HTML {
-    let databases = report.directory?.overview?.databases ?? []
+  /// - Parameter room: for the rows, in bytes; one is shown in any case.
+  func databases(within room: Int) -> HTML {
+    let overview = report.directory?.overview
+    let databases = overview?.databases ?? []
     guard !databases.isEmpty else {
       return """
         <section id="databases" aria-labelledby="h-databases"><h2 id="h-databases">Databases</h2>\
-        <p>There is no database.</p></section>
+        <p>\(overview == nil ? "It is not known which there are." : "There is no database.")</p></section>
 
         """
     }
@@ -46,13 +54,12 @@ extension StatusPage {
     for (index, database) in databases[start...].prefix(Self.maximumRows).enumerated() {
       let row = row(database, number: start + index)
       length += row.text.utf8.count
-      guard rows.isEmpty || length <= Self.maximumRowBytes else { break }
+      guard rows.isEmpty || length <= room else { break }
       rows.append(row)
     }
     let end = start + rows.count
     let shown: HTML =
       end - start < databases.count ? "\(start + 1) to \(end) of \(databases.count)" : "\(databases.count)"
-    let overview = report.directory?.overview
     return """
       <section id="databases" aria-labelledby="h-databases"><div class="bar"><h2 id="h-databases">Databases</h2>\
       <p>\(shown), as of \(ago(Int((overview?.takenAt ?? 0) / 1_000_000_000)))</p></div>
@@ -103,4 +110,9 @@ extension StatusPage {
     return "\(String(String.UnicodeScalarView(text.unicodeScalars.prefix(200))))…"
       + String(String.UnicodeScalarView(text.unicodeScalars.suffix(90)))
   }
+}
+
+extension DirectoryOverview {
+  /// Without the entry for the directory itself, which says that it has no database: that is no file.
+  var skippedFiles: [Skipped] { skipped.filter { $0.path != "." } }
 }

@@ -47,24 +47,27 @@ package struct StatusPage {
   package var content: [UInt8] { Array(document.text.utf8) }
 
   private var document: HTML {
-    """
-    <!DOCTYPE html>
-    <html lang="en">
-    \(Self.head("\(report.name): backups"))
-    <body>
-    <a class="skip" href="#databases">Skip to the databases</a>
-    <header><div class="wrap">\(HTML(markup: Self.logo))<h1>\(report.name) <small>Backups by sluice \(report.version)</small></h1>
-    <div class="state"><span id="live" class="badge" role="status"></span><span id="state">\(state)</span></div></div></header>
-    <main id="main" class="wrap" data-tag="\(report.tag)">
-    \(problems)\(summary)\(skipped)\(underWay)\(databases)\(history)</main>
-    <footer><div class="wrap"><span>As of <time datetime="\(Timestamp(seconds: Int64(report.now)).seconds)">\
-    \(PageWords.time(report.now))</time></span>
-    <a href="status.json">Status as JSON</a> <a href="metrics">Metrics</a> <a href="openapi.json">API description</a></div></footer>
-    <script>\(HTML(markup: PageScript.text))</script>
-    </body>
-    </html>
+    let (skipped, underWay, history) = (self.skipped, self.underWay, self.history)
+    let room =
+      Self.maximumSectionBytes - [skipped, underWay, history].reduce(0) { $0 + $1.text.utf8.count }
+    return """
+      <!DOCTYPE html>
+      <html lang="en">
+      \(Self.head("\(report.name): backups"))
+      <body>
+      <a class="skip" href="#databases">Skip to the databases</a>
+      <header><div class="wrap">\(HTML(markup: Self.logo))<h1>\(report.name) <small>Backups by sluice \(report.version)</small></h1>
+      <div class="state"><span id="live" class="badge" role="status"></span><span id="state">\(state)</span></div></div></header>
+      <main id="main" class="wrap" data-tag="\(report.tag)">
+      \(problems)\(summary)\(skipped)\(underWay)\(databases(within: room))\(history)</main>
+      <footer><div class="wrap"><span>As of <time datetime="\(Timestamp(seconds: Int64(report.now)).seconds)">\
+      \(PageWords.time(report.now))</time></span>
+      <a href="status.json">Status as JSON</a> <a href="metrics">Metrics</a> <a href="openapi.json">API description</a></div></footer>
+      <script>\(HTML(markup: PageScript.text))</script>
+      </body>
+      </html>
 
-    """
+      """
   }
 
   /// The head of a page of this program.
@@ -101,7 +104,9 @@ package struct StatusPage {
 
   /// What hinders every backup.
   private var problems: HTML {
-    let problems = [report.detail, report.directory?.problem].compactMap(\.self)
+    var problems = [report.detail, report.directory?.problem].compactMap(\.self)
+    // Both may say that the directory cannot be read.
+    if problems.count == 2, problems[0] == problems[1] { problems.removeLast() }
     guard !problems.isEmpty else { return "" }
     return """
       <section id="problems" aria-labelledby="h-problems"><h2 id="h-problems"><span class="badge bad">Attention</span></h2>\
@@ -122,8 +127,6 @@ package struct StatusPage {
 
   private var facts: HTML {
     let overview = report.directory?.overview
-    let skipped = overview?.skipped.count ?? 0
-    let size = overview?.databases.reduce(0) { $0 + $1.size } ?? 0
     let last: HTML =
       if let complete = report.state.lastComplete {
         """
@@ -133,14 +136,17 @@ package struct StatusPage {
       } else {
         #"<span class="badge warn">None known</span>"#
       }
+    let whole: HTML = "<div><dt>Last complete backup</dt><dd>\(last)</dd></div>"
+    // Without a list, nothing is known of what a backup would take: 0 would be a lie.
+    guard let overview else { return whole }
     return """
-      <div><dt>Last complete backup</dt><dd>\(last)</dd></div>
-      <div><dt>Databases</dt><dd>\(overview?.databases.count ?? 0)\
-      <small>\(sizes(size))</small></dd></div>
-      <div><dt>Other files</dt><dd>\(overview?.fileCount ?? 0)\
-      <small>\(sizes(overview?.fileBytes ?? 0))</small></dd></div>
-      <div><dt>A backup would skip</dt><dd>\(skipped)\
-      <small>\(skipped == 0 ? "it would be complete" : "it would be incomplete")</small></dd></div>
+      \(whole)
+      <div><dt>Databases</dt><dd>\(overview.databases.count)\
+      <small>\(sizes(overview.databases.reduce(0) { $0 + $1.size }))</small></dd></div>
+      <div><dt>Other files</dt><dd>\(overview.fileCount)\
+      <small>\(sizes(overview.fileBytes))</small></dd></div>
+      <div><dt>A backup would skip</dt><dd>\(overview.skippedFiles.count)\
+      <small>\(overview.skipped.isEmpty ? "it would be complete" : "it would be incomplete")</small></dd></div>
       """
   }
 
@@ -152,14 +158,14 @@ package struct StatusPage {
   }
 
   private func sizes(_ byteCount: UInt64) -> String {
-    let (short, exact) = (PageWords.size(byteCount), PageWords.bytes(byteCount))
-    return short == exact ? short : "\(short), \(exact)"
+    let short = PageWords.size(byteCount)
+    return byteCount < 1000 ? short : "\(short), \(PageWords.bytes(byteCount))"
   }
 
   /// For people, and exactly.
   func bothSizes(_ byteCount: UInt64) -> HTML {
-    let (short, exact) = (PageWords.size(byteCount), PageWords.bytes(byteCount))
-    return short == exact ? "\(short)" : "\(short)<small>\(exact)</small>"
+    let short = PageWords.size(byteCount)
+    return byteCount < 1000 ? "\(short)" : "\(short)<small>\(PageWords.bytes(byteCount))</small>"
   }
 
   private var wholeCommand: HTML {
@@ -177,11 +183,12 @@ package struct StatusPage {
 
 extension StatusPage {
   /// The URL under which the client has asked, as far as that is known: by `Host`, and by what a proxy on this machine adds to
-  /// the request (`X-Forwarded-Proto`, `X-Forwarded-Prefix`).
+  /// the request (`X-Forwarded-Host`, `X-Forwarded-Proto`, `X-Forwarded-Prefix`).
   package static func base(of request: RequestHead, isProxied: Bool) -> String {
-    let host = request.target.authority ?? request.values("Host").first ?? "localhost"
+    var host = request.target.authority ?? request.values("Host").first ?? "localhost"
     var (scheme, prefix) = ("http", "")
     if isProxied {
+      if let given = request.values("X-Forwarded-Host").first, isHost(given) { host = given }
       if request.values("X-Forwarded-Proto") == ["https"] { scheme = "https" }
       if let given = request.values("X-Forwarded-Prefix").first, isPath(given) { prefix = given }
     }
@@ -190,14 +197,23 @@ extension StatusPage {
 
   /// Names without an escape, each after a slash.
   private static func isPath(_ text: String) -> Bool {
-    text.hasPrefix("/") && !text.hasSuffix("/") && !text.contains("//")
-      && text.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"):
-          true
-        default: "/-._~".utf8.contains(byte)
-        }
+    text.hasPrefix("/") && !text.hasSuffix("/") && !text.contains("//") && isPlain(text, and: "/-._~")
+  }
+
+  /// A name or an address, with a port or without.
+  private static func isHost(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.count <= 300 && isPlain(text, and: "-._[]:")
+  }
+
+  /// Whether it has only letters and digits of ASCII, and these others.
+  private static func isPlain(_ text: String, and others: String) -> Bool {
+    text.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: others.utf8.contains(byte)
       }
+    }
   }
 }

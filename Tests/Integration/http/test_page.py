@@ -78,7 +78,7 @@ def test_it_says_everything_without_a_script(house):
         page = fetched(server)
         text = " ".join(page.texts)
     for database in document["directory"]["databases"]:
-        assert database["path"] in text and f"{database['bytes']:,} B".replace(",", "\u202f") in text
+        assert database["path"] in text and f"{database['bytes']:,},B".replace(",", "\u202f") in text
         assert f"api/backup?db={quote(database['path'])}" in [each.get("href") for each in page.named("a")]
     assert "link.db" in text and "symbolic links are not followed" in text and "incomplete" in text
     assert "api/backup" in [each.get("href") for each in page.named("a")]
@@ -108,6 +108,34 @@ def test_names_are_texts_and_never_markup(hostile):
         assert len(links) == len(NAMES)
         for link in links:
             Archive(server.get("/" + link).body)
+
+
+def test_a_page_that_says_much_stays_light(tmp_path):
+    """With all that it can have in it; with names whose every character is written as five."""
+    house = tmp_path / "house"
+    house.mkdir()
+    content = small(tmp_path / "one.db").read_bytes()
+    for number in range(45):
+        (house / f"{number:012}.db").write_bytes(content)
+        (house / f"link-{number:02}.db").symlink_to("nowhere")
+    make.bulk(house / "big.db", make.ROLLBACK, 8)
+    with serve(house) as server, server.connect(receive_buffer=4096) as client:
+        for _ in range(31):
+            assert server.get("/api/backup").status == 200
+        client.begin("/api/backup?compression=store").read(1000)
+        assert len(fetched(server).named("rect")) == 90
+    for path in house.iterdir():
+        path.rename(house / ("'" * 230 + path.name))
+    with serve(house) as server:
+        fetched(server)
+
+
+def test_a_directory_that_cannot_be_listed_is_not_called_empty(house):
+    with serve(house) as server:
+        house.rename(house.with_name("gone"))
+        text = " ".join(fetched(server).texts)
+    assert text.count("cannot be read") == 1 and "It is not known which there are" in text
+    assert "it would be complete" not in text and "There is no database" not in text
 
 
 @pytest.mark.parametrize("count", [0, 1, 1000])
@@ -175,7 +203,7 @@ def nothing_went_wrong(request):
         assert [each for each in problems if not any(word.search(each) for word in expected)] == []
 
 
-WIDTHS = (320, 800, 1600)
+WIDTHS = (320, 704, 705, 784, 785, 800, 991, 992, 1600)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -192,11 +220,28 @@ def test_no_layout_is_wider_than_the_window(hostile, window, dark):
             assert window.run(CONTRAST) == []
 
 
+def test_figures_of_many_digits_fit_as_well(tmp_path, window):
+    house = tmp_path / "house"
+    house.mkdir()
+    os.truncate(small(house / "large.db"), 12_345_678_901)
+    application = make.bulk(house / "busy.db", make.WAL, 1, open=True)
+    os.truncate(house / "busy.db-wal", 12_345_678_901)
+    with serve(house) as server:
+        for width in WIDTHS:
+            window.shape(width, 800)
+            window.driver.get(server.url)
+            assert window.run("return document.documentElement.scrollWidth") <= width
+            window.run("for (const each of document.querySelectorAll('details')) each.open = true")
+            assert window.run("return document.documentElement.scrollWidth") <= width
+    application.close()
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_page_of_several_services_is_as_legible(hostile, window, tmp_path, dark):
     page, plain = tmp_path / "page.html", tmp_path / "plain"
     plain.mkdir()
     small(plain / "one.db")
+    (hostile / ("m" * 90 + ".db")).symlink_to("nowhere")
     with serve(hostile) as server, serve(plain) as other:
         assert other.get("/api/backup").status == 200
         run("status", server.url, other.url, "unix:/" + "n" * 90, "--page", page)
