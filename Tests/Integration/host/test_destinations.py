@@ -7,7 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -17,7 +17,7 @@ import data as make
 from archive import Archive
 from breaking import Breaking
 from harness import SLUICE, run, serve, wait_until
-from pulling import listening
+from pulling import HEAD, answering
 from restoring import SLOW, backup, small
 
 # The command that a puller gives each engine beside the options; the archive must be larger than what is held back.
@@ -161,22 +161,6 @@ def archive(data, tmp_path_factory):
     path = tmp_path_factory.mktemp("archive") / "backup.zip"
     assert run("backup", "--data", data, "--compression", "store", "-o", path).returncode == 0
     return path.read_bytes()
-
-
-HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: application/zip\r\n\r\n"
-
-
-@contextmanager
-def answering(*parts):
-    """Answers with these bytes, and then the connection ends as if that were all; an event is waited for."""
-
-    def answer(_, client):
-        client.recv(1 << 16)
-        for part in parts:
-            part.wait() if isinstance(part, Event) else client.sendall(part)
-
-    with listening(answer) as url:
-        yield url.partition("?")[0]
 
 
 def test_each_engine_gets_the_archive_and_gives_it_back(stores, data, tmp_path):

@@ -12,7 +12,7 @@ import zipfile
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
-from threading import Thread
+from threading import Event, Thread
 
 from archive import Archive
 from client import connect
@@ -21,6 +21,7 @@ from harness import SLUICE
 TARGET = "/api/backup?compression=store"
 # How the last pull ended, for `sluice status`.
 ENDED = ".backup.pull.json"
+HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: application/zip\r\n\r\n"
 DATED = r"backup-\d{4}-\d\d-\d\dT\d{6}Z\.zip"
 
 
@@ -127,6 +128,19 @@ def listening(serve_one):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
             thread.join()
+
+
+@contextmanager
+def answering(*parts):
+    """Answers with these bytes, and then the connection ends as if that were all; an event is waited for."""
+
+    def answer(_, client):
+        client.recv(1 << 16)
+        for part in parts:
+            part.wait() if isinstance(part, Event) else client.sendall(part)
+
+    with listening(answer) as url:
+        yield url.partition("?")[0]
 
 
 @contextmanager

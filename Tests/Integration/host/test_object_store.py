@@ -1,0 +1,151 @@
+"""`sluice pull` into an object store of several servers, one of which is killed in the middle of a night."""
+
+import json
+import os
+import random
+import subprocess
+import zipfile
+from threading import Event
+
+import pytest
+
+import data as make
+from harness import SLUICE, run, wait_until
+from pulling import HEAD, answering
+from restoring import backup
+from seaweed import KEYS, seaweed
+
+MEBIBYTE = 1 << 20
+MEBIBYTES = 32
+
+
+class Restic:
+    def __init__(self, store):
+        self.repository = f"s3:{store.s3}/backups/restic"
+        self.options, self.source = ["--restic", self.repository], f"restic:{self.repository}"
+        self.call("init")
+
+    def call(self, *arguments):
+        return subprocess.run(["restic", "-q", "-r", self.repository, *arguments], check=True, capture_output=True, timeout=120).stdout
+
+    def names(self):
+        return {snapshot["id"] for snapshot in json.loads(self.call("snapshots", "--json"))}
+
+    def check(self):
+        # The engine that was killed in the night of the cut archive has left its lock.
+        self.call("unlock")
+        self.call("check", "--read-data")
+
+
+class Rclone:
+    def __init__(self, store):
+        for name, value in {"TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": store.s3, "ACCESS_KEY_ID": KEYS["AWS_ACCESS_KEY_ID"], "SECRET_ACCESS_KEY": KEYS["AWS_SECRET_ACCESS_KEY"]}.items():
+            os.environ[f"RCLONE_CONFIG_WEED_{name}"] = value
+        self.options, self.source = ["--rclone", "weed:backups/rclone"], "rclone:weed:backups/rclone"
+
+    def names(self):
+        # A directory that nothing has been put into is none.
+        listed = subprocess.run(["rclone", "lsf", "weed:backups/rclone"], capture_output=True, text=True, timeout=120)
+        assert listed.returncode in (0, 3), listed.stderr
+        return {name for name in listed.stdout.split() if not name.endswith(".sluice-partial")}
+
+    def check(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path, before = tmp_path_factory.mktemp("store"), dict(os.environ)
+    (path / "rclone.conf").touch()
+    os.environ |= KEYS | {"RESTIC_PASSWORD": "secret-of-restic", "XDG_CACHE_HOME": str(path / "cache"), "RCLONE_CONFIG": str(path / "rclone.conf")}
+    # With it, rclone 1.60 opens no S3 remote, not even one without TLS.
+    os.environ.pop("AWS_CA_BUNDLE", None)
+    with seaweed(path / "seaweed") as store:
+        yield store
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory):
+    """The archive of each night, which has nothing in common with the last one's."""
+    path, archives = tmp_path_factory.mktemp("nights"), []
+    for night in range(3):
+        (data := path / f"{night}").mkdir()
+        chance, connection = random.Random(night), make.create(data / "main.db", make.WAL)
+        connection.execute("CREATE TABLE record(content BLOB)")
+        connection.executemany("INSERT INTO record VALUES (?)", ((chance.randbytes(MEBIBYTE),) for _ in range(MEBIBYTES)))
+        connection.close()
+        archives.append(backup(data, path / f"{night}.zip", "--compression", "store").read_bytes())
+    return archives
+
+
+def start(url, engine):
+    return subprocess.Popen(
+        [SLUICE, "pull", url, "--pause", "0s", *engine.options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def result(process):
+    process.output, process.error = process.communicate(timeout=300)
+    assert "secret-of" not in process.output + process.error
+    return process
+
+
+def pulled(engine, *parts):
+    with answering(HEAD, *parts) as url:
+        return result(start(url, engine))
+
+
+def assert_restored(engine, archive, directory):
+    """The newest backup in the store gives the database of this archive back."""
+    directory.mkdir()
+    restored = run("restore", "--from", engine.source, "--into", directory, "--spool-directory", directory.parent)
+    assert restored.returncode == 0, restored.stderr
+    path = directory.parent / "expected.zip"
+    path.write_bytes(archive)
+    with zipfile.ZipFile(path) as expected:
+        assert (directory / "main.db").read_bytes() == expected.read("main.db")
+
+
+def arrived(store, before):
+    return {name: store.held(name) - before[name] for name in "abc"}
+
+
+@pytest.mark.parametrize("kind", [Restic, Rclone])
+def test_a_volume_server_is_killed_in_the_middle_of_a_night(store, nights, tmp_path, kind):
+    engine = kind(store)
+    first, second, third = nights
+
+    good = pulled(engine, first)
+    assert good.returncode == 0 and len(listed := engine.names()) == 1, good.error
+    assert_restored(engine, first, tmp_path / "first")
+
+    part, rest = second[: len(second) * 3 // 4], second[len(second) * 3 // 4 :]
+    cut = pulled(engine, part)
+    assert cut.returncode == 1 and cut.output == "" and "no sound backup has come" in cut.error, cut.error
+    assert engine.names() == listed
+
+    before, go_on = {name: store.held(name) for name in "abc"}, Event()
+    with answering(HEAD, part, go_on, rest) as url:
+        process = start(url, engine)
+        try:
+            # Two copies.
+            wait_until(lambda: sum(arrived(store, before).values()) >= 2 * 8 * MEBIBYTE, "a part of the backup to arrive")
+            victim = max("abc", key=arrived(store, before).get)
+            store.kill(victim)
+        finally:
+            go_on.set()
+        killed = result(process)
+    assert killed.returncode in (0, 1) and engine.names() >= listed, killed.error
+    assert len(new := engine.names() - listed) == (killed.returncode == 0), killed.error
+    assert_restored(engine, second if new else first, tmp_path / "second")
+
+    good = pulled(engine, third)
+    assert good.returncode == 0 and len(engine.names() - listed - new) == 1, good.error
+    assert_restored(engine, third, tmp_path / "third")
+
+    store.start_volumes(victim)
+    store.wait_for_volume_servers(3)
+    engine.check()
+    assert_restored(engine, third, tmp_path / "again")
