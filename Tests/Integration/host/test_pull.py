@@ -4,23 +4,28 @@ import os
 import re
 import signal
 import socket
+import socketserver
 import zipfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock, Thread
 
 import pytest
 
 import data as make
 from archive import Archive
 from breaking import Breaking
+from client import connect
 from harness import AS_ORDINARY_USER, ROOT, serve, wait_until
 from metrics import samples
 from pulling import TARGET, Puller, assert_kept, assert_refused, listening, old_backup, proxy
+from restoring import small
 from tokens import FIRST
 from writers import running
 
 OLD = [f"backup-2020-01-0{day}T030000Z.zip" for day in (1, 2, 3)]
 DAMAGED_AT = 3_000_000  # in the middle of baseline.db
+AT_ONCE = 4
 
 
 @pytest.fixture
@@ -202,3 +207,61 @@ def test_no_more_pulls_run_at_once_than_may(tmp_path):
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
+
+
+class Counting(socketserver.StreamRequestHandler):
+    """Passes a request on, and counts the answers that are on their way at once."""
+
+    def handle(self):
+        server = self.server
+        head = b"".join(iter(self.rfile.readline, b"\r\n"))
+        with server.lock:
+            server.started += 1
+            server.running += 1
+            server.most = max(server.most, server.running)
+        # The first few wait for each other: so many may run.
+        if server.started <= AT_ONCE:
+            wait_until(lambda: server.started >= AT_ONCE, "the others that may run")
+        with connect(("127.0.0.1", server.port)) as back, back.makefile("rb") as answer:
+            back.sendall(head + b"Connection: close\r\n\r\n")
+            content = answer.read()
+        self.wfile.write(content[:-1])
+        # Before its last byte, none has ended.
+        with server.lock:
+            server.running -= 1
+        self.wfile.write(content[-1:])
+
+
+@contextmanager
+def counting(server):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Counting) as counter:
+        counter.port, counter.lock, counter.started, counter.running, counter.most = server.ports[0], Lock(), 0, 0, 0
+        thread = Thread(target=counter.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield counter
+        finally:
+            counter.shutdown()
+            thread.join()
+
+
+def test_of_a_hundred_pulls_at_once_none_is_lost(tmp_path):
+    """All are started at the same moment, each with settings of its own, and only so many fetch."""
+    pullers = []
+    for number in range(100):
+        (tmp_path / f"{number}").mkdir()
+        pullers.append(Puller(tmp_path / f"{number}"))
+    with serve(small(tmp_path / "data", "new"), "--max-backups", 8) as server, counting(server) as counter:
+        url = f"http://127.0.0.1:{counter.server_address[1]}{TARGET}"
+        processes = [puller.start(url, at_once=AT_ONCE, name=f"app-{number}") for number, puller in enumerate(pullers)]
+        try:
+            results = [puller.result(process, timeout=300) for puller, process in zip(pullers, processes)]
+        finally:
+            for process in processes:
+                process.kill()
+        assert [(result.returncode, result.error) for result in results] == [(0, "")] * 100
+        assert (counter.started, counter.running, counter.most) == (100, 0, AT_ONCE)
+    for number, puller in enumerate(pullers):
+        [path] = puller.kept.glob("*.zip")
+        assert path.name.startswith(f"app-{number}-2")
+        assert Archive(path).manifest["complete"]

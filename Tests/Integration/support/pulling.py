@@ -45,8 +45,8 @@ class Puller:
     def run(self, url, *options, **settings):
         return self.result(self.start(url, *options, **settings))
 
-    def result(self, process):
-        process.output, process.error = process.communicate(timeout=60)
+    def result(self, process, timeout=60):
+        process.output, process.error = process.communicate(timeout=timeout)
         return process
 
     def names(self):
