@@ -335,6 +335,41 @@ def test_a_store_that_is_full_lists_nothing_new(stores, tmp_path):
         assert stores.names() == before
 
 
+@pytest.mark.slow
+def test_memory_stays_below_40_mib_for_8_gb_and_three_destinations(tmp_path, figure):
+    """Of `sluice pull` alone: what curl and the programs need is theirs."""
+    (data := tmp_path / "data").mkdir()
+    connection = make.create(data / "main.db", make.WAL, page_size=65536)
+    connection.execute("CREATE TABLE record(content BLOB)")
+    for _ in range(16):
+        connection.execute("INSERT INTO record VALUES (zeroblob(?))", (1 << 29,))
+    connection.close()
+    (spool := tmp_path / "spool").mkdir()
+    counts = [tmp_path / f"count-{number}" for number in range(3)]
+    peak = 0
+    with serve(data) as server:
+        options = [option for count in counts for option in ("--to", f"wc -c >{shlex.quote(str(count))}")]
+        process = subprocess.Popen(
+            [SLUICE, "pull", f"{server.url}/api/backup", *options], env=os.environ | {"TMPDIR": str(spool)}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+        def ended():
+            nonlocal peak
+            text = Path(f"/proc/{process.pid}/status").read_text()
+            # A zombie has no memory.
+            peak = max([peak, *map(int, re.findall(r"VmHWM:\s*(\d+) kB", text))])
+            return process.poll() is not None
+
+        wait_until(ended, "the pull to end", timeout=3600)
+        output, error = process.communicate()
+    assert process.returncode == 0, error
+    [size] = {int(count.read_text()) for count in counts}
+    assert size > 8 << 30 and f": {size} bytes, whole" in output
+    figure("peak resident, sluice pull, 8 GB, three destinations", f"{peak / 1024:.1f} MiB")
+    assert 0 < peak <= 40 << 10
+
+
 def test_without_a_destination_there_is_nothing_to_do():
     result = run("pull", "http://127.0.0.1:1/api/backup")
     assert result.returncode == 64 and "--to, --restic, --borg or --rclone" in result.stderr
