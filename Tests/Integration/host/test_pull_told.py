@@ -6,45 +6,16 @@ import signal
 import socket
 import stat
 import subprocess
-import threading
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from harness import run, serve, wait_until
-from pulling import DATED, TARGET, Puller, listening
+from pulling import DATED, TARGET, Puller, hook, listening
 from restoring import change, small
 
 SECRET = "0a1b2c3d-secret"
-
-
-@contextmanager
-def hook(status=200, on_request=lambda: None):
-    """A server that gets messages: its URL without a path, and (method, path, content) of each."""
-    heard = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            heard.append((self.command, self.path, content and json.loads(content)))
-            on_request()
-            self.send_response(status)
-            self.send_header("Location", "/elsewhere")
-            self.end_headers()
-
-        do_POST = do_GET
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", heard
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import subprocess
 import zipfile
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Event, Thread
 
@@ -144,11 +145,11 @@ def answering(*parts):
 
 
 @contextmanager
-def proxy(server, change):
+def proxy(server, change, **options):
     """Passes on what `change(number of the connection, offset, bytes)` makes of the answer; hangs up where it is None."""
 
     def relay(number, front):
-        with connect(("127.0.0.1", server.ports[0])) as back:
+        with connect(("127.0.0.1", server.ports[0]), **options) as back:
             back.sendall(front.recv(1 << 16))
             at = 0
             while front not in select.select([front, back], [], [])[0] and (data := back.recv(1 << 16)):
@@ -159,3 +160,32 @@ def proxy(server, change):
 
     with listening(relay) as url:
         yield url
+
+
+@contextmanager
+def hook(status=200, on_request=lambda: None):
+    """A server that gets messages: its URL without a path, and (method, path, content) of each."""
+    heard = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            heard.append((self.command, self.path, content and json.loads(content)))
+            on_request()
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", heard
+        finally:
+            server.shutdown()
+            thread.join()
