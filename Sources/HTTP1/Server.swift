@@ -38,6 +38,11 @@ package protocol RequestHandler: Sendable {
   private var mostConnections = 0
   /// Since when no connection has been open, if none is, but for those of pages that are only looked at.
   private var quietSince = ContinuousClock.now
+  /// Whether an observer was served, and whether any other client was.
+  private var (wasObserved, hasOtherUse) = (false, false)
+  /// So long at least a server lives that an observer has started: a service manager refuses a unit that it has to start too
+  /// often. systemd.unit(5), `StartLimitBurst=`: five times in ten seconds.
+  private static var observedLife: Duration { .seconds(5) }
 
   /// Makes a server that listens to nothing yet.
   package init(_ handler: Handler, _ limits: ConnectionLimits, _ count: ConnectionCount = ConnectionCount()) {
@@ -80,7 +85,7 @@ package protocol RequestHandler: Sendable {
       await connection.run(handler)
       connections[id] = nil
       count.open = connections.count
-      if !connection.isOfObserver { quietSince = .now }
+      if connection.isOfObserver { wasObserved = true } else { (quietSince, hasOtherUse) = (.now, true) }
       connectionClosed.notify()
       waiting.changed.notify()
       giveMemoryBack()
@@ -98,7 +103,7 @@ package protocol RequestHandler: Sendable {
     Loop.giveMemoryBack()
   }
 
-  /// Accepts no more once no connection has been open for `duration`, and returns then.
+  /// Accepts no more once no connection has been open for `duration`, and returns then; sooner if only observers have come.
   ///
   /// - Parameter atLeastUntil: asked for a time before which a client is expected back.
   ///
@@ -109,10 +114,11 @@ package protocol RequestHandler: Sendable {
   ) async {
     while true {
       if connections.isEmpty {
+        let duration = wasObserved && !hasOtherUse ? min(duration, Self.observedLife) : duration
         let deadline = max(quietSince + duration, atLeastUntil() ?? quietSince)
         guard ContinuousClock.now < deadline else { break }
         // The client that is expected may have come, and left, before that.
-        await Loop.sleep(for: min(duration, ContinuousClock.now.duration(to: deadline)))
+        _ = await connectionClosed.wait(until: min(deadline, .now + duration))
       } else {
         _ = await connectionClosed.wait()
       }

@@ -88,7 +88,7 @@ extension Listing {
       let note = entry.note.map { ", \($0)" } ?? ""
       return "taken: \(printable(entry.path)) (\(kind), \(counted(entry.size, "byte"))\(printable(note)))"
     }
-    lines += skipped.map { "skipped: \(printable($0.path)) (\($0.reason)): \(printable($0.detail))" }
+    lines += skipped.map { "skipped: \(printable($0.path)) (\($0.reason)): \(printable($0.advice))" }
     lines += excluded.map { "excluded: \(printable($0))" }
     lines += elsewhere.found.map {
       "not looked at: \(printable($0)) looks like a database, and its folder is not included"

@@ -206,10 +206,16 @@ def test_a_real_prometheus_has_data_for_every_query_of_the_dashboard(house, tmp_
             ]
             return [query for query in made if not (ask("query", query=query) or {}).get("result")]
 
+        def values(query):
+            selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", query).groups()
+            return ask(f"label/{label}/values", **{"match[]": selector.replace("$job", "sluice")})
+
         try:
             wait_until(lambda: (ask("query", query="up") or {}).get("result"), "a scrape")
             assert server.get("/api/backup").status == 200
             wait_until(lambda: not lacking(), "data for every query")
+            asked = [variable["query"] for variable in dashboard["templating"]["list"] if variable["type"] == "query"]
+            assert [values(query) for query in asked] == [["sluice"], [f"127.0.0.1:{server.ports[0]}"]]
             (target,) = ask("targets")["activeTargets"]
             assert (target["health"], target["lastError"]) == ("up", "")
             (group,) = ask("rules")["groups"]

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import threading
 import time
+import zipfile
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -167,16 +168,17 @@ def test_it_needs_a_token_if_the_service_has_one(house, tmp_path):
     assert "$TOKEN" in "".join(page.texts) and FIRST not in "".join(page.texts)
 
 
-def test_a_command_has_the_address_that_a_proxy_tells(house, tmp_path):
+@pytest.mark.parametrize("host", ["Host backup.example.org", "X-Forwarded-Host backup.example.org"])
+def test_a_command_has_the_address_that_a_proxy_tells(house, tmp_path, host):
     nginx = place(tmp_path / "nginx")
-    headers = """proxy_set_header Host backup.example.org; proxy_set_header X-Forwarded-Proto https;
+    headers = f"""proxy_set_header {host}; proxy_set_header X-Forwarded-Proto https;
       proxy_set_header X-Forwarded-Prefix /sluice;"""
     with sluice_behind(nginx, house, "--allow-host", "backup.example.org") as server:
         (nginx / "back.sock").chmod(0o666)
         with running(nginx, f"proxy_pass http://unix:{nginx}/back.sock:; {headers}"):
             with Connection(nginx / "front.sock") as client:
                 page = Page(client.answer("GET", "/").body.decode())
-        bad = fetched(server, X_Forwarded_Prefix="//evil.example/'", X_Forwarded_Proto="ftp")
+        bad = fetched(server, X_Forwarded_Host="evil'$(x)", X_Forwarded_Prefix="//evil.example/'", X_Forwarded_Proto="ftp")
     assert "'https://backup.example.org/sluice/api/backup'" in "".join(page.texts)
     assert "'http://localhost/api/backup'" in "".join(bad.texts)
 
@@ -325,7 +327,8 @@ def test_a_click_downloads_everything_or_one_database(hostile, window):
     window.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(window.directory)})
 
     def downloaded():
-        return next(iter(window.directory.glob("*.zip")), None)
+        """It has its name before its content."""
+        return next(filter(zipfile.is_zipfile, window.directory.glob("*.zip")), None)
 
     with serve(hostile) as server:
         window.driver.get(server.url)
@@ -367,18 +370,28 @@ def test_a_service_that_is_started_again_goes_on(house, window):
         window.driver.get("about:blank")
 
 
-def test_it_works_under_a_path_of_a_proxy(house, tmp_path, window):
+# The password is "secret": RFC 2307's {SHA}.
+ENTRY = "ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"
+
+
+@pytest.mark.parametrize("protected", [False, True])
+def test_it_works_under_a_path_of_a_proxy(house, tmp_path, window, protected):
     nginx = place(tmp_path / "nginx")
-    server = f"""location /sluice/ {{ proxy_pass http://unix:{nginx}/back.sock:/; proxy_set_header Host localhost; }}
+    (nginx / "users").write_text(ENTRY)
+    (nginx / "users").chmod(0o644)
+    login = f"auth_basic backups; auth_basic_user_file {nginx}/users;" if protected else ""
+    server = f"""location /sluice/ {{ {login} proxy_pass http://unix:{nginx}/back.sock:/; proxy_set_header Host localhost; }}
       listen 127.0.0.1:{free_port()};"""
     port = int(re.search(r"listen 127.0.0.1:(\d+)", server)[1])
     with sluice_behind(nginx, house), running(nginx, "return 404;", server):
         (nginx / "back.sock").chmod(0o666)
-        window.driver.get(f"http://127.0.0.1:{port}/sluice/")
+        window.driver.get(f"http://{'ada:secret@' if protected else ''}127.0.0.1:{port}/sluice/")
         assert f"'http://127.0.0.1:{port}/sluice/api/backup'" in window.text()
         wait_until(lambda: window.run("return document.getElementById('live').textContent") == "Live", "it is live")
-        hrefs = window.run("return [...document.querySelectorAll('a.button')].map(e => e.href)")
-        assert all(href.startswith(f"http://127.0.0.1:{port}/sluice/api/backup") for href in hrefs) and len(hrefs) > 2
+        paths = window.run("return [...document.querySelectorAll('a.button')].map(e => e.pathname)")
+        assert set(paths) == {"/sluice/api/backup"} and len(paths) > 2
+        fetch = "return fetch(location.origin + arguments[0]).then(async answer => (await answer.arrayBuffer()) && answer.status)"
+        assert window.run(fetch, paths[0]) == 200
 
 
 def free_port():

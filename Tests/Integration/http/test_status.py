@@ -50,7 +50,9 @@ def test_it_lists_what_a_backup_takes_and_skips(house, tmp_path):
         each["path"]: each["journal_mode"] for each in databases
     }
     assert len(databases) > 2 and directory["files"] == len(listed["entries"]) - len(databases)
-    assert directory["skipped"] == listed["skipped"] and directory["skipped"][0]["path"] == "link.db"
+    [skipped], [fact] = directory["skipped"], listed["skipped"]
+    assert skipped == fact | {"detail": fact["detail"] + "; include the real path, or serve the real directory"}
+    assert skipped["path"] == "link.db"
     assert directory["excluded"] == ["out.db"] and directory["problem"] is None
     for each in directory["databases"]:
         assert each["bytes"] == (house / each["path"]).stat().st_size
@@ -189,6 +191,30 @@ def test_a_page_that_looks_on_keeps_no_idle_service_awake(house, tmp_path):
                     with Connection(path, timeout=2) as connection, suppress(OSError, HTTPException):
                         connection.answer("GET", "/status.json?directory=0")
                     time.sleep(0.01)
+
+
+def test_a_service_that_a_page_has_started_leaves_soon(house, tmp_path):
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        with Manager(tmp_path, listening).running("--data", house, "--idle-exit", "1h") as process:
+            with Connection(path) as connection:
+                assert connection.answer("GET", "/status.json?directory=0").status == 200
+            assert process.wait(60) == 0
+
+
+def test_nothing_is_opened_that_a_backup_does_not_open(house, tmp_path):
+    (house / "left.db").write_bytes((house / "events.db").read_bytes())
+    (house / "stray").mkdir()
+    make.ledger(house / "stray/inner.db", make.WAL, accounts=2)
+    log = tmp_path / "strace"
+    prefix = ["strace", "-D", "-f", "-qq", "-o", log, "-e", "trace=openat,open,openat2"]
+    with serve(house, "--exclude", "left.db", prefix=prefix) as server:
+        assert status(server)["directory"]["databases"] and server.get("/").status == 200
+        opened = log.read_text()
+    assert "events.db" in opened
+    assert "left.db" not in opened and "inner.db" not in opened
 
 
 @pytest.mark.measures
