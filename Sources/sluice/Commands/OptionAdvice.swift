@@ -20,7 +20,6 @@ extension Advice {
     "stopping": "see --drain-timeout",
     "symbolic-link": "include the real path, or serve the real directory",
     "too-deep": "include a lower folder",
-    "unsafe-name": "rename it",
     "wal-growth": "see --max-wal-growth",
   ])
 }
