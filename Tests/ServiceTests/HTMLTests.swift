@@ -29,7 +29,7 @@ struct PageWordsTests {
   }
 
   @Test func `has the bytes, too`() {
-    #expect(PageWords.bytes(9_138_176) == "9\u{202f}138\u{202f}176 B")
+    #expect(PageWords.bytes(9_138_176) == "9\u{202f}138\u{202f}176\u{202f}B")
   }
 
   @Test(arguments: [
