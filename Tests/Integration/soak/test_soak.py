@@ -30,6 +30,8 @@ CLIENTS, REQUESTS = 5, 5
 # What the allocator keeps of a busy moment goes up and down by 3 MiB: so the lowest of several moments of rest after the
 # soak must not be above the highest of several before it by more than this, in KiB. A leak lifts the lowest too.
 MARGIN, LOOKS = 2048, 5
+# Soaks, each compared with the one before.
+ATTEMPTS = 3
 BAD = [
     b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03",
     b"GET / HTTP/1.1\r\n\r\n",
@@ -168,7 +170,7 @@ def cost(server, opened):
     return server.resident_kib()
 
 
-@pytest.mark.timeout(SOAK + 600)
+@pytest.mark.timeout(ATTEMPTS * SOAK + 600)
 def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property):
     directory, tokens = tmp_path / "data", tmp_path / "tokens"
     (directory / "floor_plan").mkdir(parents=True)
@@ -222,9 +224,14 @@ def test_nothing_is_left_of_all_that_was_asked(tmp_path, figure, record_property
             stack.enter_context(running("transfer_at_times", path))
         opened = server.open_kinds()
         soak(server, pool, min(SOAK, 60))
-        before = list(looks(server, pool))
-        soak(server, pool, SOAK)
         after = list(looks(server, pool))
+        # The allocator keeps what the most backups took that happened to meet. That comes to an end, a leak does not.
+        for _ in range(ATTEMPTS):
+            before = after
+            soak(server, pool, SOAK)
+            after = list(looks(server, pool))
+            if min(after) <= max(before) + MARGIN:
+                break
         counts = samples(server)
         assert server.process.poll() is None
     figure(f"{rounds} rounds in {SOAK} s, {faults.count} calls failed", dict(sorted(seen.items())))
