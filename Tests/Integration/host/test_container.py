@@ -107,8 +107,10 @@ mkdir -p {root}/proc
 mount -t proc proc {root}/proc
 mount -o remount,bind,ro {root}
 if touch {root}/x 2>/dev/null; then exit 1; fi
-exec setpriv --no-new-privs chroot --userspec=4321:4321 {root} \\
-  {' '.join(config["Entrypoint"] + config["Cmd"])} --listen unix:/state/s
+# The kernel forgets whose end is to kill a process once that changes its user: so the shell stays.
+setpriv --no-new-privs chroot --userspec=4321:4321 {root} \\
+  {' '.join(config["Entrypoint"] + config["Cmd"])} --listen unix:/state/s &
+wait
 """
     with subprocess.Popen(["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", script]) as process:
         try:
@@ -120,4 +122,4 @@ exec setpriv --no-new-privs chroot --userspec=4321:4321 {root} \\
             assert subprocess.run(health, capture_output=True, timeout=30).returncode == 0
             assert (tmp_path / "state/state.json").exists()
         finally:
-            process.kill()  # and its child with it
+            process.kill()  # and its child with it, and all below that
