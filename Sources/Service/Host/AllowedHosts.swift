@@ -15,15 +15,7 @@ package struct AllowedHosts {
   /// Whether a text can be one of them: a name, an IPv4 address, or an IPv6 address in brackets.
   package static func isHost(_ text: String) -> Bool {
     if text.utf8.first == UInt8(ascii: "[") { return SocketAddress("\(text):0") != nil }
-    return !text.isEmpty
-      && text.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"):
-          true
-        default: "-._~".utf8.contains(byte)
-        }
-      }
+    return !text.isEmpty && text.hasOnlyAlphanumerics(and: "-._~")
   }
 
   /// Refuses a request for another host. A client of HTTP/1.0 that names none is no browser.
@@ -44,6 +36,20 @@ package struct AllowedHosts {
     switch SocketAddress("\(host):0") {
     case .unix, nil: false
     case .some(let address): address.isLocal
+    }
+  }
+}
+
+extension String {
+  /// Whether it has only letters and digits of ASCII, and these others.
+  func hasOnlyAlphanumerics(and others: String) -> Bool {
+    utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: others.utf8.contains(byte)
+      }
     }
   }
 }

@@ -197,23 +197,12 @@ extension StatusPage {
 
   /// Names without an escape, each after a slash.
   private static func isPath(_ text: String) -> Bool {
-    text.hasPrefix("/") && !text.hasSuffix("/") && !text.contains("//") && isPlain(text, and: "/-._~")
+    text.hasPrefix("/") && !text.hasSuffix("/") && !text.contains("//")
+      && text.hasOnlyAlphanumerics(and: "/-._~")
   }
 
   /// A name or an address, with a port or without.
   private static func isHost(_ text: String) -> Bool {
-    !text.isEmpty && text.utf8.count <= 300 && isPlain(text, and: "-._[]:")
-  }
-
-  /// Whether it has only letters and digits of ASCII, and these others.
-  private static func isPlain(_ text: String, and others: String) -> Bool {
-    text.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"):
-        true
-      default: others.utf8.contains(byte)
-      }
-    }
+    !text.isEmpty && text.utf8.count <= 300 && text.hasOnlyAlphanumerics(and: "-._[]:")
   }
 }
