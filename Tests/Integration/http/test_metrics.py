@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import time
@@ -14,7 +13,7 @@ from contextlib import suppress
 import pytest
 
 from client import BROKEN_OFF
-from harness import ROOT, serve, wait_until
+from harness import ROOT, free_ports, serve, wait_until
 from metrics import samples
 from tokens import FIRST
 
@@ -170,17 +169,11 @@ def test_every_reason_is_there_before_it_has_happened(house):
     assert {"invalid-name", "unknown-database"} < shown["sluice_requests_rejected_total"].keys()
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 def test_a_real_prometheus_has_data_for_every_query_of_the_dashboard(house, tmp_path):
     dashboard = json.loads((ROOT / "deploy/grafana/sluice.json").read_text())
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     assert len(queries) > 15
-    port = free_port()
+    [port] = free_ports(1)
     (tmp_path / "rules").mkdir()
     shutil.copy(ROOT / "deploy/prometheus/sluice.yml", tmp_path / "rules")
     with serve(house) as server:

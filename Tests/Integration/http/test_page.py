@@ -16,7 +16,7 @@ import browser as chromium
 import data as make
 from archive import Archive
 from client import Connection
-from harness import run, serve, wait_until
+from harness import free_ports, run, serve, wait_until
 from nginx import place, running, sluice_behind
 from tokens import FIRST
 
@@ -380,9 +380,9 @@ def test_it_works_under_a_path_of_a_proxy(house, tmp_path, window, protected):
     (nginx / "users").write_text(ENTRY)
     (nginx / "users").chmod(0o644)
     login = f"auth_basic backups; auth_basic_user_file {nginx}/users;" if protected else ""
+    [port] = free_ports(1)
     server = f"""location /sluice/ {{ {login} proxy_pass http://unix:{nginx}/back.sock:/; proxy_set_header Host localhost; }}
-      listen 127.0.0.1:{free_port()};"""
-    port = int(re.search(r"listen 127.0.0.1:(\d+)", server)[1])
+      listen 127.0.0.1:{port};"""
     with sluice_behind(nginx, house), running(nginx, "return 404;", server):
         (nginx / "back.sock").chmod(0o666)
         window.driver.get(f"http://{'ada:secret@' if protected else ''}127.0.0.1:{port}/sluice/")
@@ -392,14 +392,6 @@ def test_it_works_under_a_path_of_a_proxy(house, tmp_path, window, protected):
         assert set(paths) == {"/sluice/api/backup"} and len(paths) > 2
         fetch = "return fetch(location.origin + arguments[0]).then(async answer => (await answer.arrayBuffer()) && answer.status)"
         assert window.run(fetch, paths[0]) == 200
-
-
-def free_port():
-    import socket
-
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @pytest.mark.measures

