@@ -13,8 +13,8 @@ package import HTTP1
     let first = try firstDatabase(request.target)
     let report = await service.statusReport(listsDirectory: true)
     let base = StatusPage.base(of: request, isProxied: response.peer.isLocal)
-    try await response.send(
-      .ok, StatusPage.mediaType, StatusPage(report, base: base, first: first).content, StatusPage.fields)
+    let page = StatusPage(report, base: base, user: StatusPage.user(of: request), first: first)
+    try await response.send(.ok, StatusPage.mediaType, page.content, StatusPage.fields)
   }
 
   /// - Throws: 400.

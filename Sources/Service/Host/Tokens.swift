@@ -1,6 +1,5 @@
 import Crypto
 import EventLoop
-import FoundationEssentials
 import Glibc
 package import HTTP1
 package import System
@@ -110,12 +109,7 @@ package struct Tokens {
     guard parts.count == 2 else { return nil }
     switch parts[0].lowercased() {
     case "bearer": return Array(parts[1].utf8)
-    case "basic":
-      // user-pass = user-id ":" password
-      guard let decoded = Data(base64Encoded: String(parts[1])),
-        let colon = decoded.firstIndex(of: UInt8(ascii: ":"))
-      else { return nil }
-      return Array(decoded[(colon + 1)...])
+    case "basic": return BasicCredentials(parts[1])?.password
     default: return nil
     }
   }

@@ -11,12 +11,15 @@ package struct StatusPage {
   let report: StatusReport
   /// The page's own URL as far as the request tells, for the command lines: it ends in a slash.
   let base: String
+  /// The user that a proxy has asked for a password, for the command lines; nil if none.
+  let user: String?
   /// The first database that is shown.
   let first: Int
 
-  package init(_ report: StatusReport, base: String, first: Int) {
+  package init(_ report: StatusReport, base: String, user: String?, first: Int) {
     self.report = report
     self.base = base
+    self.user = user
     self.first = first
   }
 
@@ -174,9 +177,16 @@ package struct StatusPage {
 
   /// A command line that downloads something.
   func command(_ file: String, _ query: String) -> HTML {
-    let token: HTML = report.needsToken ? #" -H "Authorization: Bearer $TOKEN""# : ""
+    let credentials: HTML =
+      if report.needsToken {
+        #" -H "Authorization: Bearer $TOKEN""#
+      } else if let user {
+        " -u \(user)"
+      } else {
+        ""
+      }
     return """
-      curl -fo \(file)\(token) '<span class="base">\(base)</span>api/backup\(query)'
+      curl -fo \(file)\(credentials) '<span class="base">\(base)</span>api/backup\(query)'
       """
   }
 }
@@ -193,6 +203,15 @@ extension StatusPage {
       if let given = request.values("X-Forwarded-Prefix").first, isPath(given) { prefix = given }
     }
     return "\(scheme)://\(host)\(prefix)/"
+  }
+
+  /// The user name that the client has sent with a password; `USER` for one that a shell does not take as it is.
+  package static func user(of request: RequestHead) -> String? {
+    guard let user = BasicCredentials(request).map({ String(decoding: $0.user, as: UTF8.self) }) else {
+      return nil
+    }
+    let isWord = !user.isEmpty && user.utf8.count <= 100 && user.hasOnlyAlphanumerics(and: "-._@")
+    return isWord ? user : "USER"
   }
 
   /// Names without an escape, each after a slash.

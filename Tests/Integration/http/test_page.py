@@ -386,7 +386,8 @@ def test_it_works_under_a_path_of_a_proxy(house, tmp_path, window, protected):
     with sluice_behind(nginx, house), running(nginx, "return 404;", server):
         (nginx / "back.sock").chmod(0o666)
         window.driver.get(f"http://{'ada:secret@' if protected else ''}127.0.0.1:{port}/sluice/")
-        assert f"'http://127.0.0.1:{port}/sluice/api/backup'" in window.text()
+        user = " -u ada" if protected else ""
+        assert f"curl -fo backup.new{user} 'http://127.0.0.1:{port}/sluice/api/backup'" in window.text()
         wait_until(lambda: window.run("return document.getElementById('live').textContent") == "Live", "it is live")
         paths = window.run("return [...document.querySelectorAll('a.button')].map(e => e.pathname)")
         assert set(paths) == {"/sluice/api/backup"} and len(paths) > 2
