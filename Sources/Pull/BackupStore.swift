@@ -89,9 +89,15 @@ package enum BackupStore: Equatable, Sendable {
     folder.hasSuffix(":") || folder.hasSuffix("/") ? "\(folder)\(name)" : "\(folder)/\(name)"
   }
 
-  /// Of what a program says when it fails, the line that tells why.
+  /// Of what a program says when it fails, the line that tells why, and what follows it of the same message: the S3 library in
+  /// rclone has `caused by:` and an indented line for a status.
   package static func fault(of program: String, in lines: [String]) -> String? {
-    program == "restic" ? lines.first : lines.last
+    if program == "restic" { return lines.first }
+    let start = lines.lastIndex { !$0.hasPrefix("\t") && !$0.hasPrefix("caused by:") }
+    let message = lines[(start ?? lines.startIndex)...].map {
+      $0.hasPrefix("\t") ? String($0.dropFirst()) : $0
+    }
+    return message.isEmpty ? nil : message.joined(separator: "; ")
   }
 
   // MARK: the lists

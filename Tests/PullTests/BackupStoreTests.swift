@@ -82,4 +82,26 @@ struct BackupStoreTests {
       #expect(store.backups(in: Array(text.utf8), of: "backup") == nil)
     }
   }
+
+  @Test(
+    arguments: [
+      ("restic", ["Fatal: wrong password", "see its manual"], "Fatal: wrong password"),
+      ("borg", ["Traceback", "Repository /r does not exist."], "Repository /r does not exist."),
+      ("rclone", ["one attempt", "Failed: no such remote"], "Failed: no such remote"),
+      (
+        "rclone",
+        ["one attempt", "Failed: RequestError: send request failed", "caused by: connection refused"],
+        "Failed: RequestError: send request failed; caused by: connection refused"
+      ),
+      (
+        "rclone", ["one attempt", "Failed: AccessDenied: no", "\tstatus code: 403, request id: 1"],
+        "Failed: AccessDenied: no; status code: 403, request id: 1"
+      ),
+      ("rclone", ["caused by: a pipe"], "caused by: a pipe"), ("rclone", [], nil), ("restic", [], nil),
+    ] as [(String, [String], String?)])
+  func `of what a program says, a fault is the message with its cause`(
+    _ program: String, _ lines: [String], _ fault: String?
+  ) {
+    #expect(BackupStore.fault(of: program, in: lines) == fault)
+  }
 }
