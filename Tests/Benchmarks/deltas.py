@@ -121,7 +121,7 @@ def main(program, mebibytes=1024, rounds=5):
             seconds, cpu = timed(
                 server,
                 f"curl -fsS -D {work}/head {fields} '{url}store' | tee {work}/delta | gunzip "
-                f"| xdelta3 -dfs {work}/base.zip /dev/stdin {work}/made.zip",
+                f"| xdelta3 -B 524288 -W 65536 -dfs {work}/base.zip /dev/stdin {work}/made.zip",
             )
             assert " 226 " in (work / "head").read_text().splitlines()[0]
             figures["delta"].append(((work / "delta").stat().st_size, seconds, cpu))

@@ -44,8 +44,12 @@ extension PullRun {
       let output = try work.makeFile(delta)
       try decode("gzip", ["-d", "-c"], ChildProcess.Streams(input: input.rawValue, output: output.rawValue))
     }
-    // -D, -R: no program is started because of what is in the delta.
-    let arguments = ["-d", "-f", "-D", "-R", "-s", base.path, work.file(delta), work.file("archive")]
+    // -D, -R: no program is started because of what is in the delta. -B, -W: 512 KiB of the base and 64 KiB of the
+    // delta at a time in place of 64 and 8 MiB: 13 MiB of memory in place of 69.
+    let arguments = [
+      "-d", "-f", "-D", "-R", "-B", "524288", "-W", "65536", "-s", base.path, work.file(delta),
+      work.file("archive"),
+    ]
     try decode("xdelta3", arguments, ChildProcess.Streams())
   }
 
