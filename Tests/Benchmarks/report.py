@@ -21,8 +21,7 @@ EXPLAINED = (
     " and the client of a measurement shares the cores. Beside zlib's slower levels the same rest is a small part.",
     "",
     "`store` beside nginx: `sendfile` hands the pages of the cache on, computes nothing and reads no log. Databases with a"
-    " rollback journal are copied before the first byte, by one thread, while the client and the other cores have nothing"
-    " to do: the idle share of the first columns.",
+    " rollback journal are copied before the first byte, while the client has nothing to do.",
     "",
 )  # fmt: skip
 
