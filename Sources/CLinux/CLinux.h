@@ -20,6 +20,7 @@ int pthread_setname_np(pthread_t thread, const char *name);
 int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
 int pipe2(int ends[2], int flags);
 int memfd_create(const char *name, unsigned int flags);
+ssize_t copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t count, unsigned int flags);
 
 // ioctl() is variadic, which Swift cannot call. SIOCOUTQ: tcp(7), unix(7).
 int ioctl(int fd, unsigned long request, ...);

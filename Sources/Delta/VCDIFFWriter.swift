@@ -17,8 +17,13 @@ package struct VCDIFFWriter {
   /// What one window copies from lies within so many bytes of the source: a decoder may hold them.
   static let maximumSegmentSize: UInt64 = 4 << 20
 
+  /// The magic, version 0, Hdr_Indicator 0.
+  static let header: [UInt8] = [0xD6, 0xC3, 0xC4, 0, 0]
+  /// Win_Indicator: VCD_SOURCE.
+  static let source: UInt8 = 1
+
   /// RFC 3284 §5.6: the instructions whose size follows.
-  private enum Code {
+  enum Code {
     static let run: UInt8 = 0
     static let add: UInt8 = 1
     static let copy: UInt8 = 19
@@ -30,7 +35,7 @@ package struct VCDIFFWriter {
     case copy(Range<UInt64>)
   }
 
-  private var output: [UInt8] = [0xD6, 0xC3, 0xC4, 0, 0]
+  private var output = Self.header
   // The window.
   private var instructions: [Instruction] = []
   private var data: [UInt8] = []
@@ -131,7 +136,7 @@ package struct VCDIFFWriter {
     encoding.append(vcdiff: UInt64(codes.count))  // length of instructions and sizes
     encoding.append(vcdiff: UInt64(addresses.count))  // length of addresses for COPYs
 
-    output.append(segment == nil ? 0 : 1)  // Win_Indicator: VCD_SOURCE
+    output.append(segment == nil ? 0 : Self.source)  // Win_Indicator
     if let segment {
       output.append(vcdiff: UInt64(segment.count))  // source segment size
       output.append(vcdiff: segment.lowerBound)  // source segment position

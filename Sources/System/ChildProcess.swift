@@ -184,10 +184,4 @@ package enum ChildProcess {
     try writing.write(bytes)
     return reading
   }
-
-  /// Whether `PATH` has a program of this name that this user may run.
-  package static func isInPath(_ program: String) -> Bool {
-    let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/bin:/usr/bin"
-    return path.split(separator: ":").contains { unsafe access("\($0)/\(program)", X_OK) == 0 }
-  }
 }

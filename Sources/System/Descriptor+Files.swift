@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// What is done to a file that is open.
@@ -95,6 +96,38 @@ extension Descriptor {
     }
     return filled
   }
+
+  /// Copies a range of another file's bytes to an offset of this one, in the kernel where it can. Where the file system can
+  /// (XFS, Btrfs), the files share whole blocks of them then.
+  ///
+  /// - Throws: `EIO` if the other file has not so many bytes.
+  ///
+  /// The corresponding C function is `copy_file_range`.
+  package func copy(
+    _ range: Range<UInt64>, of source: borrowing Descriptor, at offset: UInt64
+  ) throws(SystemError) {
+    var (from, to) = (off_t(range.lowerBound), off_t(offset))
+    let (input, output) = (source.rawValue, rawValue)
+    while from < off_t(range.upperBound) {
+      let left = Int(off_t(range.upperBound) - from)
+      // Blocks are shared from the beginning of one on.
+      let gap = Int((Self.blockSize - from % Self.blockSize) % Self.blockSize)
+      var copied = unsafe copy_file_range(input, &from, output, &to, gap > 0 ? min(gap, left) : left, 0)
+      if copied <= 0 {
+        // From another file system, say.
+        let bytes = try source.read(min(left, Self.copySize), at: UInt64(from))
+        try write(bytes, at: UInt64(to))
+        copied = bytes.count
+        from += off_t(copied)
+        to += off_t(copied)
+      }
+      guard copied > 0 else { throw SystemError(call: "copy_file_range", errno: EIO) }
+    }
+  }
+
+  /// In bytes: what XFS and Btrfs have.
+  private static let blockSize: off_t = 4096
+  private static let copySize = 256 << 10
 
   // MARK: locks
 

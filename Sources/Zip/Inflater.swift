@@ -1,6 +1,6 @@
 import CZlib
 
-/// One raw deflate stream, inflated piece by piece.
+/// One deflate stream, raw or in a gzip member, inflated piece by piece.
 ///
 /// The corresponding C type is `z_stream`, which zlib's own state points back to: it must not move.
 @safe final class Inflater {
@@ -16,15 +16,22 @@ import CZlib
   /// What a match may reach back, in bytes: RFC 1951 §3.2.5.
   static let windowSize = 32768
 
+  /// What is around the stream: zlib.h on `windowBits`.
+  enum Wrapper: CInt {
+    case none = -15
+    /// The stream has ended once CRC32 and ISIZE were right.
+    case gzip = 31
+  }
+
   /// - Parameter window: what comes before, as much of it as a match may reach back; none at the beginning of a stream.
   /// - Throws: ``ZipError/zlib(code:)``.
   ///
   /// The corresponding C functions are `inflateInit2` and `inflateSetDictionary`.
-  init(window: ArraySlice<UInt8> = []) throws(ZipError) {
+  init(_ wrapper: Wrapper = .none, window: ArraySlice<UInt8> = []) throws(ZipError) {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
-    // windowBits below zero: raw deflate, with a window of 2^15 bytes.
-    let code = unsafe inflateInit2_(stream, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
+    let code = unsafe inflateInit2_(
+      stream, wrapper.rawValue, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
     guard code == Z_OK else {
       unsafe stream.deallocate()
       throw .zlib(code: code)

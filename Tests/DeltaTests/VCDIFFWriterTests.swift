@@ -27,14 +27,6 @@ import Testing
     return Array(try Data(contentsOf: made))
   }
 
-  private func noise(_ count: Int, seed: UInt64 = 42) -> [UInt8] {
-    var state = seed
-    return (0..<count).map { _ in
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return UInt8(truncatingIfNeeded: state >> 56)
-    }
-  }
-
   @Test(arguments: [UInt64(0), 1, 127, 128, 16383, 16384, 1 << 32, .max])
   func `integers have seven bits a byte`(value: UInt64) {
     var bytes: [UInt8] = []
@@ -53,30 +45,7 @@ import Testing
   @Test(arguments: 0..<24) func `xdelta3 makes the target of random instructions`(seed: UInt64) throws {
     var random = Generator(state: seed)
     let source = noise(6 << 20, seed: seed)
-    let fresh = noise(1 << 20, seed: seed &+ 1)
-    var writer = VCDIFFWriter()
-    var (target, delta): ([UInt8], [UInt8]) = ([], [])
-    for _ in 0..<Int.random(in: 1...60, using: &random) {
-      switch Int.random(in: 0..<4, using: &random) {
-      case 0:
-        let count = Int.random(in: 0...(seed % 2 == 0 ? 300 : 1_500_000), using: &random)
-        let range = 0..<min(count, fresh.count)
-        writer.add(fresh, range)
-        target += fresh[range]
-      case 1:
-        let count = Int.random(in: 0...5000, using: &random)
-        writer.run(UInt8(seed), count: count)
-        target += [UInt8](repeating: UInt8(seed), count: count)
-      default:
-        let start = Int.random(in: 0..<source.count, using: &random)
-        let end = Int.random(in: start...min(source.count, start + 1_200_000), using: &random)
-        writer.copy(UInt64(start)..<UInt64(end))
-        target += source[start..<end]
-      }
-      delta += writer.takeOutput()
-    }
-    writer.finish()
-    delta += writer.takeOutput()
+    let (delta, target) = randomDelta(of: source, &random, seed: seed)
     #expect(try decode(delta, from: source) == target)
   }
 
@@ -98,6 +67,44 @@ import Testing
     writer.finish()
     #expect(writer.takeOutput().count < 64)
   }
+}
+
+func noise(_ count: Int, seed: UInt64 = 42) -> [UInt8] {
+  var state = seed
+  return (0..<count).map { _ in
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return UInt8(truncatingIfNeeded: state >> 56)
+  }
+}
+
+/// A delta of random instructions, and what it makes of the source.
+func randomDelta(
+  of source: [UInt8], _ random: inout Generator, seed: UInt64
+) -> (delta: [UInt8], target: [UInt8]) {
+  let fresh = noise(1 << 20, seed: seed &+ 1)
+  var writer = VCDIFFWriter()
+  var (target, delta): ([UInt8], [UInt8]) = ([], [])
+  for _ in 0..<Int.random(in: 1...60, using: &random) {
+    switch Int.random(in: 0..<4, using: &random) {
+    case 0:
+      let count = Int.random(in: 0...(seed % 2 == 0 ? 300 : 1_500_000), using: &random)
+      let range = 0..<min(count, fresh.count)
+      writer.add(fresh, range)
+      target += fresh[range]
+    case 1:
+      let count = Int.random(in: 0...5000, using: &random)
+      writer.run(UInt8(seed), count: count)
+      target += [UInt8](repeating: UInt8(seed), count: count)
+    default:
+      let start = Int.random(in: 0..<source.count, using: &random)
+      let end = Int.random(in: start...min(source.count, start + 1_200_000), using: &random)
+      writer.copy(UInt64(start)..<UInt64(end))
+      target += source[start..<end]
+    }
+    delta += writer.takeOutput()
+  }
+  writer.finish()
+  return (delta + writer.takeOutput(), target)
 }
 
 /// The same in every run.

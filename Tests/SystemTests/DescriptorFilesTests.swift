@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import TestSupport
 
@@ -20,6 +21,33 @@ struct DescriptorFilesTests {
     #expect(try file.read(2, at: 1) == Array("el".utf8))
     #expect(try file.read(1, at: 5).isEmpty)
     #expect(try file.status().size == 5)
+  }
+
+  @Test(arguments: [0..<0, 0..<1, 1..<4097, 4096..<12_288, 100..<50_000, 8191..<70_000] as [Range<UInt64>])
+  func `copies a range of another file, of this file system or another`(_ range: Range<UInt64>) throws {
+    let bytes = (0..<70_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    let source = try directory.makeFile("source")
+    try source.write(bytes)
+    // /dev/shm is a tmpfs.
+    for (number, folder) in try [Directory(path: folder.path), Directory(path: "/dev/shm")].enumerated() {
+      let name = BytePath("sluice-copy-\(range.lowerBound)-\(number)-\(FileSystem.now())")
+      let target = try folder.makeFile(name)
+      defer { try? folder.remove(name) }
+      for offset in [0, 4096, 4100, range.lowerBound] {
+        try target.copy(range, of: source, at: offset)
+        #expect(
+          try target.read(range.count, at: offset)
+            == Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)]))
+      }
+    }
+  }
+
+  @Test func `copies nothing that is not there`() throws {
+    let source = try directory.makeFile("source")
+    try source.write(Array("hello".utf8))
+    let target = try directory.makeFile("target")
+    let error = #expect(throws: SystemError.self) { try target.copy(0..<6, of: source, at: 0) }
+    #expect(error?.errno == EIO)
   }
 
   @Test func `reads a file to its end, or to a limit`() throws {

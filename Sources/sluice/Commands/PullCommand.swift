@@ -21,8 +21,8 @@ struct PullCommand: ParsableCommand {
       Z-unverified.zip. A broken download is resumed. A damaged archive is not kept.
 
       The URL gets ?compression=store unless it names another compression, or --rclone is the only destination. The \
-      service can then send a delta from the archive of the last pull (RFC 3229), and xdelta3 applies it. The last \
-      archive is never changed. If the delta does not fit or its result is not sound, the whole archive is fetched, once. If nothing has changed, nothing is \
+      service can then send a delta from the archive of the last pull (RFC 3229). The new archive is made of both; on \
+      XFS and Btrfs the two share what did not change. The last archive is never changed. If the delta does not fit or its result is not sound, the whole archive is fetched, once. If nothing has changed, nothing is \
       downloaded: the last archive is verified again instead. If that one is damaged on this disk, a whole archive is \
       fetched and the exit status is 1.
 

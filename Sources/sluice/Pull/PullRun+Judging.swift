@@ -1,6 +1,8 @@
+import Delta
 import HTTP1
 import Pull
 import System
+import Zip
 
 /// What came is made into an archive and verified; on doubt, nothing is put in place.
 extension PullRun {
@@ -35,43 +37,36 @@ extension PullRun {
     return try finish(worth, detail, path, "\(path): \(size) bytes", saved)
   }
 
+  /// Makes the archive out of the base, which is only read.
   private func apply(_ received: Received, to base: Base) throws {
     if let expected = received.contentDigest { try require(expected, of: "body") }
-    var delta = "body"
+    do {
+      let source = try FileSystem.openFile(BytePath(base.path))
+      let target = try work.makeFile("archive")
+      var decoder = VCDIFFDecoder(try delta(received))
+      try decoder.decode(from: source, into: target)
+    } catch let error where !(error is PullInterruption) {
+      throw Doubt(reason: "\(error)")
+    }
+  }
+
+  private static let pieceSize = 256 << 10
+
+  /// The delta's bytes, in pieces.
+  private func delta(_ received: Received) throws -> () throws -> [UInt8]? {
+    let path = BytePath(work.file("body"))
     if received.delta?.isGzipped == true {
-      delta = "delta"
-      let input = try open("body")
-      let output = try work.makeFile(delta)
-      try decode("gzip", ["-d", "-c"], ChildProcess.Streams(input: input.rawValue, output: output.rawValue))
+      let gzip = try GzipReader(FileSystem.openFile(path))
+      return { [isInterrupted] in
+        if isInterrupted() { throw PullInterruption() }
+        return try gzip.next()
+      }
     }
-    // -D, -R: no program is started because of what is in the delta. -B, -W: 512 KiB of the base and 64 KiB of the
-    // delta at a time in place of 64 and 8 MiB: 13 MiB of memory in place of 69.
-    let arguments = [
-      "-d", "-f", "-D", "-R", "-B", "524288", "-W", "65536", "-s", base.path, work.file(delta),
-      work.file("archive"),
-    ]
-    try decode("xdelta3", arguments, ChildProcess.Streams())
-  }
-
-  private func open(_ name: String) throws -> Descriptor {
-    do throws(SystemError) { return try FileSystem.openFile(BytePath(work.file(name))) } catch {
-      throw Doubt(reason: "nothing has come: \(error)")
-    }
-  }
-
-  private func decode(_ program: String, _ arguments: [String], _ streams: ChildProcess.Streams) throws {
-    let error = try work.makeFile("error")
-    var streams = streams
-    streams.error = error.rawValue
-    let end: ChildProcess.End
-    do throws(SystemError) {
-      end = try ChildProcess.run(program, arguments, streams, isInterrupted: isInterrupted)
-    } catch {
-      throw Doubt(reason: "\(program) cannot be run: \(error)")
-    }
-    if isInterrupted() { throw PullInterruption() }
-    guard end.isSuccess else {
-      throw Doubt(reason: "\(program): \(work.lines(of: "error").first ?? "\(end)")")
+    let body = try FileSystem.openFile(path)
+    return { [isInterrupted] in
+      if isInterrupted() { throw PullInterruption() }
+      let piece = try SystemCalls.readSome(body.rawValue, Self.pieceSize) ?? []
+      return piece.isEmpty ? nil : piece
     }
   }
 

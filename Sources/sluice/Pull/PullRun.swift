@@ -89,7 +89,7 @@ struct PullRun {
   }
 
   private mutating func pull(from base: Base?) throws -> Worth {
-    let request = FetchRequest(base: base?.record.tag, takesDelta: base != nil && hasDecoders())
+    let request = FetchRequest(base: base?.record.tag, takesDelta: base != nil)
     let answer = try curl.fetch(
       request, pause: options.pause,
       explain: { PullAnswer.failure(options.request, $0, work.lines(of: "error").first ?? "") },
@@ -132,12 +132,6 @@ struct PullRun {
       return nil
     }
     return Base(record: record, path: path)
-  }
-
-  private func hasDecoders() -> Bool {
-    guard let missing = ["xdelta3", "gzip"].first(where: { !ChildProcess.isInPath($0) }) else { return true }
-    printError("sluice: there is no \(missing) in PATH, so the whole archive is fetched; install \(missing)")
-    return false
   }
 
   /// Reads the base back, whose damage on this disk would otherwise go into what is made of it, or be taken for a backup.

@@ -5,41 +5,22 @@ import random
 import sqlite3
 import subprocess
 import threading
-from contextlib import contextmanager
 
 import pytest
 
 import data as make
 from archive import Archive
 from harness import serve, wait_until
-
-MEBIBYTE = 1 << 20
-
-
-@contextmanager
-def mounted(place, *arguments):
-    # A container may have no loop device.
-    if os.geteuid() != 0 or subprocess.run(["mount", *arguments, place], capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
-
+from volumes import MEBIBYTE, mounted
+from volumes import volume as volume_of
 
 @pytest.fixture(scope="module", params=["xfs", "btrfs"])
 def volume(request, tmp_path_factory):
     """A data directory with a file system of its own, and a database that is worth a clone."""
-    place = tmp_path_factory.mktemp(request.param)
-    image = place.with_suffix(".img")
-    with image.open("wb") as file:
-        file.truncate(400 * MEBIBYTE)
-    subprocess.run([f"mkfs.{request.param}", "-q", image], check=True)
-    with mounted(place, "-o", "loop", image):
+    with volume_of(request.param, tmp_path_factory.mktemp(request.param)) as place:
         (place / "data").mkdir()
         make.ledger(place / "data/large.db", make.ROLLBACK, accounts=70_000)
         yield place
-    image.unlink()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import hashlib
 import os
 import pty
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +22,7 @@ from harness import SLUICE, run, serve, wait_until
 from pulling import ENDED, listening, old_backup, proxy
 from restoring import backup, small
 from tokens import FIRST, SECOND
+from volumes import volume
 
 DATED = r"backup-\d{4}-\d\d-\d\dT\d{6}Z\.zip"
 RECORD = ".backup.base"
@@ -287,12 +287,26 @@ def test_an_answer_that_is_not_right_is_not_used(puller, server, url, data, stat
     assert_same(path, url, puller)
 
 
-def test_without_xdelta3_the_whole_is_fetched(puller, base, url, tmp_path):
-    (bin := tmp_path / "bin").mkdir()
-    for name in ("curl", "gzip"):
-        (bin / name).symlink_to(shutil.which(name))
-    puller.environment["PATH"] = str(bin)
-    puller.new(url, error=r"sluice: there is no xdelta3 in PATH, so the whole archive is fetched; install xdelta3\n")
+def shared_bytes(path):
+    """Of a file, those in blocks that another file has too."""
+    listed = subprocess.run(["filefrag", "-e", "-b4096", path], capture_output=True, text=True, check=True).stdout
+    extents = [line.split(":") for line in listed.splitlines() if re.match(r" +\d+:", line)]
+    return sum(int(fields[3]) * 4096 for fields in extents if "shared" in fields[-1])
+
+
+@pytest.mark.parametrize("kind", ["xfs", "btrfs"])
+def test_an_archive_shares_what_did_not_change_with_the_last(kind, tmp_path, data, url):
+    (tmp_path / kind).mkdir()
+    with volume(kind, tmp_path / kind) as place:
+        puller = Puller(place)
+        base = puller.new(url)
+        change(data)
+        path = puller.new(url, saved=True)
+        subprocess.run(["sync", "--file-system", path], check=True)
+        assert shared_bytes(path) > 0.9 * path.stat().st_size
+        # Either is whole without the other.
+        base.unlink()
+        assert_same(path, url, puller)
 
 
 def test_a_whole_archive_can_be_asked_for(puller, base, url, data):

@@ -1,0 +1,63 @@
+import System
+import Testing
+
+@testable import Zip
+
+@Suite struct GzipReaderTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func written(_ bytes: [UInt8]) throws -> [UInt8] {
+    var writer = GzipWriter(.default)
+    try writer.add(bytes)
+    try writer.finish()
+    return writer.takeOutput()
+  }
+
+  private func read(_ file: [UInt8]) throws -> [UInt8] {
+    let reader = try GzipReader(FileSystem.openFile(BytePath(folder.write(file, to: "file.gz"))))
+    var content: [UInt8] = []
+    while let piece = try reader.next() { content += piece }
+    return content
+  }
+
+  @Test(arguments: [0, 1, 262_144, 1_000_000]) func `reads what was written`(count: Int) throws {
+    let bytes = Bytes.pages(count)
+    #expect(try read(written(bytes)) == bytes)
+  }
+
+  @Test func `reads what gzip has written`() throws {
+    let bytes = Bytes.pages(300_000)
+    let path = try folder.write(bytes, to: "named")
+    _ = try Tool.python(
+      "import subprocess, sys; subprocess.run(['gzip', '-9', sys.argv[1]], check=True)", [path], in: folder)
+    let reader = try GzipReader(FileSystem.openFile(BytePath(path + ".gz")))
+    var content: [UInt8] = []
+    while let piece = try reader.next() { content += piece }
+    #expect(content == bytes)
+  }
+
+  @Test func `a file that was cut is a fault, wherever`() throws {
+    let file = try written(Bytes.pages(3000))
+    for count in file.indices {
+      #expect(throws: GzipReader.Fault.truncated) { try read(Array(file.prefix(count))) }
+    }
+  }
+
+  @Test func `a flipped bit of the stream, its CRC or its size is a fault`() throws {
+    let bytes = Bytes.pages(3000)
+    let file = try written(bytes)
+    for place in 10..<file.count {
+      var other = file
+      other[place] ^= 1 << (place % 8)
+      #expect(throws: GzipReader.Fault.self) { try read(other) }
+    }
+  }
+
+  @Test func `nothing may stand behind it`() throws {
+    let file = try written(Bytes.pages(3000))
+    #expect(throws: GzipReader.Fault.notAtEnd) { try read(file + [0]) }
+    #expect(throws: GzipReader.Fault.notAtEnd) { try read(file + file) }
+  }
+}
