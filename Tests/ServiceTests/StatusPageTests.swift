@@ -21,4 +21,14 @@ struct StatusPageTests {
   func `a name that a shell would not take as it is has a word in its place`(_ name: String) throws {
     #expect(try user("Authorization: Basic \(Data("\(name):x".utf8).base64EncodedString())") == "USER")
   }
+
+  @Test(
+    arguments: [
+      ("main.db", "main.db.zip"), ("plans/inner.sqlite", "inner.sqlite.zip"), ("it's.db", "database.zip"),
+      ("$(reboot)", "database.zip"), ("a b/Ä.db", "database.zip"), ("a b/c.db", "c.db.zip"),
+    ])
+  func `an archive of one database has its name, if a shell takes it as it is`(_ path: String, _ name: String)
+  {
+    #expect(StatusPage.archiveName(path) == name)
+  }
 }

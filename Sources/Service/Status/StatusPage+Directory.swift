@@ -89,10 +89,16 @@ extension StatusPage {
       <td class="n" data-l="Size">\(bothSizes(database.size))</td>\
       <td class="n" data-l="WAL">\(wal)</td><td data-l="Last backup">\(last)</td>\
       <td class="act"><div><details id="c\(number)"><summary>curl<span class="vh"> for \(Self.shortened(database.path))</span></summary>\
-      <pre>\(command("database.new", query))</pre></details>\
+      <pre>\(command(Self.archiveName(database.path), query))</pre></details>\
       <a class="button small" href="api/backup\(query)">Download<span class="vh"> \(Self.shortened(database.path))</span></a></div></td></tr>
 
       """
+  }
+
+  /// What an archive of one database is called, as a word of a shell.
+  static func archiveName(_ path: String) -> String {
+    let name = path.split(separator: "/").last.map(String.init) ?? ""
+    return "\(name.hasOnlyAlphanumerics(and: "-._") ? name : "database").zip"
   }
 
   private func pager(_ start: Int, _ end: Int, _ count: Int) -> HTML {
