@@ -39,7 +39,6 @@ FULL = {
     58: {"wiki": "kill sluice pull"},
     61: {"mail": "kill curl"},
     64: {"mail": "kill the command"},
-    67: {"app": "kill xdelta3"},
 }
 # By how much a clock is wrong in a night; "puller" is that of the machine that keeps the backups.
 FULL_CLOCKS = {
@@ -54,7 +53,6 @@ SHORT = {
     2: {"app": "its volume is not mounted", "wiki": "the host is down", "mail": "the store is away"},
     3: {"app": "kill the server", "wiki": "a database is locked", "mail": "kill curl"},
     5: {"app": "the directory of the backups is not mounted", "wiki": "kill sluice pull", "mail": "kill the command"},
-    6: {"app": "kill xdelta3"},
 }
 SHORT_CLOCKS = {1: {"wiki": YEAR}, 3: {"puller": YEAR}, 4: {"puller": YEAR, "wiki": YEAR}, 5: {"puller": -DAYS, "mail": -DAYS}}
 SHORT_TIERS = {"last": 1, "daily": 2, "weekly": 1}
@@ -72,8 +70,6 @@ ENDS = {
     "kill sluice pull": (-signal.SIGKILL, None),
     "kill curl": (1, None),
     "kill the command": (1, "whole"),
-    # The whole is fetched instead.
-    "kill xdelta3": (0, "whole"),
 }
 # What is killed while the archive is on the wire.
 HALF_WAY = {"kill the server": "server", "kill sluice pull": "pull", "kill curl": "curl"}
@@ -261,8 +257,6 @@ class Host:
                 connection.execute("BEGIN EXCLUSIVE")
             elif event == "kill the command":
                 process = self.kill_command()
-            elif event == "kill xdelta3":
-                process = self.kill_xdelta3()
             elif event:
                 process = self.kill_half_way(HALF_WAY[event])
             return self.puller.result(process or self.pull())
@@ -274,14 +268,6 @@ class Host:
         os.kill(child(process, "sleep"), signal.SIGKILL)
         for name in ("hold", "half", "part"):
             (self.store / name).unlink()
-        return process
-
-    def kill_xdelta3(self):
-        (bin := self.path / "bin").mkdir()
-        (bin / "xdelta3").write_text("#!/bin/sh\nexec sleep 600\n")
-        (bin / "xdelta3").chmod(0o755)
-        process = self.pull(PATH=f"{bin}:{os.environ['PATH']}")
-        os.kill(child(process, "sleep"), signal.SIGKILL)
         return process
 
     def kill_half_way(self, victim):
