@@ -14,6 +14,8 @@ struct RestoreJournal: Codable, Equatable {
   /// Folders that the restore makes, each after the one it is in.
   var newFolders: [BytePath]
   var items: [RestoredFile]
+  /// The inode of the staging directory: in a copy of it, no file is known by its inode any more. Older journals have none.
+  var staging: UInt64?
 
   /// The names that it has in the staging directory: the journal of a restore that goes on, and of one that goes back.
   static let forward: BytePath = "journal"

@@ -130,6 +130,8 @@ final class RestoreStaging {
 
   /// Writes the journal down: from now on, the next run goes on. If that fails, there is none.
   func write(_ journal: RestoreJournal) throws(SystemError) {
+    var journal = journal
+    journal.staging = try directory.status().identity.inode
     let file = try directory.makeFile(RestoreJournal.unfinished)
     try file.write(journal.encoded())
     try file.sync()
@@ -153,6 +155,13 @@ final class RestoreStaging {
           throw RestoreError.directory(
             path: target.path, detail: "\(self.name)/\(name) is no journal that this version can read")
         }
+        guard try journal.staging == nil || journal.staging == directory.status().identity.inode else {
+          throw RestoreError.directory(
+            path: target.path,
+            detail:
+              "\(self.name) is a copy of what a restore that was killed has left, which only the original can go on "
+              + "with; here, put back by hand what is kept as NAME\(journal.suffix), and remove \(self.name)")
+        }
         return (journal, name == RestoreJournal.backward)
       } catch let error as RestoreError {
         throw error
@@ -173,6 +182,7 @@ final class RestoreStaging {
       if isBackward {
         try transaction.rollBack(because: RestoreError.rolledBack(detail: "\(name) was being undone"))
       } else {
+        try SuperJournal.check(journal, in: target)
         try transaction.commit { () throws(RestoreError) in try use.requireUnopened() }
       }
     }

@@ -33,6 +33,14 @@ extension RestoreTransaction {
 
   // MARK: the rounds forward
 
+  /// Whether a restore that was killed had put the file in place, so that what is there by now is the application's: a file that
+  /// replaces the new one, or none. It stays, and so does what was kept.
+  func isSettled(_ item: RestoredFile, _ index: Int, in folder: Directory) throws -> Bool {
+    guard isResumed, try inode(RestoreJournal.stagedName(index), in: staging) == nil else { return false }
+    if case .guarded = try occupant(item, in: folder) { return false }
+    return true
+  }
+
   /// While the old file stands under its name, the kept names are mere second names, and may be made again.
   func keep(_ item: RestoredFile, in folder: Directory) throws {
     let old: UInt64?
@@ -44,6 +52,7 @@ extension RestoreTransaction {
     // What came while the restore was killed is kept as well; what came while it runs is of a process that ought
     // not to write here.
     guard isResumed || old == item.replaced else { throw Obstacle(path: item.path) }
+    if isResumed { try setAside(item, in: folder, unlike: old) }
     // The file itself comes last: a kept database is whole when it appears.
     for suffix in item.companions + ["" as BytePath] {
       let name = item.name + suffix
@@ -56,6 +65,18 @@ extension RestoreTransaction {
         try folder.remove(keptName)
       }
       if present != nil { try folder.link(name, to: keptName) }
+    }
+  }
+
+  /// What was kept and has no other name any more is not lost: since the restore was killed, another file has come in its place,
+  /// or none. It gets a further ending, `.1`, and what belongs to it before the file itself.
+  private func setAside(_ item: RestoredFile, in folder: Directory, unlike present: UInt64?) throws {
+    let keptName = item.name + journal.suffix
+    guard let kept = try inode(keptName, in: folder), kept != present else { return }
+    var number = 1
+    while try inode(keptName + BytePath(".\(number)"), in: folder) != nil { number += 1 }
+    for suffix in item.companions + ["" as BytePath] where try inode(keptName + suffix, in: folder) != nil {
+      try folder.rename(keptName + suffix, to: folder, keptName + BytePath(".\(number)") + suffix)
     }
   }
 

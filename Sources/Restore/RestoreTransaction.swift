@@ -59,14 +59,20 @@ struct RestoreTransaction {
 
   private func goForward(_ check: () throws(RestoreError) -> Void) throws {
     try target.make(journal.newFolders)
-    try forEach { item, _, folder in try keep(item, in: folder) }
-    try forEach { item, _, folder in try putGuard(item, in: folder) }
+    try forEachUnsettled { item, _, folder in try keep(item, in: folder) }
+    try forEachUnsettled { item, _, folder in try putGuard(item, in: folder) }
     try check()
-    try forEach { item, _, folder in try clear(item, in: folder) }
-    try forEach { item, index, folder in try place(item, index, in: folder) }
+    try forEachUnsettled { item, _, folder in try clear(item, in: folder) }
+    try forEachUnsettled { item, index, folder in try place(item, index, in: folder) }
     try staging.remove(RestoreJournal.forward)
     // If this is lost with the power, the next run finds that all is done.
     try? staging.sync()
+  }
+
+  private func forEachUnsettled(_ body: (RestoredFile, Int, Directory) throws -> Void) throws {
+    try forEach { item, index, folder in
+      if try !isSettled(item, index, in: folder) { try body(item, index, folder) }
+    }
   }
 
   /// Undoes all rounds. The way back is written down first, so that the next run goes back, too.

@@ -11,7 +11,7 @@ import pytest
 
 import harness
 from harness import wait_until
-from restoring import SLOW, backup, restore, tree, word, words
+from restoring import SLOW, backup, crashed, restore, tree, word, words
 
 KILLS = 200 if SLOW else 20
 
@@ -135,6 +135,70 @@ def test_kills_at_random_moments(archive, target, tmp_path, record_property):
         process.wait()
         check_after_a_kill(archive, copy)
     record_property("cases", KILLS)
+
+
+@pytest.fixture
+def half_placed(archive, target, tmp_path):
+    """A directory in which a restore was killed when a.db is new and the names after it are guarded."""
+    for count in range(1, 60):
+        copy = tmp_path / "half"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(target, copy)
+        assert traced(archive, copy, "renameat", "signal=KILL", count).returncode != 0
+        if words(copy) == {"a.db": "new", "b.db": None, "c.db": None, "floor_plan/plan.json": None}:
+            assert (copy / "b.db").is_symlink()
+            return copy
+    raise AssertionError("no such moment")
+
+
+def kept_words(directory, name):
+    return sorted(word(path) for path in directory.glob(f"{name}.before-restore-*") if not path.name.endswith(("-wal", "-shm")))
+
+
+def finish(archive, directory):
+    """The next restore finishes what was begun, and adds a file."""
+    result = restore(archive, directory, "--only", "VERSION", text=True)
+    assert result.returncode == 0, result.stderr
+    assert not list(directory.glob(".sluice*"))
+    assert set(words(directory).values()) == {"new"}
+
+
+def test_what_the_application_replaced_since_stays(archive, half_placed):
+    (name := half_placed / "a.db").rename(old := half_placed / "a.old")
+    shutil.copy(old, name)
+    old.unlink()
+    inode = name.stat().st_ino
+    finish(archive, half_placed)
+    assert name.stat().st_ino == inode
+    assert kept_words(half_placed, "a.db") == kept_words(half_placed, "b.db") == ["old"]
+
+
+@pytest.mark.parametrize("with_another", [False, True])
+def test_what_was_kept_is_not_lost_with_its_guard(archive, half_placed, with_another):
+    (half_placed / "b.db").unlink()
+    if with_another:
+        shutil.copy(half_placed / "a.db", half_placed / "b.db")
+    finish(archive, half_placed)
+    assert kept_words(half_placed, "b.db") == (["new", "old"] if with_another else ["old"])
+
+
+def test_a_copy_of_an_unfinished_restore_is_refused(archive, half_placed, tmp_path):
+    shutil.copytree(half_placed, copy := tmp_path / "copied", symlinks=True)
+    before = tree(copy)
+    result = restore(archive, copy, "--force", text=True)
+    assert result.returncode == 1 and "is a copy of what a restore that was killed has left" in result.stderr
+    assert tree(copy) == before
+    finish(archive, half_placed)
+
+
+def test_an_unfinished_restore_waits_for_a_crashed_transaction(archive, target):
+    """As of one that begins: SQLite could roll back only those that keep their names."""
+    assert traced(archive, target, "symlinkat", "signal=KILL", 1).returncode != 0
+    crashed(target, ["b.db", "c.db"])
+    before = tree(target)
+    result = restore(archive, target, "--force", text=True)
+    assert result.returncode == 1 and "part of a transaction over several databases" in result.stderr
+    assert tree(target) == before
 
 
 def test_what_is_unfinished_is_told_by_a_dry_run(archive, target):

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import data as make
 from harness import run
@@ -127,3 +128,32 @@ def change(path, sql):
     connection = sqlite3.connect(path)
     connection.executescript(sql)
     connection.close()
+
+
+def crashed(directory, names):
+    """A transaction over several databases, whose application was killed as it committed."""
+    script = f"""
+import os, sqlite3
+names = {names!r}
+connection = sqlite3.connect(names[0], isolation_level=None)
+for number, name in enumerate(names[1:]):
+    connection.execute("ATTACH ? AS other" + str(number), (name,))
+for schema in ["main"] + ["other" + str(number) for number in range(len(names) - 1)]:
+    connection.execute("PRAGMA " + schema + ".cache_size=1")
+    connection.execute("PRAGMA " + schema + ".journal_mode=DELETE")
+connection.execute("BEGIN")
+for schema in ["main"] + ["other" + str(number) for number in range(len(names) - 1)]:
+    connection.execute("UPDATE " + schema + ".t SET word = 'half of it, and long enough for more pages' || randomblob(4000)")
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run(["/usr/bin/python3", "-c", script], cwd=directory)
+    # What SQLite writes next: the super-journal, and its name at the end of each journal (pager.c, writeSuperJournal).
+    name = str(directory / (names[0] + "-mj0123ABCD9EF")).encode()
+    tail = (1).to_bytes(4, "big") + name + len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big") + bytes.fromhex("d9d505f920a163d7")
+    for database in names:
+        journal = directory / (database + "-journal")
+        content = journal.read_bytes()
+        assert content[:8] == bytes.fromhex("d9d505f920a163d7")
+        journal.write_bytes(content + tail)
+    journals = [str(directory / (database + "-journal")).encode() + b"\0" for database in names]
+    Path(os.fsdecode(name)).write_bytes(b"".join(journals))
