@@ -38,7 +38,8 @@ extension DataDirectory {
     unknown.removeAll()
     var names = Set(databases.map(\.path))
     let inUse = filesInUse()
-    for file in others {
+    // In their order, a name comes before those that begin with it.
+    for file in others.sorted(by: { $0.path < $1.path }) {
       try classify(file, isIncluded: included.contains(file.path), databases: &names, inUse)
     }
     try skipUnnameable(inUse)
@@ -78,6 +79,15 @@ extension DataDirectory {
       names.insert(file.path)
       skipsDatabase = true
       skip(file.path, .hardLink, "it is a database, or what belongs to one, that has another name as well")
+    } else if isBesideItsDatabase(file.name, in: file.directory) {
+      // What is beside it is none: it was not looked into yet.
+      guard let isDatabase = try sniff(file, isIncluded: isIncluded) else { return }
+      if isDatabase {
+        databases.append(file)
+        names.insert(file.path)
+      } else if isIncluded {
+        files.append(file)
+      }
     } else if isIncluded {
       files.append(file)
     }
