@@ -20,6 +20,7 @@ int pthread_setname_np(pthread_t thread, const char *name);
 int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
 int pipe2(int ends[2], int flags);
 int memfd_create(const char *name, unsigned int flags);
+int renameat2(int folder, const char *name, int other, const char *new_name, unsigned int flags);
 ssize_t copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t count, unsigned int flags);
 
 // ioctl() is variadic, which Swift cannot call. SIOCOUTQ: tcp(7), unix(7).
@@ -32,4 +33,5 @@ static inline int clinux_unacknowledged(int fd) {
 // memfd_create(2), and fcntl(2) for seals: their names are macros that need _GNU_SOURCE.
 static const unsigned int clinux_sealable = 1U | 2U;  // MFD_CLOEXEC | MFD_ALLOW_SEALING
 static const int clinux_add_seals = 1033;             // F_ADD_SEALS
+static const unsigned int clinux_rename_noreplace = 1;  // RENAME_NOREPLACE: rename(2)
 static const int clinux_seal_grow = 4;                // F_SEAL_GROW

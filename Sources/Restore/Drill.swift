@@ -18,12 +18,20 @@ package struct DrilledDatabase: Codable, Equatable, Sendable {
 
   /// What is less than it was, a sentence each, sorted by the table's name.
   ///
-  /// - Parameter share: of rows or bytes; to lose more than this is a change.
-  package func losses(since before: DrilledDatabase, share: Double) -> [String] {
+  /// - Parameters:
+  ///   - share: of rows or bytes; to lose more than this is a change.
+  ///   - counting: what was counted now: a table that could not be is not gone.
+  package func losses(since before: DrilledDatabase, share: Double, counting: TableRows) -> [String] {
     var found: [String] = []
-    for (table, rows) in before.tables.sorted(by: { $0.key < $1.key }) {
+    if !counting.hasReadSchema, !before.tables.isEmpty {
+      found.append(
+        "no table can be read, and it had \(counted(before.rows, "row")) in \(counted(before.tables.count, "table"))"
+      )
+    }
+    for (table, rows) in before.tables.sorted(by: { $0.key < $1.key }) where counting.hasReadSchema {
       let count = tables[table]
       if count == nil {
+        guard counting.hasAllTables, !counting.uncountedTables.contains(table) else { continue }
         found.append("table \(table) is gone and had \(counted(rows, "row"))")
       } else if let count, rows > 0, count == 0 || Self.isLess(count, than: rows, share) {
         found.append("table \(table) has \(counted(count, "row")) and had \(rows)")

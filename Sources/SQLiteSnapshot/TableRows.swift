@@ -8,6 +8,12 @@ package struct TableRows: Sendable {
   package private(set) var counts: [String: Int] = [:]
   /// What could not be counted here, a part each: it needs what only the application has.
   package private(set) var uncounted: [String] = []
+  /// The tables among that.
+  package private(set) var uncountedTables: Set<String> = []
+  /// Whether SQLite could read the schema at all.
+  package private(set) var hasReadSchema = true
+  /// Whether there were few enough to look at all of them.
+  package private(set) var hasAllTables = true
 
   /// More tables are not counted.
   private static let maximumTables = 10_000
@@ -33,9 +39,11 @@ package struct TableRows: Sendable {
     } catch {
       guard error.isUnjudged else { throw error }
       uncounted.append("all tables: \(error.message)")
+      hasReadSchema = false
     }
     if tables.count > Self.maximumTables {
       uncounted.append("all but \(Self.maximumTables) tables")
+      hasAllTables = false
       tables.removeLast()
     }
     for table in tables {
@@ -45,6 +53,7 @@ package struct TableRows: Sendable {
       } catch {
         guard error.isUnjudged else { throw error }
         uncounted.append("table \(table): \(error.message)")
+        uncountedTables.insert(table)
       }
     }
     for check in checks { results.append(try connection.result(of: check)) }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A directory that is held open, and what is done to the names in it. No call follows a link, and a name is one name
@@ -64,6 +65,25 @@ package final class Directory {
     try Self.check(
       "renameat",
       unsafe renameat(descriptor.rawValue, name.cString, other.descriptor.rawValue, newName.cString))
+  }
+
+  /// Moves a file from here to a name there that no file has.
+  ///
+  /// - Returns: false if one has it.
+  package func renameToFree(
+    _ name: BytePath, to other: Directory, _ newName: BytePath
+  ) throws(SystemError) -> Bool {
+    guard try other.status(newName) == nil else { return false }
+    let result = unsafe renameat2(
+      descriptor.rawValue, name.cString, other.descriptor.rawValue, newName.cString, clinux_rename_noreplace)
+    if result < 0, errno == EEXIST { return false }
+    // A file system that cannot: rename(2).
+    if result < 0, errno == EINVAL || errno == ENOSYS {
+      try rename(name, to: other, newName)
+      return true
+    }
+    try Self.check("renameat2", result)
+    return true
   }
 
   /// Replaces a file: whatever happens, the old one or the new one is there. Until it is whole, it is `NAME.partial`; one that a

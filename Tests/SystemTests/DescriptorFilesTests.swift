@@ -42,6 +42,16 @@ struct DescriptorFilesTests {
     }
   }
 
+  @Test func `a file is moved to a free name alone`() throws {
+    try folder.write("a", [1])
+    try folder.write("b", [2])
+    #expect(try !directory.renameToFree("a", to: directory, "b"))
+    #expect(try directory.openFile("b", writing: false).read(atMost: 9) == [2])
+    #expect(try directory.renameToFree("a", to: directory, "c"))
+    #expect(try directory.status("a") == nil)
+    #expect(try directory.openFile("c", writing: false).read(atMost: 9) == [1])
+  }
+
   @Test func `copies nothing that is not there`() throws {
     let source = try directory.makeFile("source")
     try source.write(Array("hello".utf8))

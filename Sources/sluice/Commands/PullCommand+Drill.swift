@@ -23,10 +23,10 @@ extension PullCommand {
   func drillIfDue(_ isInterrupted: @escaping @Sendable () -> Bool) throws {
     guard let drill, let backupSource, let directory = recordDirectory else { return }
     let record = "\(directory)/\(DrillRecord.name(of: name))"
-    if let last = try? DrillRecord.read(record), last.result != .failed, let time = Timestamp(last.time),
-      .seconds(Timestamp.now().wholeSeconds - time.wholeSeconds) < drill.value - Self.drillSlack
-    {
-      return
+    if let last = try? DrillRecord.read(record), last.result != .failed, let time = Timestamp(last.time) {
+      let age = Duration.seconds(Timestamp.now().wholeSeconds - time.wholeSeconds)
+      // One that is dated in the future says nothing: a clock was ahead.
+      if age < drill.value - Self.drillSlack, age + Self.drillSlack > .zero { return }
     }
     let end = try ChildProcess.run(
       "/proc/self/exe",

@@ -13,11 +13,13 @@ extension Destination {
     try engine.run(["borg", "rename", "\(place)::\(archive.file)", archive.file(worth)])
   }
 
-  /// A `.checkpoint` is left where an administrator's configuration makes some all the same.
+  /// A `.checkpoint` is left where an administrator's configuration makes some all the same. An archive that has the name itself is
+  /// whole, and another pull's of the same second: borg makes none before the end of its input.
   func borgDiscard(_ archive: ArchiveName, _ engine: Engine) throws -> String? {
     // A repository that cannot be listed was named already.
     let list = [
-      "borg", "list", "--short", "--consider-checkpoints", "--glob-archives", "\(archive.file)*", place,
+      "borg", "list", "--short", "--consider-checkpoints", "--glob-archives", "\(archive.file).checkpoint*",
+      place,
     ]
     guard let left = try? engine.run(list) else { return nil }
     for name in left { try engine.run(["borg", "delete", "\(place)::\(name)"]) }

@@ -16,17 +16,17 @@ extension PullRun {
       let to = try Directory(path: options.directory)
       for _ in 1...Self.nameAttempts {
         name = ArchiveName(series: options.series, time: Timestamp.now().inFileNames, worth: worth).file
-        if try to.status(BytePath(name)) == nil { break }
+        if try from.renameToFree(BytePath(archive), to: to, BytePath(name)) {
+          try to.sync()
+          return "\(options.directory)/\(name)"
+        }
         // Of the same second.
         usleep(Self.namePause)
       }
-      guard try to.status(BytePath(name)) == nil else { throw SystemError(call: "rename", errno: EEXIST) }
-      try from.rename(BytePath(archive), to: to, BytePath(name))
-      try to.sync()
+      throw SystemError(call: "rename", errno: EEXIST)
     } catch {
       throw Failure(description: "\(options.directory)/\(name) cannot be put in place: \(error)")
     }
-    return "\(options.directory)/\(name)"
   }
 
   func remember(_ received: Received, _ path: String, _ size: UInt64) {

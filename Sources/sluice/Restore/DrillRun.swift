@@ -121,6 +121,10 @@ struct DrillRun {
     }
     let database = DrilledDatabase(size: found.size, tables: found.rows.counts)
     databases[path.lossyString] = database
+    // To be compared with once it can be counted again.
+    for table in found.rows.uncountedTables {
+      databases[path.lossyString]?.tables[table] = before?.databases[path.lossyString]?.tables[table]
+    }
     var words = [
       "\(counted(found.size, "byte"))",
       "\(counted(database.rows, "row")) in \(counted(database.tables.count, "table"))",
@@ -129,9 +133,7 @@ struct DrillRun {
     if let old { words.append("before: \(counted(old.size, "byte")), \(counted(old.rows, "row"))") }
     let unjudged = found.rows.uncounted + (restore.notChecked.first { $0.path == path }?.parts ?? [])
     if !unjudged.isEmpty { words.append("not judged: \(unjudged.prefix(5).joined(separator: "; "))") }
-    // A table that could not be counted is not gone.
-    let losses =
-      found.rows.uncounted.isEmpty ? old.map { database.losses(since: $0, share: share) } ?? [] : []
+    let losses = old.map { database.losses(since: $0, share: share, counting: found.rows) } ?? []
     changes += losses.map { "\(path): \($0)" }
     let state = losses.isEmpty ? "ok" : "CHANGED: \(losses.prefix(5).joined(separator: "; "))"
     put("\(printable("\(path): \(state), \(words.joined(separator: ", "))"))\n", STDOUT_FILENO)

@@ -26,10 +26,13 @@ struct KeptBackups {
 
   /// By their names.
   let series: [Series]
+  /// In seconds: what is dated so far in the future, or further, counts for nothing, as for `Retention`. A clock was ahead.
+  private static let day: Int64 = 86_400
 
   /// - Throws: `SystemError` when the directory cannot be read.
   init(in directory: String) throws(SystemError) {
     var found: [String: Series] = [:]
+    let tomorrow = Timestamp.now().wholeSeconds + Self.day
     for name in try FileSystem.names(in: BytePath(directory), limit: BackupSeries.maximumNames) {
       guard let text = name.string, let parts = BackupName(text) else { continue }
       let time = parts.time.wholeSeconds
@@ -37,7 +40,9 @@ struct KeptBackups {
       var series = found[parts.series] ?? Series(name: parts.series)
       series.files.append(
         (name, parts.time, status.map { Timestamp($0.modifiedAt) } ?? parts.time, parts.word == nil))
-      if let word = parts.word {
+      if time >= tomorrow {
+        // It is among the files, and no news.
+      } else if let word = parts.word {
         if time > series.lastOther?.time ?? .min { series.lastOther = (time, word) }
       } else if time > series.last?.time ?? .min, let status, status.kind == .regular {
         series.last = (time, text, status.size)
@@ -51,7 +56,8 @@ struct KeptBackups {
   private static func confirmed(_ series: Series, in directory: String) -> Series {
     guard let last = series.last, let record = BaseRecord.read(in: directory, of: series.name),
       record.file == last.file,
-      let status = try? FileSystem.status("\(directory)/\(BaseRecord.name(of: series.name))")
+      let status = try? FileSystem.status("\(directory)/\(BaseRecord.name(of: series.name))"),
+      status.modifiedAt.seconds < Timestamp.now().wholeSeconds + day
     else { return series }
     var series = series
     series.last?.time = max(last.time, status.modifiedAt.seconds)

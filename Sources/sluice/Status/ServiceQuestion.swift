@@ -67,9 +67,12 @@ struct ServiceQuestion {
     }
   }
 
+  /// A backup that is dated a day ahead or more says nothing of the present: the service's clock was ahead.
+  private static let mostAhead = Duration.seconds(-86_400)
+
   private static func code(_ status: ServiceStatus, _ maxAge: Duration) -> Int32 {
     guard status.status == "ok", let last = status.lastComplete,
-      Int64(status.time - last.ended) <= maxAge.components.seconds
+      mostAhead...maxAge ~= Duration.seconds(status.time - last.ended)
     else { return 1 }
     return status.directory?.skipped.isEmpty ?? true ? 0 : 3
   }
@@ -79,7 +82,9 @@ struct ServiceQuestion {
     if let last = status.lastComplete {
       let age = Duration.seconds(status.time - last.ended)
       parts.append(
-        "last complete backup \(age > maxAge ? "LATE, " : "")\(PageWords.age(status.time - last.ended)) ago"
+        (age < mostAhead
+          ? "last complete backup DATED IN THE FUTURE"
+          : "last complete backup \(age > maxAge ? "LATE, " : "")\(PageWords.age(status.time - last.ended)) ago")
           + (last.bytes.map { ", \(PageWords.size($0))" } ?? ""))
     } else {
       parts.append("NO complete backup known")

@@ -306,6 +306,21 @@ def test_an_engine_that_ends_is_named_and_the_others_go_on(stores, archive):
     assert [len(now - then) for now, then in zip(stores.names(), before)] == [0, 1, 1, 1]
 
 
+def test_an_archive_that_another_pull_has_made_stays(data, tmp_path):
+    """Of two pulls of one second, borg refuses the one that comes second."""
+    repository = Borg(tmp_path / "repository")
+    (bin := tmp_path / "bin").mkdir()
+    (bin / "borg").write_text(f"""#!/bin/sh
+case $1 in create) for name; do case $name in *::*) echo other | {shutil.which("borg")} create "$name" -;; esac; done;; esac
+exec {shutil.which("borg")} "$@"
+""")
+    (bin / "borg").chmod(0o755)
+    with serve(data) as server:
+        result = run("pull", f"{server.url}/api/backup", *repository.options, env=os.environ | {"PATH": f"{bin}:{os.environ['PATH']}"})
+    assert result.returncode == 1 and "already exists" in result.stderr
+    assert len(repository.names()) == 1
+
+
 def test_a_command_that_reads_nothing_has_no_backup(tmp_path):
     """An archive that the pipe has room for, whether or not the command ends before it is written."""
     archive = backup(small(tmp_path / "data", "new", names=("a.db",)), tmp_path / "small.zip").read_bytes()

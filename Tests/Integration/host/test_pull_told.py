@@ -202,6 +202,9 @@ def test_a_drill_is_run_when_it_is_due(data, puller):
         assert drilled(puller, time=long_ago)["result"] == "passed"
         assert drills() and drilled(puller)["time"] != long_ago
         assert not drills()
+        # A clock was ahead.
+        drilled(puller, time="2036-01-01T00:00:00Z")
+        assert drills() and not drills()
         drilled(puller, result="failed")
         assert drills() and drilled(puller)["result"] == "passed"
 

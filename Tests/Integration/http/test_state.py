@@ -52,6 +52,16 @@ def set_back(directory, seconds=100_000):
     return state["last_complete"]["ended"]
 
 
+def test_a_backup_that_is_dated_in_the_future_is_no_news(keeping, directory):
+    with keeping() as server:
+        backup(server)
+        assert run("status", server.url).returncode == 0
+    set_back(directory, -1_000_000)
+    with keeping() as server:
+        result = run("status", server.url)
+        assert result.returncode == 1 and "last complete backup DATED IN THE FUTURE" in result.stdout
+
+
 @pytest.mark.parametrize("end", ["stopped", "killed", "passed on by the environment"])
 def test_the_last_complete_backup_and_the_counters_outlive_the_process(house, directory, end):
     options, more = ["--state-directory", directory], {}

@@ -190,6 +190,13 @@ def test_backups_that_are_kept_are_judged_by_their_names(tmp_path):
     assert status()[0] == 3 and "a newer one is UNVERIFIED" in status()[1]
     (found,) = json.loads(status("--json")[1])
     assert (found["whole"], found["last"]["bytes"], found["newer"], found["problem"]) == (2, 2000, "unverified", None)
+    # The machine's clock was ahead: such a backup is no news.
+    kept(pulls, -10 * 365 * 86_400, name="ahead")
+    assert "ahead: NO whole backup; 1 kept" in status()[1]
+    kept(pulls, 40 * 3600, name="ahead")
+    assert "ahead: last whole backup LATE, 40 h ago" in status()[1]
+    for path in pulls.glob("ahead-*"):
+        path.unlink()
     kept(pulls, 3600, "-incomplete", name="other")
     assert status()[0] == 1 and "other: NO whole backup; 0 kept; a newer one is INCOMPLETE" in status()[1]
     assert run("status", "--pulls", tmp_path / "nowhere").returncode == 1

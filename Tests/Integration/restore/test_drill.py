@@ -59,6 +59,46 @@ def test_what_is_kept_tells_of_the_last_drill(place):
     assert drill(place, "--textfile", place / "drill.txt").returncode == 64
 
 
+def test_a_table_that_cannot_be_counted_hides_no_loss(place):
+    data = small(place / "data", "new", names=("a.db",))
+    options = ("--state", place / "state.json")
+
+    def drilled(name, *statements):
+        connection = sqlite3.connect(data / "a.db", isolation_level=None)
+        connection.create_collation("own", lambda first, second: (first > second) - (first < second))
+        for statement in statements:
+            connection.execute(statement)
+        connection.close()
+        backup(data, place / "kept" / name)
+        return drill(place, *options)
+
+    # The index is narrower than its table: count(*) would read it.
+    narrow = ("CREATE INDEX tag_name ON tag(name)",)
+    table = "CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT COLLATE own, pad BLOB)"
+    rows = "INSERT INTO tag(name, pad) VALUES ('a', zeroblob(3000)), ('b', zeroblob(3000))"
+    first = drilled(NAMES[0], table, rows)
+    assert first.returncode == 0 and state(place)["databases"]["a.db"]["tables"] == {"t": 200, "tag": 2}
+    second = drilled(NAMES[1], *narrow, "DELETE FROM t")
+    assert second.returncode == 3 and "a.db: CHANGED: table t has 0 rows and had 200, " in second.stdout
+    assert "not judged: table tag: no such collation sequence: own" in second.stdout
+    # What was counted before is remembered.
+    assert state(place)["databases"]["a.db"]["tables"] == {"t": 0, "tag": 2}
+
+
+def test_a_database_of_which_no_table_can_be_read_any_more_has_lost_them(place):
+    data = small(place / "data", "new", names=("a.db", "b.db"))
+    options = ("--state", place / "state.json")
+    backup(data, place / "kept" / NAMES[0])
+    assert drill(place, *options).returncode == 0
+    with (data / "b.db").open("r+b") as file:
+        # The text encoding, from UTF-8 to UTF-16: the schema makes no sense then.
+        file.seek(59)
+        file.write(b"\2")
+    backup(data, place / "kept" / NAMES[1])
+    result = drill(place, *options)
+    assert result.returncode == 3 and "b.db: CHANGED: no table can be read, and it had 200 rows in 1 table" in result.stdout
+
+
 def test_each_drill_is_compared_with_the_one_before(place):
     data = small(place / "data", "new")
     change(data / "b.db", "CREATE TABLE log(x); INSERT INTO log SELECT 1 FROM t LIMIT 100; CREATE TABLE gone(x)")
