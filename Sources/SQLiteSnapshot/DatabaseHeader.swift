@@ -79,6 +79,15 @@ package struct DatabaseHeader: Equatable {
   /// The largest root page of a database that can vacuum itself; 0 for any other. §1.3.12.
   var largestRootPage: UInt32 { field(Offset.largestRootPage) }
 
+  /// As SQLite takes it, by two bits alone (prepare.c, `sqlite3InitOne`).
+  var textEncoding: TextEncoding {
+    switch field(Offset.textEncoding) & 3 {
+    case 2: .utf16LittleEndian
+    case 3: .utf16BigEndian
+    default: .utf8
+    }
+  }
+
   private func field(_ offset: Int) -> UInt32 { bytes.bigEndian(at: offset) }
 
   // MARK: judging

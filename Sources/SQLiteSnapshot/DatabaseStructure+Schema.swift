@@ -15,7 +15,7 @@ extension DatabaseStructure {
         continue
       }
       let payload = try content(of: cell, bytes)
-      guard let entry = SchemaEntry(payload) else {
+      guard let entry = SchemaEntry(payload, header.textEncoding) else {
         throw .damaged("entry \(cell.rowid) of its schema is none")
       }
       if let root = entry.root { roots.append((root, entry.isIndex)) }

@@ -18,7 +18,7 @@ struct DatabaseStructure {
 
   private let file: VFSFile
   private let limit: CheckLimit
-  private let header: DatabaseHeader
+  let header: DatabaseHeader
   let pageSize: Int
   let usableSize: Int
   var pages: PageUse

@@ -4,8 +4,8 @@ struct SchemaEntry {
   let root: UInt32?
   let isIndex: Bool
 
-  /// - Returns: nil if it is no such row.
-  init?(_ record: [UInt8]) {
+  /// - Returns: nil if it is no such row, or none in this encoding.
+  init?(_ record: [UInt8], _ encoding: TextEncoding) {
     let reader = ByteReader(record, end: record.count)
     var place = 0
     guard let headerSize = reader.varint(&place), headerSize <= UInt64(record.count) else { return nil }
@@ -18,15 +18,13 @@ struct SchemaEntry {
       values.append((type, value..<value + Int(size)))
       value += Int(size)
     }
-    // ASCII, whether it is UTF-8 or UTF-16.
-    let text = { (index: Int) in record[values[index].range].filter { $0 != 0 } }
-    guard values.count == 5, let kind = Kind(rawValue: String(decoding: text(0), as: UTF8.self)),
-      values[3].type <= 9
+    guard values.count == 5, let type = encoding.ascii(record[values[0].range]),
+      let kind = Kind(rawValue: type), values[3].type <= 9
     else { return nil }
-    // Only an index that a constraint has made has no statement.
-    guard
-      kind == .index && values[4].type == 0 || text(4).prefix(6).map({ $0 | 0x20 }) == Array("create".utf8)
-    else { return nil }
+    // Only an index that a constraint has made has no statement. Whatever SQL comes, SQLite writes the first word.
+    let start = encoding.ascii(record[values[4].range].prefix("create ".utf8.count * encoding.unitSize)) ?? ""
+    let isStatement = start.dropLast().lowercased() == "create" && start.last?.isWhitespace == true
+    guard isStatement || kind == .index && values[4].type == 0 else { return nil }
     isIndex = kind == .index
     let page: Int64? =
       switch values[3].type {
@@ -51,5 +49,33 @@ struct SchemaEntry {
     case index
     case view
     case trigger
+  }
+}
+
+/// How a database writes text: fileformat2.html §1.3.13.
+enum TextEncoding {
+  case utf8
+  case utf16LittleEndian
+  case utf16BigEndian
+
+  /// In bytes, of what ASCII has.
+  var unitSize: Int { self == .utf8 ? 1 : 2 }
+
+  /// A text of ASCII; nil if it is none.
+  func ascii(_ bytes: ArraySlice<UInt8>) -> String? {
+    guard bytes.count % unitSize == 0 else { return nil }
+    let bytes = Array(bytes)
+    var text = ""
+    for start in stride(from: 0, to: bytes.count, by: unitSize) {
+      let (low, high): (UInt8, UInt8) =
+        switch self {
+        case .utf8: (bytes[start], 0)
+        case .utf16LittleEndian: (bytes[start], bytes[start + 1])
+        case .utf16BigEndian: (bytes[start + 1], bytes[start])
+        }
+      guard high == 0, low < 0x80 else { return nil }
+      text.unicodeScalars.append(Unicode.Scalar(low))
+    }
+    return text
   }
 }

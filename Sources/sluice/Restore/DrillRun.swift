@@ -122,6 +122,9 @@ struct DrillRun {
     let database = DrilledDatabase(size: found.size, tables: found.rows.counts)
     databases[path.lossyString] = database
     // To be compared with once it can be counted again.
+    if !found.rows.hasReadSchema, let old = before?.databases[path.lossyString] {
+      databases[path.lossyString] = old
+    }
     for table in found.rows.uncountedTables {
       databases[path.lossyString]?.tables[table] = before?.databases[path.lossyString]?.tables[table]
     }

@@ -87,16 +87,18 @@ def test_a_table_that_cannot_be_counted_hides_no_loss(place):
 
 def test_a_database_of_which_no_table_can_be_read_any_more_has_lost_them(place):
     data = small(place / "data", "new", names=("a.db", "b.db"))
+    change(data / "b.db", "CREATE INDEX by_word ON t(word)")
     options = ("--state", place / "state.json")
     backup(data, place / "kept" / NAMES[0])
     assert drill(place, *options).returncode == 0
-    with (data / "b.db").open("r+b") as file:
-        # The text encoding, from UTF-8 to UTF-16: the schema makes no sense then.
-        file.seek(59)
-        file.write(b"\2")
+    content = (data / "b.db").read_bytes()
+    assert content.count(b"ON t(word)") == 1
+    (data / "b.db").write_bytes(content.replace(b"ON t(word)", b"ON u(word)"))
     backup(data, place / "kept" / NAMES[1])
-    result = drill(place, *options)
-    assert result.returncode == 3 and "b.db: CHANGED: no table can be read, and it had 200 rows in 1 table" in result.stdout
+    # As long as that is so.
+    for _ in range(2):
+        result = drill(place, *options)
+        assert result.returncode == 3 and "b.db: CHANGED: no table can be read, and it had 200 rows in 1 table" in result.stdout
 
 
 def test_each_drill_is_compared_with_the_one_before(place):

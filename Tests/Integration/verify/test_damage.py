@@ -300,3 +300,24 @@ def test_an_index_with_a_built_in_collation_is_still_compared(tmp_path):
         zip.write(path, "x.db")
     result = run("verify", tmp_path / "x.zip")
     assert result.returncode == 1 and "index fewer" in result.stdout
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
+def test_a_schema_in_another_encoding_than_the_headers_is_damage(tmp_path, encoding):
+    (data := tmp_path / "data").mkdir()
+    connection = sqlite3.connect(data / "a.db")
+    connection.executescript(f"PRAGMA encoding='{encoding}'; CREATE TABLE t(x); INSERT INTO t VALUES (1)")
+    connection.close()
+    content = bytearray((data / "a.db").read_bytes())
+    # SQLite takes two bits of it.
+    right, taken = content[59], set()
+    for number in range(8):
+        content[59] = number
+        (data / "a.db").write_bytes(content)
+        (archive := tmp_path / f"{number}.zip").unlink(missing_ok=True)
+        assert run("backup", "--data", data, "-o", archive).returncode == 0
+        result = run("verify", archive)
+        taken.add((number, result.returncode))
+        if result.returncode:
+            assert "a.db" in result.stdout and "DAMAGED" in result.stdout
+    assert taken == {(number, int((number & 3 or 1) != right)) for number in range(8)}
