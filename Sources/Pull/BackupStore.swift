@@ -92,7 +92,8 @@ package enum BackupStore: Equatable, Sendable {
   /// Of what a program says when it fails, the line that tells why, and what follows it of the same message: the S3 library in
   /// rclone has `caused by:` and an indented line for a status.
   package static func fault(of program: String, in lines: [String]) -> String? {
-    if program == "restic" { return lines.first }
+    // restic tells of each attempt before.
+    if program == "restic" { return lines.first { $0.hasPrefix("Fatal:") } ?? lines.first }
     let start = lines.lastIndex { !$0.hasPrefix("\t") && !$0.hasPrefix("caused by:") }
     let message = lines[(start ?? lines.startIndex)...].map {
       $0.hasPrefix("\t") ? String($0.dropFirst()) : $0

@@ -86,6 +86,8 @@ struct BackupStoreTests {
   @Test(
     arguments: [
       ("restic", ["Fatal: wrong password", "see its manual"], "Fatal: wrong password"),
+      ("restic", ["Save(<data/1>) returned error, retrying", "Fatal: no room"], "Fatal: no room"),
+      ("restic", ["no such program"], "no such program"),
       ("borg", ["Traceback", "Repository /r does not exist."], "Repository /r does not exist."),
       ("rclone", ["one attempt", "Failed: no such remote"], "Failed: no such remote"),
       (

@@ -60,9 +60,23 @@ struct RestoreStagingTests {
     #expect(try RestoreStaging(leftAs: none, in: target).journal() == nil)
     let forward = try abandoned { try $0.write(journal) }
     let left = try RestoreStaging(leftAs: forward, in: target)
-    #expect(try left.journal()?.journal == journal && left.journal()?.isBackward == false)
+    var written = journal
+    written.staging = try left.directory.status().identity.inode
+    #expect(try left.journal()?.journal == written && left.journal()?.isBackward == false)
     try left.directory.rename(RestoreJournal.forward, to: left.directory, RestoreJournal.backward)
     #expect(try left.journal()?.isBackward == true)
+  }
+
+  @Test func `refuses the copy of a folder that has a journal`() throws {
+    var other = journal
+    let name = try abandoned { try $0.write(journal) }
+    other.staging = 1
+    try folder.write("\(name)/\(RestoreJournal.forward)", other.encoded())
+    let left = try RestoreStaging(leftAs: name, in: target)
+    #expect(performing: { try left.journal() }, throws: isDirectoryError)
+    // An older version has written none.
+    try folder.write("\(name)/\(RestoreJournal.forward)", journal.encoded())
+    #expect(try left.journal()?.journal == journal)
   }
 
   @Test func `refuses a journal that it cannot read`() throws {
