@@ -51,11 +51,11 @@ def race(field, work, rounds):
 
 
 def disturb(field, data, rounds, seconds):
-    """Writers beside nobody, then beside each of those that read the databases."""
-    noticed = {name: interference.Noticed() for name in ("nobody", *(one.name for one in field if one.data))}
+    """Writers without a backup, then beside each of those that read the databases."""
+    noticed = {name: interference.Noticed() for name in ("no backup", *(one.name for one in field if one.data))}
     for number in range(rounds):
         settle()
-        interference.measure(noticed["nobody"], data, lambda: time.sleep(seconds), seconds, contestants.Unfinished)
+        interference.measure(noticed["no backup"], data, lambda: time.sleep(seconds), seconds, contestants.Unfinished)
         for one in field:
             if one.data:
                 settle()
@@ -86,7 +86,7 @@ def main():
     parser.add_argument("--mebibytes", type=int, nargs="+", default=[256])
     parser.add_argument("--seconds", type=float, default=10, help="of writers, for each contestant in each round")
     parser.add_argument("--output", type=Path, default=HERE, help="the directory of RESULTS.md")
-    parser.add_argument("--no-promises", action="store_true", help="leave out what has nobody to be compared with")
+    parser.add_argument("--no-promises", action="store_true", help="leave out what no other method is compared with")
     options = parser.parse_args()
     slower = False
     work_directory = {"dir": "/var/tmp", "prefix": "sluice-bench-"}

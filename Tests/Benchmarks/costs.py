@@ -66,7 +66,7 @@ class PeakSampler:
 
 
 def settle(patience=60):
-    """Waits for a second in which nobody else uses the processors or the disk, but not for ever."""
+    """Waits for a second in which no other process uses the processors or the disk, but not for ever."""
 
     def idle():
         fields = [int(field) for field in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]

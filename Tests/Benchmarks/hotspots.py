@@ -26,7 +26,7 @@ def is_kernel(file):
 
 
 def measured(data, level, work):
-    """The share of each kind in percent; nothing where there is no perf, or nobody may use it."""
+    """The share of each kind in percent; nothing where there is no perf, or this user may not use it."""
     recorded = work / "perf.data"
     with serve(data) as server:
         swallow(server, f"/api/backup?compression={level}")

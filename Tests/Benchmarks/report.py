@@ -89,7 +89,7 @@ def percentile(times, share):
 
 
 def writers(folder, noticed, patience):
-    """What writers noticed of each contestant; the first of them is nobody."""
+    """What writers noticed of each contestant; the first is that no backup runs."""
     rows, panels = [], []
     for mode in next(iter(noticed.values())).times:
         figures = []
@@ -107,7 +107,7 @@ def writers(folder, noticed, patience):
             values = [percentile(pooled, 0.5), percentile(pooled, 0.99), max(pooled, default=math.nan)]
             row += [f"{value * 1000:.2f} ms" for value in values]
             row.append(f"{its.errors[mode]} of {len(pooled) + its.errors[mode]}")
-        done = f"{its.finished} of {its.finished + its.unfinished}" if "nobody" not in name else ""
+        done = f"{its.finished} of {its.finished + its.unfinished}" if "no backup" not in name else ""
         rows.append([*row, done])
     head = [""] + [f"{mode} {what}" for mode in its.times for what in ("p50", "p99", "worst", "errors")]
     return [
