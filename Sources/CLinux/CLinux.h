@@ -33,5 +33,7 @@ static inline int clinux_unacknowledged(int fd) {
 // memfd_create(2), and fcntl(2) for seals: their names are macros that need _GNU_SOURCE.
 static const unsigned int clinux_sealable = 1U | 2U;  // MFD_CLOEXEC | MFD_ALLOW_SEALING
 static const int clinux_add_seals = 1033;             // F_ADD_SEALS
-static const unsigned int clinux_rename_noreplace = 1;  // RENAME_NOREPLACE: rename(2)
 static const int clinux_seal_grow = 4;                // F_SEAL_GROW
+
+// rename(2), likewise.
+static const unsigned int clinux_rename_noreplace = 1;  // RENAME_NOREPLACE

@@ -58,13 +58,10 @@ package struct BackupSeries {
       loss: retention.loss(in: backups, now: now))
   }
 
-  /// A file's time that is farther ahead is none of a clock that drifts, or of another machine's.
-  private static let drift: Int64 = 86_400
-
   /// Marks the archives from the future, so that they take no other's place once their time has come: the inode of each is
   /// changed now, before the time of its content.
   private func markFuture() {
-    let limit = Timestamp.now().wholeSeconds + Self.drift
+    let limit = Timestamp.now().wholeSeconds + Timestamp.drift
     for backup in backups where min(backup.modified, backup.created).wholeSeconds > limit {
       // On a file system that refuses, or for another user's file, it is an ordinary archive later.
       try? directory.openFile(backup.name, writing: false).touchInode()
@@ -133,7 +130,7 @@ package struct BackupSeries {
     return Retention.Backup(
       name: name, created: created, modified: Timestamp(status.modifiedAt),
       isComplete: manifest.complete && !name.hasSuffix(Self.unverifiedEnd),
-      isMisdated: status.modifiedAt.seconds > status.changedAt.seconds + Self.drift,
+      isMisdated: status.modifiedAt.seconds > status.changedAt.seconds + Timestamp.drift,
       databases: Dictionary(
         manifest.entries.compactMap { entry in
           entry.database.map { (BytePath(entry.path), $0.pageCount) }

@@ -1,5 +1,8 @@
 /// An instant in UTC, written as RFC 3339 has it.
 package struct Timestamp: Sendable {
+  /// In seconds: a time that is farther ahead is none of a clock that drifts, or of another machine's.
+  package static let drift: Int64 = 86_400
+
   /// Since 1970.
   package let wholeSeconds: Int64
   /// Nanoseconds after them.

@@ -43,7 +43,11 @@ extension PullRun {
     do {
       let source = try FileSystem.openFile(BytePath(base.path))
       let target = try work.makeFile("archive")
-      var decoder = VCDIFFDecoder(try delta(received))
+      let delta = try delta(received)
+      var decoder = VCDIFFDecoder { [isInterrupted] in
+        if isInterrupted() { throw PullInterruption() }
+        return try delta()
+      }
       try decoder.decode(from: source, into: target)
     } catch let error where !(error is PullInterruption) {
       throw Doubt(reason: "\(error)")
@@ -57,14 +61,10 @@ extension PullRun {
     let path = BytePath(work.file("body"))
     if received.delta?.isGzipped == true {
       let gzip = try GzipReader(FileSystem.openFile(path))
-      return { [isInterrupted] in
-        if isInterrupted() { throw PullInterruption() }
-        return try gzip.next()
-      }
+      return { try gzip.next() }
     }
     let body = try FileSystem.openFile(path)
-    return { [isInterrupted] in
-      if isInterrupted() { throw PullInterruption() }
+    return {
       let piece = try SystemCalls.readSome(body.rawValue, Self.pieceSize) ?? []
       return piece.isEmpty ? nil : piece
     }

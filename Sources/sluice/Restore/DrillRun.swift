@@ -120,19 +120,15 @@ struct DrillRun {
       }
     }
     let database = DrilledDatabase(size: found.size, tables: found.rows.counts)
-    databases[path.lossyString] = database
-    // To be compared with once it can be counted again.
-    if !found.rows.hasReadSchema, let old = before?.databases[path.lossyString] {
-      databases[path.lossyString] = old
-    }
-    for table in found.rows.uncountedTables {
-      databases[path.lossyString]?.tables[table] = before?.databases[path.lossyString]?.tables[table]
-    }
+    let old = before?.databases[path.lossyString]
+    // What cannot be counted now is compared with what was counted before, once it can be again.
+    var remembered = found.rows.hasReadSchema ? database : old ?? database
+    for table in found.rows.uncountedTables { remembered.tables[table] = old?.tables[table] }
+    databases[path.lossyString] = remembered
     var words = [
       "\(counted(found.size, "byte"))",
       "\(counted(database.rows, "row")) in \(counted(database.tables.count, "table"))",
     ]
-    let old = before?.databases[path.lossyString]
     if let old { words.append("before: \(counted(old.size, "byte")), \(counted(old.rows, "row"))") }
     let unjudged = found.rows.uncounted + (restore.notChecked.first { $0.path == path }?.parts ?? [])
     if !unjudged.isEmpty { words.append("not judged: \(unjudged.prefix(5).joined(separator: "; "))") }

@@ -26,13 +26,11 @@ struct KeptBackups {
 
   /// By their names.
   let series: [Series]
-  /// In seconds: what is dated so far in the future, or further, counts for nothing, as for `Retention`. A clock was ahead.
-  private static let day: Int64 = 86_400
 
   /// - Throws: `SystemError` when the directory cannot be read.
   init(in directory: String) throws(SystemError) {
     var found: [String: Series] = [:]
-    let tomorrow = Timestamp.now().wholeSeconds + Self.day
+    let latest = Timestamp.now().wholeSeconds + Timestamp.drift
     for name in try FileSystem.names(in: BytePath(directory), limit: BackupSeries.maximumNames) {
       guard let text = name.string, let parts = BackupName(text) else { continue }
       let time = parts.time.wholeSeconds
@@ -40,8 +38,8 @@ struct KeptBackups {
       var series = found[parts.series] ?? Series(name: parts.series)
       series.files.append(
         (name, parts.time, status.map { Timestamp($0.modifiedAt) } ?? parts.time, parts.word == nil))
-      if time >= tomorrow {
-        // It is among the files, and no news.
+      if time > latest {
+        // A clock was ahead: it is among the files, and no news.
       } else if let word = parts.word {
         if time > series.lastOther?.time ?? .min { series.lastOther = (time, word) }
       } else if time > series.last?.time ?? .min, let status, status.kind == .regular {
@@ -57,7 +55,7 @@ struct KeptBackups {
     guard let last = series.last, let record = BaseRecord.read(in: directory, of: series.name),
       record.file == last.file,
       let status = try? FileSystem.status("\(directory)/\(BaseRecord.name(of: series.name))"),
-      status.modifiedAt.seconds < Timestamp.now().wholeSeconds + day
+      status.modifiedAt.seconds <= Timestamp.now().wholeSeconds + Timestamp.drift
     else { return series }
     var series = series
     series.last?.time = max(last.time, status.modifiedAt.seconds)

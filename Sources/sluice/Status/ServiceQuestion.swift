@@ -67,8 +67,8 @@ struct ServiceQuestion {
     }
   }
 
-  /// A backup that is dated a day ahead or more says nothing of the present: the service's clock was ahead.
-  private static let mostAhead = Duration.seconds(-86_400)
+  /// A backup that is dated farther ahead says nothing of the present: the service's clock was ahead.
+  private static let mostAhead = Duration.seconds(-Timestamp.drift)
 
   private static func code(_ status: ServiceStatus, _ maxAge: Duration) -> Int32 {
     guard status.status == "ok", let last = status.lastComplete,
