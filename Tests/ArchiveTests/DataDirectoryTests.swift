@@ -63,6 +63,16 @@ struct DataDirectoryTests {
     #expect(directory.skipped.isEmpty)
   }
 
+  @Test func `a name is that of a log only beside a database`() throws {
+    for name in ["audit-journal", "notes-wal", "a.db", "deep/b-wal"] { try folder.database(name) }
+    // The first two lie beside a folder and a text, and the last two beside databases.
+    for name in ["audit/x", "notes", "deep/b", "audit-journal-wal", "a.db-journal"] { try folder.write(name) }
+    let directory = try look(["deep"])
+    #expect(directory.databases.map(\.path).sorted() == ["a.db", "audit-journal", "deep/b-wal", "notes-wal"])
+    #expect(directory.files.map(\.path) == ["deep/b"])
+    #expect(directory.skipped.isEmpty)
+  }
+
   @Test func `leaves out a second name of a database directly in it, and says so`() throws {
     try folder.database("a.db")
     let copies = ["notes", "extra/notes"]

@@ -14,6 +14,7 @@ from harness import serve, wait_until
 from volumes import MEBIBYTE, mounted
 from volumes import volume as volume_of
 
+
 @pytest.fixture(scope="module", params=["xfs", "btrfs"])
 def volume(request, tmp_path_factory):
     """A data directory with a file system of its own, and a database that is worth a clone."""
