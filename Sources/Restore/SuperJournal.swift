@@ -23,16 +23,37 @@ enum SuperJournal {
         guard let folder = try target.folder(item.folder),
           let name = try self.name(in: item.name + "-journal", folder)
         else { continue }
-        // Where the application looks, and where it may have been before the directory was mounted here.
-        let ownName = name.name
-        guard try !FileSystem.isMissing(name) || folder.status(ownName) != nil else { continue }
-        throw RestoreError.unsettled(path: item.path, superJournal: ownName)
+        guard try isThere(name, in: target, above: item.folder) else { continue }
+        throw RestoreError.unsettled(path: item.path, superJournal: name.name)
       } catch let error as RestoreError {
         throw error
       } catch {
         throw .obstacle(path: item.path + "-journal", detail: "it cannot be read: \(error)")
       }
     }
+  }
+
+  /// Whether a super-journal is there: where the application looks, or in the directory. The application may know the directory,
+  /// or a folder in it, by another path, as in a container. Then the name ends with the path from there on.
+  ///
+  /// - Parameter folder: of the database; relative.
+  private static func isThere(
+    _ name: BytePath, in target: RestoreTarget, above folder: BytePath
+  ) throws(SystemError) -> Bool {
+    if try !FileSystem.isMissing(name) { return true }
+    let parts = name.components
+    for base in [folder] + Array(folder.ancestors) + [""] {
+      for first in parts.indices {
+        let path = parts[first...].reduce(base) { $0.appending($1) }
+        guard path.isRelativeAndPlain else { continue }
+        do throws(SystemError) {
+          if try target.parent(of: path)?.status(path.name) != nil { return true }
+        } catch  where error.isMissing || error.isLink {
+          // What stands there is no folder.
+        }
+      }
+    }
+    return false
   }
 
   /// What a journal names; nil if it names none, or is not there.

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from harness import run
-from restoring import LOOKALIKES, MEASURE, backup, crashed, lookalikes, restore, rows, small, tree, word, words
+from restoring import LOOKALIKES, MEASURE, backup, change, crashed, lookalikes, restore, rows, small, tree, word, words
 
 
 def test_round_trip(house, tmp_path):
@@ -353,6 +353,28 @@ def test_a_step_that_fails_names_its_file(archive, target):
     assert result.returncode == 1 and "b.db could not be put in place: No space left" in result.stderr, result.stderr
     assert "everything is as it was" in result.stderr
     assert tree(target) == before
+
+
+@pytest.mark.parametrize("mounted", [".", "deep", "deep/er"])
+def test_a_transaction_over_several_folders_is_found_by_another_path(tmp_path, mounted):
+    """The application in a container, which knows the directory or a folder of it by a path that is not here."""
+    names = ["deep/er/one/main.db", "deep/er/two/attached.db"]
+    inside = [os.path.relpath(name, mounted) for name in names]
+    for directory in (tmp_path / "source", tmp_path / "target"):
+        for name in names:
+            (directory / name).parent.mkdir(parents=True)
+            change(directory / name, "CREATE TABLE t (word TEXT); WITH c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < 200) INSERT INTO t SELECT 'new' FROM c")
+    # A file where the application's path has a folder.
+    (tmp_path / "target" / "app").write_text("")
+    included = ("--include", "deep/er/one", "--include", "deep/er/two")
+    assert run("backup", "--data", tmp_path / "source", *included, "-o", tmp_path / "app.zip").returncode == 0
+    (tmp_path / "app").symlink_to(tmp_path / "target" / mounted)
+    crashed(tmp_path / "app", inside)
+    (tmp_path / "app").unlink()
+    before = tree(tmp_path / "target")
+    result = restore(tmp_path / "app.zip", tmp_path / "target", "--force", "--only", "deep/er/two/attached.db")
+    assert result.returncode == 1 and "is part of a transaction over several databases" in result.stderr, result.stderr
+    assert tree(tmp_path / "target") == before
 
 
 def test_a_transaction_over_several_databases_is_not_torn_apart(archive, target):
