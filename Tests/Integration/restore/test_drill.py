@@ -12,7 +12,7 @@ import zipfile
 
 import pytest
 
-from harness import run
+from harness import run, wait_until
 from restoring import SLOW, backup, change, small
 
 NAMES = [f"backup-2026-11-2{day}T030000Z.zip" for day in (5, 6, 7)]
@@ -57,6 +57,34 @@ def test_what_is_kept_tells_of_the_last_drill(place):
     checked = subprocess.run(["promtool", "check", "metrics"], input=(place / "drill.prom").read_bytes(), capture_output=True, timeout=30)
     assert (checked.returncode, checked.stderr) == (0, b"")
     assert drill(place, "--textfile", place / "drill.txt").returncode == 64
+
+
+def test_what_a_killed_drill_has_left_is_removed(place):
+    backup(small(place / "data", "new"), place / "kept" / NAMES[0])
+    spool = place / "spool"
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
+    command = [os.environ["SLUICE"], "drill", "--from", place / "kept", "--spool-directory", spool, "--check", endless]
+    (spool / "sluice-drill-other").symlink_to(place / "data")
+    running = []
+    try:
+        for known in range(2):
+            running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            wait_until(lambda: len(list(spool.glob("sluice-drill-*/floor_plan/plan.json"))) == known + 2, "all in its folder")
+        running[0].kill()
+        running[0].wait()
+        for folder in spool.iterdir():
+            os.utime(folder, (1e9, 1e9), follow_symlinks=False)
+        assert run("drill", "--from", place / "kept", "--spool-directory", spool).returncode == 0
+        # What still runs keeps its folder, and what is no folder of a drill stays.
+        assert [len(list(folder.iterdir())) > 0 for folder in spool.iterdir()] == [True, True]
+        assert len(list((place / "data").iterdir())) > 0
+        running[1].terminate()
+        running[1].wait()
+        assert os.listdir(spool) == ["sluice-drill-other"]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def test_a_table_that_cannot_be_counted_hides_no_loss(place):
