@@ -1,5 +1,6 @@
 import EventLoop
 import Glibc
+import SQLiteSnapshot
 import Service
 import System
 
@@ -52,6 +53,19 @@ actor ArchiveFile {
     guard let resolved = unsafe realpath(path, nil) else { return path }
     defer { unsafe free(resolved) }
     return unsafe String(cString: resolved)
+  }
+
+  /// Refuses to replace a database, or what SQLite keeps beside one. To be asked before this process has a database open, since the
+  /// path may be that of a `-shm`: see `PlainFile.isDatabase`.
+  static func refuseDatabase(at path: String) throws {
+    guard let final = try? target(path, mustBeNew: false) else { return }
+    for suffix in [""] + CompanionFile.suffixes {
+      guard let database = BytePath(final).removing(suffix: suffix),
+        (try? PlainFile.isDatabase(database)) == true
+      else { continue }
+      let what = suffix.isEmpty ? "it is" : "it belongs to"
+      throw Failure(description: "-o \(printable(path)): \(what) a database of SQLite; give another name")
+    }
   }
 
   deinit {

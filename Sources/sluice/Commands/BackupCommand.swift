@@ -74,6 +74,7 @@ struct BackupCommand: ParsableCommand {
     if output == "-", isatty(STDOUT_FILENO) == 1 {
       throw Failure(description: "-o -: a zip would garble the terminal; send it to a file or a pipe")
     }
+    if let output, output != "-" { try ArchiveFile.refuseDatabase(at: output) }
     raiseDescriptorLimit()
     let (options, resources) = (try archive.options(), try archive.resources())
     let isComplete = try Loop.run {

@@ -24,6 +24,18 @@ def test_what_is_no_regular_file_is_not_replaced(house, tmp_path, kind):
     assert output.stat().st_mode == before
 
 
+@pytest.mark.parametrize("name", ["", "-wal", "-shm", "-journal", " by a link"])
+def test_a_database_is_not_replaced(house, name):
+    output = house / f"events.db{name}"
+    if "link" in name:
+        output.symlink_to("events.db")
+    before = {path: path.read_bytes() for path in house.glob("events.db*")}
+    ended = run("backup", "--data", house, "-o", output)
+    assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert "a database of SQLite; give another name" in ended.stderr
+    assert {path: path.read_bytes() for path in house.glob("events.db*")} == before
+
+
 def test_a_link_stays_a_link_to_the_new_archive(house, tmp_path):
     target, link = tmp_path / "target.zip", tmp_path / "link.zip"
     target.write_bytes(b"old")
