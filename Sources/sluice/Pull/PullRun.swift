@@ -92,7 +92,7 @@ struct PullRun {
     let request = FetchRequest(base: base?.record.tag, takesDelta: base != nil)
     let answer = try curl.fetch(
       request, pause: options.pause,
-      explain: { PullAnswer.failure(options.request, $0, work.lines(of: "error").first ?? "") },
+      explain: { [options, work] in Self.failure($0, options, work) },
       transferred: &transferred)
     switch answer {
     case .unchanged:
@@ -112,6 +112,24 @@ struct PullRun {
     case .fetchWhole(let reason): throw Doubt(reason: reason)
     case .retry, .fail: fatalError("Curl.fetch has done that")
     }
+  }
+
+  /// `CURLE_WRITE_ERROR`.
+  private static let writeError: CInt = 23
+  /// In bytes: what has less is full.
+  private static let minimumRoom: UInt64 = 1 << 20
+
+  private static func failure(_ refusal: Attempt.Refusal, _ options: Options, _ work: PullWork) -> Failure {
+    // There was no room for curl's words either.
+    if refusal == .curl(writeError), let space = FileSystemSpace(of: BytePath(options.directory)),
+      space.available < minimumRoom
+    {
+      return Failure(
+        description:
+          "--into \(options.directory): no room is left: \(counted(work.size("body"), "byte")) of the answer fitted"
+      )
+    }
+    return PullAnswer.failure(options.request, refusal, work.lines(of: "error").first ?? "")
   }
 
   // MARK: the base

@@ -22,7 +22,7 @@ from harness import SLUICE, run, serve, wait_until
 from pulling import ENDED, listening, old_backup, proxy
 from restoring import backup, small
 from tokens import FIRST, SECOND
-from volumes import volume
+from volumes import mounted, volume
 
 DATED = r"backup-\d{4}-\d\d-\d\dT\d{6}Z\.zip"
 RECORD = ".backup.base"
@@ -114,6 +114,15 @@ def assert_same(path, url, puller):
     """It has what a whole archive of the same state has."""
     whole = puller.new(url, "--whole")
     assert rows(path) == rows(whole)
+
+
+def test_a_full_disk_is_named(puller, url):
+    with mounted(puller.kept, "-t", "tmpfs", "-o", "size=2m", "tmpfs"):
+        result = puller.run(f"{url}?compression=store")
+        assert result.returncode == 1
+        said = rf"sluice: --into {re.escape(str(puller.kept))}: no room is left: \d{{7}} bytes of the answer fitted\n"
+        assert re.fullmatch(said, result.error), result.error
+        assert puller.names() == []
 
 
 # A delta.
