@@ -45,13 +45,17 @@ import Testing
     }
   }
 
-  @Test func `a flipped bit of the stream, its CRC or its size is a fault`() throws {
+  @Test func `a flipped bit of the stream, its CRC or its size gives no other content`() throws {
     let bytes = Bytes.pages(3000)
     let file = try written(bytes)
     for place in 10..<file.count {
       var other = file
       other[place] ^= 1 << (place % 8)
-      #expect(throws: GzipReader.Fault.self) { try read(other) }
+      do {
+        let content = try read(other)
+        // The bits between a block's end and the next byte mean nothing: RFC 1951 §3.2.4. In CRC and size, each means something.
+        #expect(content == bytes && place < file.count - 8, "byte \(place)")
+      } catch is GzipReader.Fault {}
     }
   }
 
