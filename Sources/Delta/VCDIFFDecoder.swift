@@ -29,27 +29,46 @@ package struct VCDIFFDecoder: ~Copyable {
   /// In bytes; `VCDIFFWriter` needs little more than its window.
   private static let maximumEncodingSize: UInt64 = 4 << 20
 
-  /// The next bytes of the delta; nil after the last.
-  private let read: () throws -> [UInt8]?
+  /// What has come and was not decoded yet.
   private var bytes: [UInt8] = []
   private var position = 0
+  private var hasBegun = false
+  /// How much of the target is made.
+  private var count: UInt64 = 0
 
-  /// - Parameter read: gives the next bytes of the delta; nil after the last.
-  package init(_ read: @escaping () throws -> [UInt8]?) { self.read = read }
+  package init() {}
 
-  /// Makes the whole target.
+  /// Takes the next bytes of the delta, and makes as much of the target as they are enough for.
   ///
-  /// - Parameter target: an empty file.
-  /// - Throws: `Fault`; `SystemError`; what `read` throws.
-  package mutating func decode(
-    from source: borrowing Descriptor, into target: borrowing Descriptor
+  /// - Parameter target: empty at first, and always the same.
+  /// - Throws: `Fault`; `SystemError`.
+  package mutating func append(
+    _ more: [UInt8], from source: borrowing Descriptor, into target: borrowing Descriptor
   ) throws {
-    guard try has(VCDIFFWriter.header.count), bytes.starts(with: VCDIFFWriter.header) else {
-      throw Fault.noDelta
+    bytes += more
+    if !hasBegun {
+      guard bytes.count >= VCDIFFWriter.header.count else { return }
+      guard bytes.starts(with: VCDIFFWriter.header) else { throw Fault.noDelta }
+      position = VCDIFFWriter.header.count
+      hasBegun = true
     }
-    position = VCDIFFWriter.header.count
-    var count: UInt64 = 0
-    while try has(1) { count += try decodeWindow(from: source, into: target, at: count) }
+    while position < bytes.count {
+      let start = position
+      do { count += try decodeWindow(from: source, into: target, at: count) } catch Fault.truncated {
+        position = start
+        break
+      }
+    }
+    bytes.removeFirst(position)
+    position = 0
+  }
+
+  /// Finds out whether the delta may end here.
+  ///
+  /// - Throws: `Fault`.
+  package func finish() throws {
+    guard hasBegun else { throw Fault.noDelta }
+    guard bytes.isEmpty else { throw Fault.truncated }
   }
 
   /// - Returns: how many bytes of the target it has made.
@@ -69,7 +88,7 @@ package struct VCDIFFDecoder: ~Copyable {
     }
     let size = try integer()
     guard size <= Self.maximumEncodingSize else { throw Fault.brokenWindow }
-    guard try has(Int(size)) else { throw Fault.truncated }
+    guard bytes.count - position >= Int(size) else { throw Fault.truncated }
     let end = position + Int(size)
 
     let targetSize = try integer()
@@ -100,19 +119,8 @@ package struct VCDIFFDecoder: ~Copyable {
 
   // MARK: the delta's bytes
 
-  /// Whether so many more bytes are there, which are fetched if they are.
-  private mutating func has(_ count: Int) throws -> Bool {
-    while bytes.count - position < count {
-      guard let more = try read() else { return false }
-      bytes.removeFirst(position)
-      position = 0
-      bytes += more
-    }
-    return true
-  }
-
   private mutating func byte() throws -> UInt8 {
-    guard try has(1) else { throw Fault.truncated }
+    guard position < bytes.count else { throw Fault.truncated }
     defer { position += 1 }
     return bytes[position]
   }

@@ -48,6 +48,16 @@ package struct AnswerHead: Equatable, Sendable {
     return tag
   }
 
+  /// How the delta in the answer is written; nil if it is none, or one of no known form: RFC 3229 §10.5.
+  package var deltaForm: DeltaForm? {
+    let names = fields["im"]?.lowercased().filter { $0 != " " }.split(separator: ",")
+    return switch names {
+    case ["vcdiff"]: DeltaForm(isGzipped: false)
+    case ["vcdiff", "gzip"]: DeltaForm(isGzipped: true)
+    default: nil
+    }
+  }
+
   static func isStrong(_ tag: String) -> Bool {
     let quote = UInt8(ascii: "\"")
     let inner = tag.utf8.dropFirst().dropLast()

@@ -141,7 +141,7 @@ package struct Attempt {
       guard head?["delta-base"] == request.base else {
         return .fetchWhole("the delta is one of another archive")
       }
-      guard let form = deltaForm else { return .fetchWhole("the delta is of no known form") }
+      guard let form = head?.deltaForm else { return .fetchWhole("the delta is of no known form") }
       guard head?.strongTag != nil else { return .fetchWhole("the delta's answer has no strong ETag") }
       return .judge(received(delta: form))
     default: return .fail(.answer(status))
@@ -152,15 +152,6 @@ package struct Attempt {
     Received(
       tag: head?.strongTag, delta: delta, archiveDigest: head?.anywhere("repr-digest"),
       contentDigest: head?.anywhere("content-digest"))
-  }
-
-  private var deltaForm: DeltaForm? {
-    let names = head?["im"]?.lowercased().filter { $0 != " " }.split(separator: ",")
-    return switch names {
-    case ["vcdiff"]: DeltaForm(isGzipped: false)
-    case ["vcdiff", "gzip"]: DeltaForm(isGzipped: true)
-    default: nil
-    }
   }
 
   // MARK: parts
@@ -176,7 +167,7 @@ package struct Attempt {
   /// Whether a part is of the answer whose beginning is here.
   private var isOfHeldAnswer: Bool {
     guard let part = request.part else { return false }
-    return head?.strongTag == part.tag && (head?["im"] == nil ? nil : deltaForm) == part.delta
+    return head?.strongTag == part.tag && head?.deltaForm == part.delta
       && (part.delta == nil || head?["delta-base"] == request.base)
   }
 
@@ -198,7 +189,7 @@ package struct Attempt {
       next.part = FetchRequest.Part(tag: tag, delta: nil)
     case 206 where isOfHeldAnswer: break
     case 226 where request.part == nil && head["delta-base"] == request.base && request.takesDelta:
-      guard let deltaForm else { return request.fromTheBeginning }
+      guard let deltaForm = head.deltaForm else { return request.fromTheBeginning }
       next.part = FetchRequest.Part(tag: tag, delta: deltaForm)
     default: return request.fromTheBeginning
     }

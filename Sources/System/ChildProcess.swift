@@ -44,16 +44,20 @@ package enum ChildProcess {
   /// - Parameters:
   ///   - program: a path, or a name that `PATH` finds.
   ///   - isInterrupted: whether to end it with SIGTERM. It is asked ten times a second.
+  ///   - meanwhile: what else there is to do, a little of it, as often.
   /// - Throws: `ENOENT` if there is no such program, and whatever else keeps it from being started.
   package static func run(
     _ program: String, _ arguments: [String], _ streams: Streams = Streams(),
-    isInterrupted: () -> Bool = { false }
+    isInterrupted: () -> Bool = { false }, meanwhile: () -> Void = {}
   ) throws(SystemError) -> End {
     // Before the start, so that a wait for it ends at once even if the child has ended before.
     let (only, previous) = blockChildSignal()
     defer { restoreMask(previous) }
     return try Running(program, arguments, streams)
-      .wait(isInterrupted: isInterrupted) { waitForChildSignal(only) }
+      .wait(isInterrupted: isInterrupted) {
+        meanwhile()
+        waitForChildSignal(only)
+      }
   }
 
   /// A child that was started and is to be waited for.

@@ -36,8 +36,9 @@ package final class GzipReader {
 
   /// The next bytes of the content; nil after the last.
   ///
+  /// - Parameter grows: whether more of the file may come. Then there may be no bytes yet.
   /// - Throws: `Fault`; `SystemError`.
-  package func next() throws -> [UInt8]? {
+  package func next(grows: Bool = false) throws -> [UInt8]? {
     while !inflater.isFinished {
       if input.isEmpty {
         input = try file.read(Self.pieceSize, at: offset)[...]
@@ -47,7 +48,10 @@ package final class GzipReader {
       guard let (output, used) = inflater.inflate(input, capacity: Self.pieceSize) else { throw Fault.broken }
       input.removeFirst(used)
       if !output.isEmpty { return output }
-      guard !isLast || inflater.isFinished else { throw Fault.truncated }
+      guard !isLast || inflater.isFinished else {
+        if grows { return [] }
+        throw Fault.truncated
+      }
     }
     guard input.isEmpty, try file.read(1, at: offset).isEmpty else { throw Fault.notAtEnd }
     return nil

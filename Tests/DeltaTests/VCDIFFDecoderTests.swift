@@ -18,13 +18,14 @@ import Testing
     try? FileSystem.remove(target)
     let made = try FileSystem.makeFile(target)
     var rest = delta[...]
-    var decoder = VCDIFFDecoder {
+    var decoder = VCDIFFDecoder()
+    let base = try FileSystem.openFile(source)
+    while !rest.isEmpty {
       let piece = Array(rest.prefix(pieceSize))
       rest.removeFirst(piece.count)
-      return piece.isEmpty ? nil : piece
+      try decoder.append(piece, from: base, into: made)
     }
-    let base = try FileSystem.openFile(source)
-    try decoder.decode(from: base, into: made)
+    try decoder.finish()
     return try made.read(Int(made.status().size), at: 0)
   }
 
@@ -58,6 +59,7 @@ import Testing
   @Test func `a delta that was cut within a window is a fault`() throws {
     let (delta, target) = try smallDelta()
     #expect(try decode(delta) == target)
+    #expect(try decode(delta, pieceSize: 1) == target)
     var beginnings = 0
     for count in 0..<delta.count {
       let made = Result { try decode(Array(delta.prefix(count))) }

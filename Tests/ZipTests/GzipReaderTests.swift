@@ -59,6 +59,24 @@ import Testing
     }
   }
 
+  @Test func `a file that grows is read as far as it is`() throws {
+    let bytes = Bytes.pages(600_000)
+    let file = try written(bytes)
+    let path = try folder.write([], to: "growing.gz")
+    let reader = try GzipReader(FileSystem.openFile(BytePath(path)))
+    var content: [UInt8] = []
+    for count in [0, 1, 15, 10_000, file.count / 2, file.count - 3, file.count] {
+      _ = try folder.write(Array(file.prefix(count)), to: "growing.gz")
+      while let piece = try reader.next(grows: true), !piece.isEmpty { content += piece }
+      #expect(bytes.starts(with: content))
+      #expect(count < file.count || content == bytes)
+    }
+    #expect(try reader.next() == nil)
+    let whole = try GzipReader(
+      FileSystem.openFile(BytePath(folder.write(Array(file.dropLast()), to: "cut.gz"))))
+    #expect(throws: GzipReader.Fault.truncated) { while let _ = try whole.next() {} }
+  }
+
   @Test func `nothing may stand behind it`() throws {
     let file = try written(Bytes.pages(3000))
     #expect(throws: GzipReader.Fault.notAtEnd) { try read(file + [0]) }

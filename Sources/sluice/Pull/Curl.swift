@@ -48,16 +48,18 @@ struct Curl {
   /// - Parameters:
   ///   - pause: between two attempts, in milliseconds at the least.
   ///   - transferred: counts the bytes of all attempts.
+  ///   - meanwhile: what there is to do with what has come, a little of it, ten times a second.
   /// - Throws: a `Failure` that says what to do; `PullInterruption`.
   func fetch(
-    _ request: FetchRequest, pause: Int64, explain: (Attempt.Refusal) -> Failure, transferred: inout UInt64
+    _ request: FetchRequest, pause: Int64, explain: (Attempt.Refusal) -> Failure, transferred: inout UInt64,
+    meanwhile: () -> Void
   ) throws -> Attempt.Next {
     var request = request
     var number = 1
     while true {
       if request.part == nil { work.remove("body") }
       let before = work.size("body")
-      let exitStatus = try run(request)
+      let exitStatus = try run(request, meanwhile)
       let after = work.size("body")
       transferred += after - min(before, after)
       let head = AnswerHead(work.beginning(of: "head"))
@@ -74,7 +76,7 @@ struct Curl {
   }
 
   /// One transfer. If it breaks, curl ends with 18 or 56.
-  private func run(_ request: FetchRequest) throws -> CInt {
+  private func run(_ request: FetchRequest, _ meanwhile: () -> Void) throws -> CInt {
     let isTerminal = isatty(STDERR_FILENO) == 1
     let part = request.part == nil ? [] : ["--continue-at", "-"]
     let arguments =
@@ -86,7 +88,8 @@ struct Curl {
     do throws(SystemError) {
       end = try ChildProcess.run(
         "curl", arguments + ["--", url.text],
-        ChildProcess.Streams(input: input.rawValue, output: output.rawValue), isInterrupted: isInterrupted)
+        ChildProcess.Streams(input: input.rawValue, output: output.rawValue), isInterrupted: isInterrupted,
+        meanwhile: meanwhile)
     } catch {
       throw Failure(description: "curl cannot be run: \(error); install curl")
     }

@@ -1,13 +1,14 @@
-import Delta
+import Glibc
 import HTTP1
 import Pull
 import System
-import Zip
 
 /// What came is made into an archive and verified; on doubt, nothing is put in place.
 extension PullRun {
   /// Makes the archive of what came, verifies it and puts it in place.
-  mutating func keep(_ received: Received, _ base: Base?) throws -> Worth {
+  mutating func keep(
+    _ received: Received, _ base: Base?, _ application: DeltaApplication?
+  ) throws -> Worth {
     let archive: String
     let (worth, detail): (Worth, String)
     if received.delta == nil {
@@ -18,10 +19,12 @@ extension PullRun {
         throw Failure(description: "the download is not a sound backup: \(doubt.reason)")
       }
     } else {
-      guard let base else { throw Failure(description: "\(options.url.shown): a delta of nothing") }
+      guard let base, let application else {
+        throw Failure(description: "\(options.url.shown): a delta of nothing")
+      }
       archive = "archive"
       do {
-        try apply(received, to: base)
+        try finish(application, received)
         (worth, detail) = try verify(received, archive)
       } catch let doubt as Doubt {
         // Is it the base? Then the administrator must know that it is no backup any more.
@@ -37,36 +40,11 @@ extension PullRun {
     return try finish(worth, detail, path, "\(path): \(size) bytes", saved)
   }
 
-  /// Makes the archive out of the base, which is only read.
-  private func apply(_ received: Received, to base: Base) throws {
+  private func finish(_ application: DeltaApplication, _ received: Received) throws {
+    guard let form = received.delta else { return }
     if let expected = received.contentDigest { try require(expected, of: "body") }
-    do {
-      let source = try FileSystem.openFile(BytePath(base.path))
-      let target = try work.makeFile("archive")
-      let delta = try delta(received)
-      var decoder = VCDIFFDecoder { [isInterrupted] in
-        if isInterrupted() { throw PullInterruption() }
-        return try delta()
-      }
-      try decoder.decode(from: source, into: target)
-    } catch let error where !(error is PullInterruption) {
+    do { try application.finish(form) } catch let error where !(error is PullInterruption) {
       throw Doubt(reason: "\(error)")
-    }
-  }
-
-  private static let pieceSize = 256 << 10
-
-  /// The delta's bytes, in pieces.
-  private func delta(_ received: Received) throws -> () throws -> [UInt8]? {
-    let path = BytePath(work.file("body"))
-    if received.delta?.isGzipped == true {
-      let gzip = try GzipReader(FileSystem.openFile(path))
-      return { try gzip.next() }
-    }
-    let body = try FileSystem.openFile(path)
-    return {
-      let piece = try SystemCalls.readSome(body.rawValue, Self.pieceSize) ?? []
-      return piece.isEmpty ? nil : piece
     }
   }
 
@@ -81,22 +59,34 @@ extension PullRun {
 
   private func verify(_ received: Received, _ name: String) throws -> (Worth, String) {
     guard work.size(name) > 0 else { throw Doubt(reason: "it is empty") }
-    if let expected = received.archiveDigest { try require(expected, of: name) }
-    return try verify(work.file(name))
+    return try verify(work.file(name)) {
+      try sync(name)
+      if let expected = received.archiveDigest { try require(expected, of: name) }
+    }
   }
 
   /// What `sluice verify` says: in a process of its own, since it reads what may be hostile.
-  func verify(_ path: String) throws -> (Worth, String) {
+  ///
+  /// - Parameter meanwhile: what else must hold.
+  func verify(_ path: String, meanwhile: () throws -> Void = {}) throws -> (Worth, String) {
     let output = try work.makeFile("verified")
     let error = try work.makeFile("error")
     let end = try ownCommand(
       ["verify", path, "--check-timeout", options.checkTimeout],
-      ChildProcess.Streams(output: output.rawValue, error: error.rawValue))
+      ChildProcess.Streams(output: output.rawValue, error: error.rawValue), meanwhile)
     return try Worth.found(end, work.lines(of: "verified"), work.lines(of: "error"))
   }
 
-  func ownCommand(_ arguments: [String], _ streams: ChildProcess.Streams) throws -> ChildProcess.End {
-    let end = try ChildProcess.run("/proc/self/exe", arguments, streams, isInterrupted: isInterrupted)
+  func ownCommand(
+    _ arguments: [String], _ streams: ChildProcess.Streams, _ meanwhile: () throws -> Void = {}
+  ) throws -> ChildProcess.End {
+    let child = try ChildProcess.Running("/proc/self/exe", arguments, streams)
+    do { try meanwhile() } catch {
+      child.send(SIGTERM)
+      _ = try child.wait()
+      throw error
+    }
+    let end = try child.wait(isInterrupted: isInterrupted)
     if isInterrupted() { throw PullInterruption() }
     return end
   }

@@ -7,11 +7,17 @@ extension PullRun {
   /// A name has the second in it: so often, and so many microseconds later, another one is tried.
   private static let (nameAttempts, namePause): (Int, UInt32) = (40, 50_000)
 
+  /// Waits until the disk has all of an archive.
+  func sync(_ archive: String) throws {
+    do throws(SystemError) { try FileSystem.openFile(BytePath(work.file(archive))).sync() } catch {
+      throw Failure(description: "the archive in \(options.directory) cannot be written: \(error)")
+    }
+  }
+
+  /// Gives an archive that the disk has its name.
   func place(_ archive: String, _ worth: Worth) throws -> String {
     var name = ""
     do throws(SystemError) {
-      let file = try FileSystem.openFile(BytePath(work.file(archive)))
-      try file.sync()
       let from = try Directory(path: work.path)
       let to = try Directory(path: options.directory)
       for _ in 1...Self.nameAttempts {

@@ -79,6 +79,8 @@ struct PullRun {
     do {
       do { return try pull(from: findBase()) } catch let doubt as Doubt {
         printError("sluice: \(printable(doubt.reason)); the whole archive is fetched")
+        // It needs the room.
+        work.remove("archive")
         return try pull(from: nil)
       }
     } catch is PullInterruption {
@@ -90,10 +92,11 @@ struct PullRun {
 
   private mutating func pull(from base: Base?) throws -> Worth {
     let request = FetchRequest(base: base?.record.tag, takesDelta: base != nil)
+    let application = base.map { DeltaApplication(to: $0.path, work, isInterrupted: isInterrupted) }
     let answer = try curl.fetch(
       request, pause: options.pause,
       explain: { [options, work] in Self.failure($0, options, work) },
-      transferred: &transferred)
+      transferred: &transferred, meanwhile: { application?.advance() })
     switch answer {
     case .unchanged:
       guard let base else { throw Failure(description: "\(options.url.shown): 304 for no reason") }
@@ -103,7 +106,7 @@ struct PullRun {
       return try finish(
         worth, detail, base.path, "\(base.path): \(base.record.size) bytes", "; nothing has changed since")
     case .judge(let received):
-      do { return try keep(received, base) } catch let doubt as Doubt
+      do { return try keep(received, base, application) } catch let doubt as Doubt
         where received.delta == nil && received.mayLackTheEnd
       {
         // It was the beginning of another archive.

@@ -328,7 +328,12 @@ def test_a_whole_archive_can_be_asked_for(puller, base, url, data):
 # The wire.
 
 
-def test_a_delta_that_broke_off_is_resumed(puller, data, state):
+def born(path):
+    return subprocess.run(["stat", "--format", "%i %w", path], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["and is resumed", "and begins again"])
+def test_a_delta_is_applied_while_it_arrives_and_breaks_off(puller, data, state, forgets):
     make.bulk(data / "noise.db", make.WAL, 24)
     with serve(data, "--state-directory", state) as server:
         breaking = Breaking(server.ports[0])
@@ -341,7 +346,13 @@ def test_a_delta_that_broke_off_is_resumed(puller, data, state):
         record = puller.kept / RECORD
         change(data)
         make.bulk(data / "new.db", make.WAL, 10)
-        breaking = Breaking(server.ports[0])
+        begun = []
+
+        def application():
+            files = wait_until(lambda: [file for file in puller.kept.glob(".sluice-pull.*/archive") if file.stat().st_size], "a beginning", 20)
+            begun.append(born(files[0]))
+
+        breaking = Breaking(server.ports[0], before=application, forgets=forgets)
         through = f"http://127.0.0.1:{breaking.port}/api/backup?compression=store"
         lines = record.read_text().splitlines()
         lines[1] = f"url {hashlib.sha256(through.encode()).hexdigest()}"
@@ -350,7 +361,11 @@ def test_a_delta_that_broke_off_is_resumed(puller, data, state):
         breaking.listener.close()
         assert (result.returncode, result.error) == (0, "")
         assert re.search(r"whole; \d+\.\d MB transferred instead of \d+\.\d MB\n", result.output)
-        first, second = breaking.requests
+        first, second, *further = breaking.requests
+        assert len(further) == forgets
+        # What was made of the part is made once.
+        assert (begun == [born(puller.kept / puller.names()[-1])]) == (not forgets)
+        assert len(begun) == 1
         for field in (b"\r\nIf-Range: ", b"\r\nRange: bytes="):
             assert field in second and field not in first
         for field in (b"\r\nA-IM: vcdiff", b"\r\nIf-None-Match: "):
