@@ -27,6 +27,7 @@ struct DatabaseCheck: ~Copyable {
   ///
   /// - Throws: what keeps the database from being read; `SQLITE_CORRUPT` and `SQLITE_NOTADB` are damage.
   consuming func run() throws(SQLiteError) -> DatabaseFindings {
+    var unread: String?
     do {
       let answer = try connection.text("PRAGMA \(pragma)(1)")
       if answer == "ok" {
@@ -42,11 +43,18 @@ struct DatabaseCheck: ~Copyable {
     } catch {
       guard error.isUnjudged else { throw error }
       isSchemaWhole = !error.isOfSchema
-      if !isSchemaWhole { findings.addUnchecked(error.message) }
+      if !isSchemaWhole {
+        findings.addUnchecked(error.message)
+        unread = error.message
+      }
       findings.fault = try DatabaseStructure.fault(of: connection.databaseFile(), limit)
       if findings.fault != nil { return findings }
     }
     try connection.install(standIns)
+    if let unread {
+      findings.fault = try SchemaRows(of: connection).fault(unread)
+      if findings.fault != nil { return findings }
+    }
     if try !checkRows() { try checkRowsByTable() }
     if findings.fault == nil, !hasStandIns { try checkForeignKeys() }
     return findings

@@ -321,3 +321,19 @@ def test_a_schema_in_another_encoding_than_the_headers_is_damage(tmp_path, encod
         if result.returncode:
             assert "a.db" in result.stdout and "DAMAGED" in result.stdout
     assert taken == {(number, int((number & 3 or 1) != right)) for number in range(8)}
+
+
+@pytest.mark.parametrize("bit", [0, 1, 2, 7])
+@pytest.mark.parametrize("words", ["INDEX ^word_of ON", "ON ^plain(", "plain(^word)", "TABLE ^plain(", "^word TEXT"])
+def test_a_bit_that_flips_in_a_name_of_the_schema_is_damage(tmp_path, words, bit):
+    """SQLite says that the schema is malformed, as it does of SQL that is newer than itself."""
+    path = tmp_path / "x.db"
+    filled(path, "CREATE TABLE plain(id INTEGER PRIMARY KEY, word TEXT)", "CREATE INDEX word_of ON plain(word)")
+    before, after = words.encode().split(b"^")
+    content = bytearray(path.read_bytes())
+    content[content.index(before + after) + len(before)] ^= 1 << bit
+    path.write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as zip:
+        zip.write(path, "x.db")
+    result = run("verify", tmp_path / "x.zip")
+    assert result.returncode == 1 and "x.db" in (line := result.stdout.splitlines()[0]) and "DAMAGED" in line
