@@ -34,10 +34,12 @@ struct DatabaseCheck: ~Copyable {
         try checkForeignKeys()
         return findings
       }
-      guard IntegrityMessage.isRuleOfContent(answer) else {
+      if !IntegrityMessage.isRuleOfContent(answer) {
         try IntegrityMessage.checkReading(answer)
-        findings.fault = answer
-        return findings
+        guard try isDoubtful(answer) else {
+          findings.fault = answer
+          return findings
+        }
       }
       // It has looked at all pages by then, and at the rows up to this one.
     } catch {
@@ -61,6 +63,14 @@ struct DatabaseCheck: ~Copyable {
   }
 
   // MARK: rows and indexes
+
+  /// Whether a message is of an index that may be as its application made it.
+  private func isDoubtful(_ message: String) throws(SQLiteError) -> Bool {
+    do { return IndexDependence.doubted(by: message, try IndexDependence.all(of: connection)) != nil } catch {
+      guard error.isUnjudged else { throw error }
+      return false
+    }
+  }
 
   /// The functions that SQLite missed.
   private var functions: [String] = []
@@ -132,10 +142,15 @@ struct DatabaseCheck: ~Copyable {
     var fault: String?
     var count = 0
     var rules: [String] = []
+    var doubted: [String: (index: IndexDependence, message: String)] = [:]
     try connection.forEach(sql) { row in
       let message = row[0]
       count += 1
       if message == "ok" || (hasStandIns && IndexDependence.mayExplain(message, indexes)) { return true }
+      if let index = IndexDependence.doubted(by: message, indexes) {
+        if doubted[index.index] == nil { doubted[index.index] = (index, message) }
+        return true
+      }
       // All that is wrong with pages comes in one message.
       if !isSchemaWhole, IntegrityMessage.isOfPages(message) { return true }
       guard IntegrityMessage.isRuleOfContent(message) else {
@@ -146,10 +161,26 @@ struct DatabaseCheck: ~Copyable {
       return true
     }
     if let fault { try IntegrityMessage.checkReading(fault) }
+    if fault == nil {
+      fault = try findFault(in: doubted.values.sorted { $0.index.index < $1.index.index })
+    }
     findings.fault = fault
     // A stand-in may have made one of them up.
     if !hasStandIns { for rule in rules { findings.addRemark(rule) } }
     return count
+  }
+
+  /// Compares indexes with their tables where only the order is the application's.
+  private mutating func findFault(
+    in doubted: [(index: IndexDependence, message: String)]
+  ) throws(SQLiteError) -> String? {
+    for (index, message) in doubted {
+      do { if try index.isUnlikeItsTable(connection) { return message } } catch {
+        guard error.isUnjudged else { throw error }
+      }
+      findings.addUnchecked(index.doubt)
+    }
+    return nil
   }
 
   private var hasStandIns: Bool { !standIns.collations.isEmpty || !functions.isEmpty }

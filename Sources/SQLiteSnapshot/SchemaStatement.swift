@@ -10,6 +10,9 @@ struct SchemaStatement {
   /// Whether each column that it looks up stands where no other word can: in no expression.
   let hasNoExpression: Bool
 
+  /// Whether an expression in an index's may call a function: the words for an operator that is one, and a name before a bracket.
+  let callsFunction: Bool
+
   /// - Returns: nil if no SQLite so far writes such a statement.
   init?(_ sql: String) {
     var words = SQLWords(sql).words[...]
@@ -29,6 +32,7 @@ struct SchemaStatement {
     else { return nil }
     self.type = type
     self.name = name
+    callsFunction = Self.hasCall(words)
     switch type {
     case "index":
       table = words.popFirst()?.keyword == "on" ? words.popFirst()?.name : nil
@@ -62,6 +66,26 @@ struct SchemaStatement {
       }
       if ["asc", "desc"].contains(term.first?.keyword) { term = term.dropFirst() }
       return term.isEmpty
+    }
+  }
+
+  /// https://www.sqlite.org/lang_expr.html §5: what LIKE, GLOB, MATCH and REGEXP do is a function's; and that of JSON's arrows.
+  private static let operators = ["like", "glob", "match", "regexp"]
+  /// Keywords that a bracket may follow.
+  private static let notFunctions: Set = [
+    "and", "as", "between", "by", "case", "cast", "collate", "else", "escape", "in", "is", "not", "null",
+    "on", "or", "then",
+    "when", "where",
+  ]
+
+  private static func hasCall(_ words: ArraySlice<SQLWords.Word>) -> Bool {
+    // The table's name is before a bracket, too.
+    let words = words.drop { $0 != .mark(UInt8(ascii: "(")) }
+    return zip(words, words.dropFirst()).contains { word, next in
+      if word == .mark(UInt8(ascii: "-")) { return next == .mark(UInt8(ascii: ">")) }
+      if let keyword = word.keyword, operators.contains(keyword) { return true }
+      guard next == .mark(UInt8(ascii: "(")), word.name != nil else { return false }
+      return word.keyword.map { !notFunctions.contains($0) } ?? true
     }
   }
 }

@@ -214,6 +214,19 @@ def with_strict_types(path):
     schema(path, "t", "CREATE TABLE t(a INT, b TEXT) STRICT")
 
 
+def with_its_own(path, definition):
+    """What SQLite has under these names, too, and an application may replace; strftime is that of a later version."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.create_function("lower", 1, lambda text: text.lower(), deterministic=True)
+    connection.create_function("like", 2, lambda pattern, text: pattern.lower() in text.lower(), deterministic=True)
+    connection.create_function("strftime", 2, lambda form, time: f"{form} of {time}", deterministic=True)
+    connection.create_collation("NOCASE", lambda first, second: unicase(first[::-1], second[::-1]))
+    connection.execute("CREATE TABLE t(name TEXT)")
+    connection.execute(f"CREATE INDEX i ON t({definition}")
+    connection.executemany("INSERT INTO t VALUES (?)", [("\u00c4pfel",), ("B\u00e4r",), ("c",), ("D",)])
+    connection.close()
+
+
 UNJUDGED = {
     "collation": (lambda path: create(path, random.Random(1)), "not_checked", "collation unicase"),
     "function": (
@@ -224,6 +237,10 @@ UNJUDGED = {
         lambda path: filled(path, "CREATE TABLE t(a, b AS (key(a)) NOT NULL)", "INSERT INTO t VALUES ('X')"),
         "not_checked", "function key",
     ),
+    "its own lower": (lambda path: with_its_own(path, "lower(name))"), "not_checked", "index i: its functions"),
+    "its own LIKE": (lambda path: with_its_own(path, "name) WHERE name LIKE '\u00e4'"), "not_checked", "index i: its functions"),
+    "its own NOCASE": (lambda path: with_its_own(path, "name COLLATE NOCASE)"), "not_checked", "index i: its collation"),
+    "newer function": (lambda path: with_its_own(path, "strftime('%F', name))"), "not_checked", "index i: its functions"),
     "newer SQL": (with_newer_sql, "not_checked", "malformed database schema (t)"),
     "module": (with_foreign_module, None, None),
     "tokenizer": (with_foreign_tokenizer, None, None),
