@@ -92,6 +92,8 @@ extension RestoreError {
         error
       } else if let error = error as? ZipReadError, case .unreadable = error.fault {
         .unreadable("\(error)")
+      } else if let error = error as? ZipReadError, case .undecodable = error.fault {
+        .notAnArchive("\(error): unzip it with that program into an empty directory, and look at it there")
       } else {
         .damaged("\(error)")
       }

@@ -114,6 +114,11 @@ package struct Verification: Sendable {
         return
       }
       faults.append("\(error)")
+      // What comes after it was not read. It may be sound.
+      if case .undecodable = error.fault, entries.allSatisfy({ $0.fault == nil }) {
+        verdict = .foreign
+        return
+      }
     }
     judge(contents)
   }
@@ -155,7 +160,7 @@ package struct Verification: Sendable {
           try checks.begin(database, of: entries.count)
         }
       }
-    } catch let error as ZipReadError where !error.fault.isOfFile {
+    } catch let error as ZipReadError where error.fault.isDamage {
       unreadable = error
     } catch {
       sniffed.stop()
@@ -179,6 +184,11 @@ package struct Verification: Sendable {
 }
 
 extension ZipReadError.Fault {
-  /// Whether the file cannot be read, which says nothing of the archive.
-  fileprivate var isOfFile: Bool { if case .unreadable = self { true } else { false } }
+  /// Not if the file cannot be read, or what it is packed with is not known.
+  fileprivate var isDamage: Bool {
+    switch self {
+    case .unreadable, .undecodable: false
+    default: true
+    }
+  }
 }

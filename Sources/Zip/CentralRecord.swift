@@ -29,7 +29,7 @@ struct CentralRecord {
       throw ZipReadError(.missing("central directory header"), at: offset)
     }
     let bytes = try input.bytes(Self.fixedCount)
-    fields = try MemberFields(bytes, at: 6, offset: offset)
+    fields = MemberFields(bytes, at: 6)
     fileName = try input.bytes(Int(bytes.littleEndian(at: 28) as UInt16))
     name = try fields.name(fileName, at: offset)
     extra = try ExtraFieldReader(
@@ -40,12 +40,14 @@ struct CentralRecord {
     guard bytes.littleEndian(at: 34) as UInt16 == 0 else {
       throw ZipReadError(.unsupported("an archive in several parts"), member: name, at: offset)
     }
-    isOwn = bytes.littleEndian(at: 4) as UInt16 == CentralDirectoryHeader.versionMadeBy
+    // 7-Zip gives the same version, and has another extra field.
+    let isOwnVersion = bytes.littleEndian(at: 4) as UInt16 == CentralDirectoryHeader.versionMadeBy
+    isOwn = isOwnVersion && extra.isOwn && extra.modified != nil
     // The internal attributes, and of the external ones what is no Unix mode.
     let attributes = [36, 38].map { bytes.littleEndian(at: $0) as UInt16 }
     let type = (bytes.littleEndian(at: 40) as UInt16) & ~0o777
     isAsWritten =
-      isOwn && extra.isOwn && attributes == [0, 0] && type == CentralDirectoryHeader.regularFile
+      isOwnVersion && extra.isOwn && attributes == [0, 0] && type == CentralDirectoryHeader.regularFile
       && MemberFormat.isVersionNeeded(bytes.littleEndian(at: 6))
     let isUnix = (bytes.littleEndian(at: 4) as UInt16) >> 8 == Self.unix
     let mode: UInt16 = isUnix ? bytes.littleEndian(at: 40) : 0
@@ -89,7 +91,10 @@ struct CentralRecord {
   }
 
   /// Compares it with the local header that it speaks of.
-  func check(_ local: LocalRecord) throws(ZipReadError) {
+  ///
+  /// - Parameter isOwn: whether `ZipWriter` has made the archive.
+  /// - Throws: ``ZipReadError``, also if the data cannot be read here.
+  func check(_ local: LocalRecord, isOwn: Bool) throws(ZipReadError) {
     for (agrees, field) in [
       (fileName == local.fileName, "name"), (fields.flags == local.fields.flags, "flags"),
       (fields.method == local.fields.method, "compression method"),
@@ -98,6 +103,7 @@ struct CentralRecord {
     ] where !agrees {
       throw ZipReadError(.disagreement(field), member: local.name, at: offset)
     }
+    try local.checkSupport(isOwn: isOwn)
     try local.check(sizes)
   }
 

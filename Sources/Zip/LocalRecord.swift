@@ -12,13 +12,22 @@ struct MemberFields: Equatable {
   let crc32: UInt32
   let compressedSize: UInt32
   let uncompressedSize: UInt32
+  /// What keeps the data from being read here; nil if nothing does.
+  let unsupported: String?
 
   /// Bits 1 and 2 tell how hard was compressed, 3 and 11 what `MemberFormat` has. Any other changes what the data is.
   private static let knownFlags: UInt16 = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 11
+  /// With a password, with a certificate, with a hidden directory: APPNOTE 4.4.4.
+  private static let encryptionFlags: UInt16 = 1 << 0 | 1 << 6 | 1 << 13
   private static let highestVersion: UInt16 = 45
+  /// APPNOTE 4.4.5, of those that programs write.
+  private static let methodNames: [UInt16: String] = [
+    1: "shrink", 6: "implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd",
+    99: "AES",
+  ]
 
   /// - Parameter bytes: a header, of which the fields from "version needed to extract" begin at `start`.
-  init(_ bytes: [UInt8], at start: Int, offset: UInt64) throws(ZipReadError) {
+  init(_ bytes: [UInt8], at start: Int) {
     flags = bytes.littleEndian(at: start + 2)
     method = bytes.littleEndian(at: start + 4)
     time = bytes.littleEndian(at: start + 6)
@@ -28,15 +37,18 @@ struct MemberFields: Equatable {
     uncompressedSize = bytes.littleEndian(at: start + 18)
     // The upper byte tells a system, and nothing that is needed.
     let version = (bytes.littleEndian(at: start) as UInt16) & 0xff
-    guard version <= Self.highestVersion else {
-      throw ZipReadError(.unsupported("version \(version / 10).\(version % 10) of the format"), at: offset)
-    }
-    guard flags & ~Self.knownFlags == 0 else {
-      throw ZipReadError(.unsupported("an encrypted, patched or masked member"), at: offset)
-    }
-    guard method == Self.stored || method == Self.deflated else {
-      throw ZipReadError(.unsupported("compression method \(method)"), at: offset)
-    }
+    unsupported =
+      if flags & Self.encryptionFlags != 0 {
+        "encryption"
+      } else if method != Self.stored, method != Self.deflated {
+        "compression method \(method)" + (Self.methodNames[method].map { " (\($0))" } ?? "")
+      } else if flags & ~Self.knownFlags != 0 {
+        "a patched member, or flags of no meaning"
+      } else if version > Self.highestVersion {
+        "version \(version / 10).\(version % 10) of the format"
+      } else {
+        nil
+      }
   }
 
   /// Whether CRC and sizes stand behind the data.
@@ -77,6 +89,8 @@ struct LocalRecord {
   let extra: ExtraFieldReader
   /// Whether the fields that no other record confirms are as `ZipWriter` writes them.
   let isOwn: Bool
+  /// Whether its extra field is as `ZipWriter` writes it.
+  var hasOwnExtra: Bool { extra.isOwn && extra.modified != nil }
 
   var isDirectory: Bool { BytePath(fileName).hasSuffix("/") }
   /// Without the slash.
@@ -93,7 +107,7 @@ struct LocalRecord {
       throw ZipReadError(.missing("local file header"), at: offset)
     }
     let bytes = try input.bytes(Self.fixedCount)
-    fields = try MemberFields(bytes, at: 4, offset: offset)
+    fields = MemberFields(bytes, at: 4)
     fileName = try input.bytes(Int(bytes.littleEndian(at: 26) as UInt16))
     name = try fields.name(fileName, at: offset)
     extra = try ExtraFieldReader(
@@ -111,6 +125,16 @@ struct LocalRecord {
     } else if fields.compressedSize == .max || fields.uncompressedSize == .max {
       throw ZipReadError(.invalid("zip64 sizes are announced and are not there"), member: name, at: offset)
     }
+  }
+
+  /// - Parameter isOwn: whether `ZipWriter` has made the archive: then it is damaged.
+  /// - Throws: ``ZipReadError`` if the data cannot be read here.
+  func checkSupport(isOwn: Bool) throws(ZipReadError) {
+    guard let what = fields.unsupported else { return }
+    throw ZipReadError(
+      isOwn ? .invalid("\(what), which the maker of this archive does not write") : .undecodable(what),
+      member: name,
+      at: offset)
   }
 
   /// What it says of the data; nil if that stands behind it.

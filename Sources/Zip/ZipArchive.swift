@@ -123,7 +123,7 @@ package final class ZipArchive: Sendable {
   ) throws(ZipReadError) -> ZipMember {
     var input = ArchiveInput(file: descriptor, range: end..<directoryOffset, bufferSize: recordBufferSize)
     let local = try LocalRecord(&input)
-    try header.check(local)
+    try header.check(local, isOwn: isOwn)
     if isOwn { try header.checkOwn(local) }
     let dataOffset = input.offset
     guard header.sizes.compressed <= directoryOffset - dataOffset else {

@@ -33,6 +33,8 @@ package struct ZipReadError: Error, Equatable, Sendable {
     case disagreement(String)
     /// A field has a value that it cannot have; what and why, in words.
     case invalid(String)
+    /// Another program packed the data in a way that this reader does not know, and nothing is known to be wrong; the way, in words.
+    case undecodable(String)
     /// Something that this reader refuses although others may read it; what, in words.
     case unsupported(String)
     /// The name could lead an unpacking program astray.
@@ -79,6 +81,7 @@ extension ZipReadError.Fault: CustomStringConvertible {
     case .overlap: "it overlaps what comes after it"
     case .disagreement(let field): "the central directory and the member itself disagree on the \(field)"
     case .invalid(let what): what
+    case .undecodable(let what): "another program packed it with \(what), which is not supported"
     case .unsupported(let what): "\(what), which is not supported"
     case .unsafeName(let fault): "\(fault)"
     case .duplicateName: "the name is there twice"

@@ -11,6 +11,8 @@ package struct ZipStream: ~Copyable {
   /// What has been read, in order.
   private var seen: [Seen] = []
   private var current: LocalRecord?
+  /// Whether a record looks as if `ZipWriter` had made the archive.
+  private var isOwn = false
   private var totalSize: UInt64 = 0
   private var totalNameCount: UInt64 = 0
 
@@ -50,6 +52,8 @@ package struct ZipStream: ~Copyable {
     guard totalNameCount <= limits.directorySize else {
       throw ZipReadError(.directoryTooLarge(limit: limits.directorySize), at: record.offset)
     }
+    isOwn = isOwn || record.hasOwnExtra
+    try record.checkSupport(isOwn: isOwn)
     current = record
     return record.name
   }
@@ -65,7 +69,9 @@ package struct ZipStream: ~Copyable {
     let promised = try record.promisedSizes()
     if promised == nil, record.fields.method == MemberFields.stored {
       throw ZipReadError(
-        .unsupported("stored data whose length stands only behind it, in a pipe"), member: record.name,
+        isOwn
+          ? .invalid("stored data whose length stands only behind it")
+          : .undecodable("stored data whose length stands only behind it, in a pipe"), member: record.name,
         at: record.offset)
     }
     var data = try MemberData(
@@ -108,7 +114,7 @@ package struct ZipStream: ~Copyable {
       guard let index = byOffset.removeValue(forKey: header.localHeaderOffset) else {
         throw ZipReadError(.missing("local file header"), member: header.name, at: header.offset)
       }
-      try header.check(seen[index].record)
+      try header.check(seen[index].record, isOwn: isOwn)
       try header.check(seen[index].sizes)
       headers.append((header, seen[index].record))
       guard input.offset - directoryOffset <= limits.directorySize else {

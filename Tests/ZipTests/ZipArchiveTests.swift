@@ -107,6 +107,64 @@ import Testing
     }
   }
 
+  /// A statement of Python's `zipfile` or an option of 7-Zip, and what is said.
+  static let packed = [
+    ("zipfile.ZIP_BZIP2", "compression method 12 (bzip2)"),
+    ("zipfile.ZIP_LZMA", "compression method 14 (LZMA)"),
+    ("-mm=Deflate64", "compression method 9 (Deflate64)"), ("-mm=PPMd", "compression method 98 (PPMd)"),
+    ("-ppassword", "encryption"), ("-ppassword -mem=AES256", "encryption"),
+  ]
+
+  @Test(arguments: Way.allCases, packed)
+  func `what another program packed in its own way is not supported, and no damage`(
+    way: Way, packed: (how: String, words: String)
+  ) throws {
+    let folder = try TemporaryFolder()
+    _ = try folder.write(Bytes.pages(60_000), to: "a.db")
+    if packed.how.hasPrefix("-") {
+      let options = packed.how.split(separator: " ").map(String.init)
+      _ = try Tool.run(["/usr/bin/7z", "a", "-tzip"] + options + ["a.zip", "a.db"], in: folder)
+    } else {
+      _ = try Tool.python(
+        "import zipfile; zipfile.ZipFile('a.zip', 'w', \(packed.how)).write('a.db')", [], in: folder)
+    }
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.path + "/a.zip")))
+    let error = try #require(throws: ZipReadError.self) { _ = try way.read(bytes) }
+    #expect(error.fault == .undecodable(packed.words) && error.member == "a.db")
+  }
+
+  @Test(arguments: Way.allCases)
+  func `what 7-Zip packed again is read, though it gives the version of this writer`(way: Way) throws {
+    let folder = try TemporaryFolder()
+    _ = try folder.write(Bytes.pages(60_000), to: "a.db")
+    _ = try Tool.run(["/usr/bin/7z", "a", "-tzip", "a.zip", "a.db"], in: folder)
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.path + "/a.zip")))
+    #expect(try way.read(bytes) == ["a.db": Bytes.pages(60_000)])
+  }
+
+  /// A bit that flips there makes another method, encryption or a version that nothing can read.
+  @Test(arguments: Way.allCases, [4, 6, 8])
+  func `in an archive of this writer it is damage`(way: Way, place: Int) throws {
+    for members in [Self.small, Array(Self.small.prefix(1))] {
+      let bytes = try TestArchive(members).bytes()
+      for bit in 0..<8 {
+        // Of the first local and the first central header.
+        for (signature, place) in [(0x0403_4b50, place), (0x0201_4b50, place + 2)] as [(UInt32, Int)] {
+          var changed = bytes
+          let start = try #require(
+            bytes.indices.first { $0 + 4 <= bytes.count && bytes.littleEndian(at: $0) as UInt32 == signature }
+          )
+          changed[start + place] ^= 1 << bit
+          do { _ = try way.read(changed) } catch let error as ZipReadError {
+            if case .undecodable = error.fault {
+              Issue.record("bit \(bit) of byte \(start + place): \(error)")
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test(arguments: Way.allCases)
   func `nothing may stand before, between or behind`(way: Way) throws {
     let bytes = try TestArchive(Self.small).bytes()

@@ -223,6 +223,44 @@ def test_a_plain_zip_is_checked_as_far_as_possible(archive, tmp_path, verify):
     assert result.returncode == DAMAGED and "torn.db, 4096 bytes: DAMAGED" in result.stdout
 
 
+PACKED = {
+    "compression method 12 (bzip2)": ["-mm=BZip2"],
+    "compression method 14 (LZMA)": ["-mm=LZMA"],
+    "encryption": ["-psecret"],
+    "nothing special": [],
+}
+
+
+@pytest.mark.parametrize("how", PACKED)
+def test_what_another_program_packed_again(archive, tmp_path, verify, how):
+    """In a way of its own: it may be sound, and is no archive of ours. As we pack it, the manifest is enough."""
+    with zipfile.ZipFile(archive) as source:
+        source.extractall(tmp_path / "out")
+    names = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file())
+    again = tmp_path / "again.zip"
+    subprocess.run(["7z", "a", "-tzip", *PACKED[how], again, *names], cwd=tmp_path / "out", check=True, capture_output=True)
+    result = verify(again)
+    (tmp_path / "target").mkdir()
+    restored = restore(again, tmp_path / "target")
+    if not PACKED[how]:
+        assert (result.returncode, restored.returncode) == (WHOLE, 0), result.stdout + restored.stderr
+        return
+    assert result.returncode == FOREIGN and "DAMAGED" not in result.stdout
+    assert f"another program packed it with {how}, which is not supported" in result.stdout
+    assert str(names[0]) in result.stdout and restored.returncode == FOREIGN and "unzip it with that program" in restored.stderr
+    assert not list((tmp_path / "target").iterdir())
+
+
+def test_damage_before_what_another_program_packed_counts(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zip:
+        zip.writestr("torn.db", b"SQLite format 3\0" + b"\xff" * 4080)
+        zip.writestr("more", b"more", zipfile.ZIP_BZIP2)
+    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as cat:
+        result = run("verify", "-", stdin=cat.stdout)
+    assert result.returncode == DAMAGED and "torn.db, 4096 bytes: DAMAGED" in result.stdout and "bzip2" in result.stdout
+
+
 @pytest.fixture(params=["verify", "restore"])
 def read(request, tmp_path):
     """Has each command that reads an archive read a path."""
