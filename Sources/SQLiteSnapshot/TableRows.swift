@@ -78,6 +78,14 @@ extension DatabaseConnection {
   fileprivate func result(of sql: String) throws(SQLiteError) -> TableRows.CheckResult {
     do throws(SQLiteError) {
       guard try isReadOnly(sql) else { return .failed("it is no statement that only reads") }
+    } catch {
+      // SQLITE_ERROR before it runs: what it names is not there, or it is no SQL.
+      guard error.code & 0xFF == SQLITE_ERROR else { throw error }
+      // That table is there, and its module cannot open it.
+      let isBroken = IntegrityMessage.begins(error.message, with: "vtable constructor failed: ")
+      return isBroken ? .failed(error.message) : .unsuited(error.message)
+    }
+    do throws(SQLiteError) {
       var count = 0
       var isEmpty = false
       try forEach(sql) { row in
@@ -88,9 +96,8 @@ extension DatabaseConnection {
       if count == 0 { return .failed("it returns no row") }
       return isEmpty ? .failed("row \(count) is empty or 0") : .passed
     } catch {
-      // SQLITE_ERROR: what it names is not there, or it is no SQL.
-      guard error.code & 0xFF == SQLITE_ERROR else { throw error }
-      return .unsuited(error.message)
+      guard error.code & 0xFF != SQLITE_INTERRUPT else { throw error }
+      return .failed("\(error)")
     }
   }
 }

@@ -29,8 +29,8 @@ struct DrillCommand: ParsableCommand {
       exit status is 3. That is no damage. A drill that fails leaves the numbers of the last good one.
 
       --check SQL is one statement that only reads. It passes if it returns a row, and no row has NULL, 0 or an empty \
-      text in its first column. It runs on each database that has what it names, and must run on one. PATH=SQL runs on \
-      the database PATH alone. What needs the application's own functions or collations is not counted, and the line \
+      text in its first column. It runs on each database that has what it names, and must run on one. An error while it \
+      runs fails it. PATH=SQL runs on the database PATH alone. What needs the application's own functions or collations is not counted, and the line \
       says so.
 
       EXAMPLES

@@ -204,12 +204,23 @@ def test_a_failure_is_remembered_and_the_numbers_stay(place):
         ("SELECT x FROM nowhere", "the check SELECT x FROM nowhere ran on no database: no such table: nowhere"),
         ("x.db=SELECT 1", "ran on no database"),
         ("", "did not pass: it is no statement that only reads"),
+        # It ends while it runs, on one of the two: the other one's result is not that of both.
+        (
+            "SELECT json_extract(text, '$.a') FROM document",
+            "b.db: the check SELECT json_extract(text, '$.a') FROM document did not pass: malformed JSON",
+        ),
+        ("SELECT count(*) FROM found", "b.db: the check SELECT count(*) FROM found did not pass: vtable constructor failed: found"),
         ("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c", "not counted within 0.5 seconds: see --check-timeout"),
     ],
 )  # fmt: skip
 def test_a_check_must_find_something(place, check, reason):
     data = small(place / "data", "new", names=("a.db", "b.db"))
     change(data / "b.db", "CREATE TABLE only(x)")
+    for name, text in (("a.db", '{"a": 1}'), ("b.db", '{"a": 1')):
+        change(data / name, f"CREATE TABLE document(text); INSERT INTO document VALUES ('{text}')")
+        change(data / name, "CREATE VIRTUAL TABLE found USING fts5(text)")
+        change(data / name, "INSERT INTO found VALUES ('word')")
+    change(data / "b.db", "DROP TABLE found_config")
     if reason is None:
         change(data / "b.db", "INSERT INTO only VALUES (1)")
     backup(data, place / "kept" / NAMES[0])
