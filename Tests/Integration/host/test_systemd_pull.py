@@ -1,5 +1,6 @@
 """`sluice-pull.service` under systemd: in its sandbox the command has all that it needs, and nothing is kept on doubt."""
 
+import json
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from archive import Archive
 from deltas import change
 from harness import ROOT, wait_until
 from pulling import old_backup
-from restoring import rows
+from restoring import SLOW, rows
 from service import APPLICATION, SOCKET_PATH
 from tokens import FIRST, SECOND
 
@@ -167,6 +168,21 @@ def test_an_instance_feeds_an_engine_and_keeps_nothing_beside_it(sluice, instanc
     status = machine.run("sluice", "status", "--pulls").stdout
     assert re.fullmatch(rf".*/sluice-pull@app: app: last whole backup .*; kept by {engine} \(last 14\); last drill .* ago passed\n", status)
     assert not list(machine.path(instance.kept).glob("app-*"))
+
+
+def test_timers_of_many_hosts_are_spread_over_three_hours(installed):
+    names = [f"host{number}" for number in range(100 if SLOW else 12)]
+    for name in names:
+        installed.run("sluice", "setup", "--pull", name, "--url", "http://127.0.0.1:1/", "--enable")
+    try:
+        timers = json.loads(installed.systemctl("list-timers", "--all", "--output=json", "sluice-pull@*"))
+        assert {timer["unit"] for timer in timers} == {f"sluice-pull@{name}.timer" for name in names}
+        minutes = [timer["next"] // 60_000_000 % (24 * 60) for timer in timers]
+        assert 4 * 60 <= min(minutes) <= max(minutes) - 60 and max(minutes) <= 7 * 60
+        assert len(set(minutes)) > len(names) / 2
+    finally:
+        for name in names:
+            installed.run("sluice", "setup", "--pull", name, "--remove")
 
 
 def test_status_looks_where_the_settings_say(instance, on_machine, tmp_path):
