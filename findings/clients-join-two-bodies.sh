@@ -2,7 +2,7 @@
 # GNU wget joins the beginning of one body to the rest of another, by itself and with exit status 0, even after a plain 200.
 #
 # Each GET gets another body of the same length, as with a backup that is made when it is asked for; each body has an ETag of its own. The first
-# one is cut by a reset. No client is told to continue a file: what comes next is its own second try, with its defaults (curl: --retry). The
+# one is cut by a reset. No client has an option to continue a file: what comes next is its own second try, with its defaults (curl: --retry). The
 # server then ignores Range (200), or answers it (206), or refuses a Range without If-Range (428). "1… + 2…" is a file with the beginning of the
 # first body and the rest of the second. Seen, with the exit status:
 #
