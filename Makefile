@@ -5,7 +5,7 @@ BUILD_PACKAGES := libsqlite3-dev zlib1g-dev libsystemd-dev pkg-config
 FAST_PACKAGES := libisal-dev
 # Readers of zips, and parsers of HTTP, that the unit tests compare with.
 UNIT_PACKAGES := libarchive-tools p7zip-full python3 python3-h11 python3-httptools unzip xdelta3
-TEST_PACKAGES := $(UNIT_PACKAGES) age bindfs borgbackup btrfs-progs buildah chromium chromium-driver curl e2fsprogs iproute2 lintian man-db mandoc mount nginx procps prometheus rclone restic \
+TEST_PACKAGES := $(UNIT_PACKAGES) age bindfs borgbackup btrfs-progs buildah chromium chromium-driver curl e2fsprogs haproxy iproute2 lintian man-db mandoc mount nginx procps prometheus rclone restic \
   python3-jsonschema python3-pytest python3-pytest-timeout python3-pytest-xdist python3-selenium python3-venv python3-yaml sqlite3 strace systemd util-linux \
   wget xfsprogs
 BENCH_PACKAGES := binutils curl gcc golang-go libsqlite3-dev nginx pigz python3 sqlite3 strace tar unzip valgrind xdelta3 zip

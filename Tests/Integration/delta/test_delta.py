@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -285,6 +286,39 @@ def test_it_passes_through_nginx(nginx, data, state, tmp_path):
         assert {"IM", "Delta-Base", "ETag", "Vary"} <= set(answer.headers)
         client.take(answer)
         assert Archive(client.archive).manifest["complete"]
+
+
+@pytest.mark.parametrize("drops", [False, True], ids=["as it is", "without A-IM"])
+def test_it_passes_through_haproxy(server, data, state, tmp_path, drops):
+    """And where a proxy drops the field that asks for it, the archive comes."""
+    front = tmp_path / "front.sock"
+    rule = "http-request del-header A-IM" if drops else ""
+    (tmp_path / "haproxy.cfg").write_text(f"""
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 1m
+    timeout server 1m
+listen backup
+    bind {front} mode 666
+    {rule}
+    server sluice 127.0.0.1:{server.ports[0]}
+""")
+    haproxy = subprocess.Popen(["haproxy", "-db", "-q", "-f", tmp_path / "haproxy.cfg"])
+    try:
+        wait_until(lambda: front.exists() or haproxy.poll() is not None, "its socket")
+        client = Client(server, tmp_path / "client", address=front)
+        assert client.fetch() == 200
+        kept(state, 1)
+        change(data)
+        answer = client.ask()
+        assert answer.status == (200 if drops else 226)
+        assert drops or all(answer.headers[name] for name in ("IM", "Delta-Base", "ETag", "Vary"))
+        client.take(answer)
+        assert Archive(client.archive).manifest["complete"]
+    finally:
+        haproxy.terminate()
+        haproxy.wait()
 
 
 def test_a_full_state_directory_keeps_no_backup_from_being_made(data, tmp_path):
