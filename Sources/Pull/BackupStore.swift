@@ -67,7 +67,7 @@ package enum BackupStore: Equatable, Sendable {
     switch self {
     case .directory: []
     case .restic(let repository): ["-r", repository, "snapshots", "--json", "--no-lock"]
-    case .borg(let repository): ["list", "--json", "--lock-wait", "60", repository]
+    case .borg(let repository): ["list", "--json"] + Self.borgLockWait + [repository]
     case .rclone(let folder): ["lsjson", "--files-only", "--no-modtime", "--no-mimetype", folder]
     }
   }
@@ -79,10 +79,13 @@ package enum BackupStore: Equatable, Sendable {
     case .restic(let repository):
       ["-r", repository, "dump", "--no-lock", backup.reference, "/\(backup.file)"]
     case .borg(let repository):
-      ["extract", "--stdout", "--lock-wait", "60", "\(repository)::\(backup.reference)"]
+      ["extract", "--stdout"] + Self.borgLockWait + ["\(repository)::\(backup.reference)"]
     case .rclone(let folder): ["cat", Self.rclonePath(folder, backup.file)]
     }
   }
+
+  /// In seconds, for another borg in the same repository: less than a service waits for a client that reads nothing.
+  package static let borgLockWait = ["--lock-wait", "50"]
 
   /// What rclone calls a file of a folder.
   package static func rclonePath(_ folder: String, _ name: String) -> String {
@@ -94,6 +97,12 @@ package enum BackupStore: Equatable, Sendable {
   package static func fault(of program: String, in lines: [String]) -> String? {
     // restic tells of each attempt before.
     if program == "restic" { return lines.first { $0.hasPrefix("Fatal:") } ?? lines.first }
+    // Behind a traceback of borg's stands where it ran.
+    var lines = lines[...]
+    if program == "borg", let place = lines.firstIndex(where: { $0.hasPrefix("Platform: ") }) {
+      lines = lines[..<place]
+      while lines.last?.isEmpty == true { lines.removeLast() }
+    }
     let start = lines.lastIndex { !$0.hasPrefix("\t") && !$0.hasPrefix("caused by:") }
     let message = lines[(start ?? lines.startIndex)...].map {
       $0.hasPrefix("\t") ? String($0.dropFirst()) : $0

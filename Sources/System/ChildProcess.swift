@@ -3,7 +3,7 @@ import Glibc
 /// Another program, started without a shell.
 package enum ChildProcess {
   /// How a child ended.
-  package enum End: Equatable, Sendable {
+  package enum End: Equatable, Sendable, CustomStringConvertible {
     /// By itself, with this status.
     case exited(CInt)
     /// By a signal.
@@ -11,6 +11,14 @@ package enum ChildProcess {
 
     /// Whether it ended by itself with 0.
     package var isSuccess: Bool { self == .exited(0) }
+
+    /// For people: `exit status 2`, `signal 9`.
+    package var description: String {
+      switch self {
+      case .exited(let status): "exit status \(status)"
+      case .signalled(let signal): "signal \(signal)"
+      }
+    }
   }
 
   /// What a child's standard streams are.

@@ -99,6 +99,15 @@ struct BackupStoreTests {
         "rclone", ["one attempt", "Failed: AccessDenied: no", "\tstatus code: 403, request id: 1"],
         "Failed: AccessDenied: no; status code: 403, request id: 1"
       ),
+      (
+        "borg",
+        [
+          "Local Exception", "Traceback (most recent call last):",
+          "  File \"archiver.py\", line 5213, in main",
+          "OSError: [Errno 28] No space left on device: 'full/b'", "", "Platform: Linux app 6.1",
+          "Borg: 1.2.4", "sys.argv: ['borg']", "SSH_ORIGINAL_COMMAND: None", "",
+        ], "OSError: [Errno 28] No space left on device: 'full/b'"
+      ),
       ("rclone", ["caused by: a pipe"], "caused by: a pipe"), ("rclone", [], nil), ("restic", [], nil),
     ] as [(String, [String], String?)])
   func `of what a program says, a fault is the message with its cause`(

@@ -80,6 +80,7 @@ final class Delivery {
     archive = name
     for (index, destination) in destinations.enumerated() {
       let words = "destination-\(index)"
+      destination.prepare(engine)
       do throws(SystemError) {
         // A user's command says what it likes; an engine's words are for its failure.
         let file = try work.makeFile(words)
@@ -177,10 +178,10 @@ final class Delivery {
   }
 
   /// Removes old archives of the series, by each engine's own rules.
-  func retain(_ counts: [(name: String, count: Int)], of series: String) throws {
-    if counts.isEmpty { return }
+  func retain(_ counts: [(name: String, count: Int)]) throws {
+    guard !counts.isEmpty, let archive else { return }
     for destination in destinations {
-      do { try destination.retain(counts, of: series, engine) } catch let failure as Failure {
+      do { try destination.retain(counts, after: archive, engine) } catch let failure as Failure {
         fail(destination, "the archive is kept, but old ones cannot be removed: \(failure.description)")
       }
     }

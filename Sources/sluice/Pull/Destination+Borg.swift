@@ -1,28 +1,35 @@
+import Pull
+
 extension Destination {
+  private func borg(_ command: String, _ arguments: [String]) -> [String] {
+    ["borg", command] + BackupStore.borgLockWait + arguments
+  }
+
   /// Chunks of a page each: the entries of a stored archive begin at multiples of 4,096 bytes. Without checkpoints, borg keeps
   /// nothing before the end.
   func borgCreate(_ archive: ArchiveName) -> [String] {
-    [
-      "borg", "create", "--chunker-params", "fixed,4096", "--checkpoint-interval", "0", "--stdin-name",
-      archive.file, "\(place)::\(archive.file)", "-",
-    ]
+    borg(
+      "create",
+      [
+        "--chunker-params", "fixed,4096", "--checkpoint-interval", "0", "--stdin-name", archive.file,
+        "\(place)::\(archive.file)", "-",
+      ])
   }
 
   func borgName(_ archive: ArchiveName, _ worth: Worth, _ engine: Engine) throws {
     guard worth != archive.worth else { return }
-    try engine.run(["borg", "rename", "\(place)::\(archive.file)", archive.file(worth)])
+    try engine.run(borg("rename", ["\(place)::\(archive.file)", archive.file(worth)]))
   }
 
   /// A `.checkpoint` is left where an administrator's configuration makes some all the same. An archive that has the name itself is
   /// whole, and another pull's of the same second: borg makes none before the end of its input.
   func borgDiscard(_ archive: ArchiveName, _ engine: Engine) throws -> String? {
     // A repository that cannot be listed was named already.
-    let list = [
-      "borg", "list", "--short", "--consider-checkpoints", "--glob-archives", "\(archive.file).checkpoint*",
-      place,
-    ]
+    let list = borg(
+      "list",
+      ["--short", "--consider-checkpoints", "--glob-archives", "\(archive.file).checkpoint*", place])
     guard let left = try? engine.run(list) else { return nil }
-    for name in left { try engine.run(["borg", "delete", "\(place)::\(name)"]) }
+    for name in left { try engine.run(borg("delete", ["\(place)::\(name)"])) }
     return left.isEmpty ? nil : left.joined(separator: ", ")
   }
 
@@ -30,8 +37,8 @@ extension Destination {
     let rules = counts.flatMap { ["--keep-\($0.name)", "\($0.count)"] }
     for worth in Worth.allCases {
       let pattern = "\(series)-????-??-??T??????Z\(worth.suffix).zip"
-      try engine.run(["borg", "prune", "--glob-archives", pattern] + rules + [place])
+      try engine.run(borg("prune", ["--glob-archives", pattern] + rules + [place]))
     }
-    try engine.run(["borg", "compact", place])
+    try engine.run(borg("compact", [place]))
   }
 }

@@ -15,7 +15,6 @@ extension Destination {
   /// restic does not rename.
   func resticMark(_ archive: ArchiveName, _ worth: Worth, _ engine: Engine) throws {
     guard worth != archive.worth else { return }
-    try resticUnlock(engine)
     try engine.run(
       restic([
         "tag", "--host", archive.series, "--path", "/\(archive.file)", "--remove", archive.worth.word,
@@ -28,7 +27,6 @@ extension Destination {
 
   /// Those of one worth are judged among themselves, so an incomplete one never takes a whole one's place.
   func resticForget(_ counts: [(name: String, count: Int)], _ series: String, _ engine: Engine) throws {
-    try resticUnlock(engine)
     let rules = counts.flatMap { ["--keep-\($0.name)", "\($0.count)"] }
     try engine.run(
       restic(["forget", "--host", series, "--tag", "sluice", "--group-by", "host,tags", "--prune"] + rules))

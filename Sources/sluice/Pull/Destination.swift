@@ -45,6 +45,11 @@ struct Destination {
     }
   }
 
+  /// Removes what keeps the engine from beginning. What is wrong beside that, it says itself.
+  func prepare(_ engine: Engine) {
+    if kind == .restic { try? resticUnlock(engine) }
+  }
+
   /// Makes sure of what the engine has, once it ended with 0, and gives it the name of what it turned out to be.
   ///
   /// - Throws: a `Failure` that says what is not there.
@@ -62,7 +67,7 @@ struct Destination {
   /// - Returns: what was removed; nil if nothing was there.
   func discard(_ archive: ArchiveName, _ engine: Engine) throws -> String? {
     switch kind {
-    // restic keeps nothing before the end; a lock is in no way until a command needs the repository alone.
+    // restic keeps nothing before the end; its lock is removed before the next one.
     case .command, .restic: nil
     case .borg: try borgDiscard(archive, engine)
     case .rclone: try rcloneDiscard(archive, engine)
@@ -76,13 +81,37 @@ struct Destination {
     kind == .rclone ? try rcloneSweep(archive, engine) : nil
   }
 
-  /// Removes old archives by the engine's own rules.
-  func retain(_ counts: [(name: String, count: Int)], of series: String, _ engine: Engine) throws {
+  /// Removes old archives by the engine's own rules. To these, what is dated later than a new archive is newer, though a clock
+  /// was wrong: they would remove the new one. As long as there is such an archive, nothing is removed.
+  ///
+  /// - Throws: a `Failure` that names it.
+  func retain(
+    _ counts: [(name: String, count: Int)], after archive: ArchiveName, _ engine: Engine
+  ) throws {
+    guard kind == .restic || kind == .borg else { return }
+    if let later = try newest(archive.series, engine), let time = Timestamp(inFileName: archive.time),
+      later.name.time > time
+    {
+      throw Failure(
+        description: "\(later.file) is dated later, by a clock that was wrong: remove it or wait until then")
+    }
     switch kind {
     case .command, .rclone: break
-    case .restic: try resticForget(counts, series, engine)
-    case .borg: try borgPrune(counts, series, engine)
+    case .restic: try resticForget(counts, archive.series, engine)
+    case .borg: try borgPrune(counts, archive.series, engine)
     }
+  }
+
+  private static let maximumList = 64 << 20
+
+  private func newest(_ series: String, _ engine: Engine) throws -> BackupStore.Backup? {
+    guard let store = source.flatMap({ BackupStore($0) }), let program = store.program else { return nil }
+    try engine.run([program] + store.listArguments)
+    let list = engine.work.beginning(of: "engine-output", atMost: Self.maximumList)
+    guard let backups = store.backups(in: list, of: series) else {
+      throw Failure(description: "\(program): its list cannot be read")
+    }
+    return backups.max { $0.name.time < $1.name.time }
   }
 }
 

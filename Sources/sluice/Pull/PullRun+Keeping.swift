@@ -101,7 +101,7 @@ extension PullRun {
       let reason = work.lines(of: "error").last ?? "sluice keep failed"
       throw Failure(description: "\(path) is kept, but \(reason.trimmingPrefix("sluice: "))")
     }
-    if worth == .whole, !delivery.hasFailed { try delivery.retain(options.tiers, of: options.series) }
+    if worth == .whole, !delivery.hasFailed { try delivery.retain(options.tiers) }
     hasFailedDelivery = delivery.hasFailed
     return worth
   }

@@ -56,15 +56,23 @@ struct StreamedPull {
       switch error {
       case is PullInterruption where delivery.isReleased:
         throw Failure(description: "interrupted: the archive is sound, and some destinations may have it")
-      case is PullInterruption: throw Failure(description: "interrupted: no destination keeps anything of it")
+      case is PullInterruption: throw Failure(description: "interrupted: \(kept(by: options.destinations))")
       case let doubt as Doubt:
         throw Failure(
           description:
-            "\(options.url.shown): no sound backup has come, and no destination keeps anything of it: "
+            "\(options.url.shown): no sound backup has come, and \(kept(by: options.destinations)): "
             + doubt.reason)
       default: throw error
       }
     }
+  }
+
+  /// What is left of an archive that did not come to its end. What a user's command does with the part that it got, only its
+  /// author knows.
+  private func kept(by destinations: [Destination]) -> String {
+    destinations.contains { $0.kind == .command }
+      ? "no engine keeps anything of it; the command of --to was killed before the end of its input"
+      : "no destination keeps anything of it"
   }
 
   /// The head of the answer says whether something is missing.
@@ -96,7 +104,7 @@ struct StreamedPull {
       detail: delivery.hasFailed ? "a destination has not got it" : detail)
     put("\(printable("\(options.url.shown): \(delivery.sent.count) bytes, \(worth.said)"))\n", STDOUT_FILENO)
     if worth != .whole { printError("sluice: \(printable("\(options.url.shown): \(detail)"))") }
-    if worth == .whole, !delivery.hasFailed { try delivery.retain(options.tiers, of: options.series) }
+    if worth == .whole, !delivery.hasFailed { try delivery.retain(options.tiers) }
     return (worth, delivery.hasFailed)
   }
 

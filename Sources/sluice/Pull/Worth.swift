@@ -49,7 +49,7 @@ enum Worth: CaseIterable {
     case .exited(1), .exited(2):
       let fault = lines.first { $0.contains("DAMAGED: ") || $0.utf8.starts(with: "archive: ".utf8) }
       throw Doubt(reason: fault ?? errors.last ?? lines.last ?? "sluice verify does not say why")
-    case .exited, .signalled: throw Failure(description: "sluice verify did not end: \(end)")
+    case .exited, .signalled: throw Failure(description: "sluice verify gave no verdict: \(end)")
     }
   }
 }

@@ -321,6 +321,75 @@ exec {shutil.which("borg")} "$@"
     assert len(repository.names()) == 1
 
 
+def dated(engine, archive, time):
+    """Keeps a backup that says it is of that time: 2036-11-29 03:00:00."""
+    name = f"backup-{time.replace(' ', 'T').replace(':', '')}Z.zip"
+    if isinstance(engine, Restic):
+        command = ["restic", "-q", "-r", engine.path, "backup", "--stdin", "--stdin-filename", name, "--host", "backup", "--tag", "sluice,whole", "--time", time]
+    else:
+        command = ["borg", "create", "--timestamp", time.replace(" ", "T"), f"{engine.path}::{name}", "-"]
+    subprocess.run(command, input=archive, check=True, capture_output=True)
+    return name
+
+
+@pytest.mark.parametrize("kind", [Restic, Borg])
+def test_what_a_wrong_clock_has_dated_takes_no_new_archive_s_place(stores, data, archive, tmp_path, kind):
+    engine = kind(tmp_path / "repository")
+    name = dated(engine, archive, "2036-11-29 03:00:00")
+    with serve(data) as server:
+        pull = lambda: run("pull", f"{server.url}/api/backup", *engine.options, "--last", "1")  # noqa: E731
+        for count in (2, 3):
+            result = pull()
+            assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
+            assert f"the archive is kept, but old ones cannot be removed: {name} is dated later, by a clock that was wrong" in result.stderr
+            assert len(engine.names()) == count
+        if kind is Restic:
+            [later] = [each for each in engine.names() if name.encode() in engine.call("ls", each)]
+            engine.call("forget", later)
+        else:
+            engine.call("delete", f"{engine.path}::{name}")
+        assert pull().returncode == 0
+        assert len(engine.names()) == 1
+        dated(engine, archive, "2020-01-01 03:00:00")
+        assert pull().returncode == 0
+        assert len(engine.names()) == 1
+
+
+def test_the_lock_of_a_restic_that_was_killed_is_in_no_way(stores, data, tmp_path):
+    restic = Restic(tmp_path / "repository")
+    locks = restic.path / "locks"
+    while not any(locks.iterdir()):
+        checking = subprocess.Popen(["restic", "-q", "-r", restic.path, "check"], stdout=subprocess.DEVNULL)
+        wait_until(lambda: any(locks.iterdir()) or checking.poll() is not None, "a lock")
+        checking.kill()
+        checking.wait()
+    refused = subprocess.run(["restic", "-r", restic.path, "backup", "--stdin"], input=b"", capture_output=True)
+    assert refused.returncode == 1 and b"locked" in refused.stderr
+    with serve(data) as server:
+        result = run("pull", f"{server.url}/api/backup", *restic.options)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(restic.names()) == 1
+
+
+def test_another_borg_in_the_repository_is_waited_for(stores, data, tmp_path):
+    borg = Borg(tmp_path / "repository")
+    # Longer than the second that borg waits by itself.
+    holding = subprocess.Popen(["borg", "with-lock", borg.path, "sleep", "4"])
+    wait_until(lambda: (borg.path / "lock.exclusive").exists(), "its lock")
+    with serve(data) as server:
+        result = run("pull", f"{server.url}/api/backup", *borg.options)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert holding.wait() == 0 and len(borg.names()) == 1
+
+
+def test_what_a_command_keeps_of_a_part_only_its_author_knows(data, archive, tmp_path):
+    place = tmp_path / "part"
+    with answering(HEAD + archive[: len(archive) // 2]) as url:
+        result = run("pull", url, "--pause", "0s", "--to", f"cat >{place}")
+    assert result.returncode == 1 and "no engine keeps anything of it; the command of --to was killed before the end" in result.stderr
+    assert 0 < place.stat().st_size < len(archive)
+
+
 def test_a_command_that_reads_nothing_has_no_backup(tmp_path):
     """An archive that the pipe has room for, whether or not the command ends before it is written."""
     archive = backup(small(tmp_path / "data", "new", names=("a.db",)), tmp_path / "small.zip").read_bytes()
