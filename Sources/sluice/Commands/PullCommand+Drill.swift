@@ -17,6 +17,12 @@ extension PullCommand {
   /// Where what this pull keeps can be read again; nil if only commands have it.
   var backupSource: String? { into ?? destinations.all.compactMap(\.source).first }
 
+  /// Beside that of the pull: `app.drill.prom` for `app.prom`.
+  private var drillTextfile: [String] {
+    let suffix = ".prom"
+    return textfile.map { ["--textfile", $0.dropLast(suffix.count) + ".drill" + suffix] } ?? []
+  }
+
   /// Runs `sluice drill` if the last one was long ago or has failed.
   ///
   /// - Throws: a `Failure` that says what the drill found.
@@ -31,7 +37,7 @@ extension PullCommand {
     let end = try ChildProcess.run(
       "/proc/self/exe",
       ["drill", "--from", backupSource, "--name", name, "--state", record]
-        + ["--check-timeout", checkTimeout.defaultValueDescription],
+        + ["--check-timeout", checkTimeout.defaultValueDescription] + drillTextfile,
       isInterrupted: isInterrupted)
     guard end.isSuccess else {
       if isInterrupted() { throw Failure(description: "interrupted amid a drill; the backup is kept") }

@@ -37,12 +37,15 @@ extension PullCommand {
       PullMessenger(targets: noticeTargets()), textfile.map { PullTextfile(file: Textfile(path: $0)) },
       series: name, directory: recordDirectory)
     if ended, let cause = PullReport.causeOfDeath { return report.endOfKilled(cause) }
-    let place = try takePlace(isInterrupted)
-    report.begin()
+    var place: PullPlace?
     var kept: PullRun.Kept?
     do {
+      place = try takePlace(isInterrupted)
+      report.begin()
       let (worth, hasFailed) = try pull(options, &kept, isInterrupted)
       if hasFailed { throw ExitCode(1) }
+      // Also if something is missing tonight: an earlier one may be whole.
+      try drillIfDue(isInterrupted)
       switch worth {
       case .whole: break
       case .incomplete: throw ExitCode(3)
@@ -52,10 +55,6 @@ extension PullCommand {
       let detail = error is ExitCode ? kept?.detail : "\(error)"
       report.end(
         status: Self.exitCode(for: error).rawValue, kept, detail: detail, isInterrupted: isInterrupted())
-      throw error
-    }
-    do { try drillIfDue(isInterrupted) } catch {
-      report.end(status: 1, kept, detail: "\(error)", isInterrupted: isInterrupted())
       throw error
     }
     report.end(status: 0, kept, detail: nil, isInterrupted: false)

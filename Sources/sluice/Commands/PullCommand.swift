@@ -128,7 +128,7 @@ struct PullCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "After a whole backup, run sluice drill if the last one is this old or has failed. The result is in "
+      "After a backup, run sluice drill if the last one is this old or has failed. The result is in "
         + "DIR/.NAME.drill.json.", valueName: "time"))
   var drill: TimeSpan?
 

@@ -50,6 +50,9 @@ struct DrillRun {
       throw Failure(description: "there is no backup named \(source.series)-… in \(source.shown)")
     }
     backup = chosen.file
+    if chosen.name.time > .now() {
+      changes.append("\(backup) is dated in the future: no other is there, or a clock was wrong")
+    }
     do {
       let readable = try source.open(chosen)
       do { try look(into: readable.path) } catch let error as RestoreError {

@@ -20,6 +20,11 @@ struct KeptReport {
     let drill: DrillRecord?
     /// Whether there is a record of a drill that cannot be read.
     let hasUnreadDrill: Bool
+    /// How old the last drill may be; nil if none is run by the pull.
+    let drillAge: Duration?
+
+    /// The night in which it is due, and one more.
+    private static let drillSlack = Duration.seconds(2 * 86_400)
 
     /// The last whole one, in seconds since 1970, and its bytes.
     var last: (time: Int64, file: String, bytes: UInt64)? {
@@ -51,6 +56,7 @@ struct KeptReport {
         hasUnreadDrill = true
       }
       (self.drill, self.hasUnreadDrill) = (drill, hasUnreadDrill)
+      drillAge = command?.drill.map { $0.value + Self.drillSlack }
     }
   }
 
@@ -117,17 +123,28 @@ struct KeptReport {
       words.append(
         "the last pull FAILED\(ago): \(failure.detail ?? "exit status \(failure.exitStatus)")")
     }
+    var isDrillLate = false
     if let drill = facts.drill {
+      isDrillLate = isOverdue(drill, facts)
       let ago = Timestamp(drill.time).map { " \(age($0.wholeSeconds)) ago" } ?? ""
       words.append(
-        "last drill\(ago) \(drill.result == .passed ? "passed" : drill.result.rawValue.uppercased())")
+        "last drill\(isDrillLate ? " LATE," : "")\(ago) \(drill.result == .passed ? "passed" : drill.result.rawValue.uppercased())"
+      )
+    }
+    if facts.drill == nil, facts.drillAge != nil, last != nil, !facts.hasUnreadDrill {
+      words.append("no drill yet")
     }
     if facts.hasUnreadDrill { words.append("the record of the last drill cannot be READ") }
     return StatusRow(
       name: "\(directory): \(facts.name)",
-      code: isLate || facts.drill?.result == .failed || facts.hasUnreadDrill
+      code: isLate || isDrillLate || facts.drill?.result == .failed || facts.hasUnreadDrill
         ? 1 : fault == nil && failure == nil && facts.drill?.result != .changed ? 0 : 3,
       words: words.joined(separator: "; "), json: json(directory, facts))
+  }
+
+  private func isOverdue(_ drill: DrillRecord, _ facts: Facts) -> Bool {
+    guard let limit = facts.drillAge, let time = Timestamp(drill.time) else { return false }
+    return Duration.seconds(now - time.wholeSeconds) > limit
   }
 
   private func age(_ time: Int64) -> String { PageWords.age(Int(now - time)) }

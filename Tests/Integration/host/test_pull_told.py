@@ -209,6 +209,40 @@ def test_a_drill_is_run_when_it_is_due(data, puller):
         assert drills() and drilled(puller)["result"] == "passed"
 
 
+def test_a_drill_is_run_though_something_is_missing_and_has_metrics(data, puller, tmp_path):
+    (data / "gone.db").symlink_to("nowhere")
+    with serve(data) as server:
+        result = puller.run(server.url + TARGET, textfile=tmp_path / "app.prom", drill="30d")
+        assert result.returncode == 1 and "the drill found less than before: gone.db was skipped" in result.error
+        assert 'sluice_drill_last_exit_status{series="backup"} 3\n' in (tmp_path / "app.drill.prom").read_text()
+        (data / "gone.db").unlink()
+        assert puller.run(server.url + TARGET, textfile=tmp_path / "app.prom", drill="0s").returncode == 0
+        assert 'sluice_drill_last_exit_status{series="backup"} 0\n' in (tmp_path / "app.drill.prom").read_text()
+        # A later night lacks something: the one before is whole.
+        (data / "gone.db").symlink_to("nowhere")
+        result = puller.run(server.url + TARGET, textfile=tmp_path / "app.prom", drill="0s")
+        assert result.returncode == 3 and "restored and sound, nothing lost" in result.output
+
+
+def test_one_that_is_ended_while_it_waits_for_its_place_is_told(puller):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as place, hook() as (url, heard):
+
+        def taken():
+            # Another test's pulls may have it.
+            with suppress(OSError):
+                place.bind("\0sluice-pull/1")
+                return True
+
+        wait_until(taken, "the place")
+        process = puller.start("http://127.0.0.1:1/", at_once=1, notify=url, ping=url)
+        wait_until(lambda: "SigBlk:\t0000000000000000" not in Path(f"/proc/{process.pid}/status").read_text(), "that it holds signals")
+        process.terminate()
+        puller.result(process)
+    assert process.returncode == 1
+    (end,), pings = told(heard)
+    assert (end["event"], end["detail"], pings) == ("failure", "interrupted", ["/fail"])
+
+
 def test_a_drill_that_finds_less_or_fails_is_told_as_a_failure(data, puller):
     with serve(data) as server, hook() as (url, heard):
         assert puller.run(server.url + TARGET, drill="0s").returncode == 0

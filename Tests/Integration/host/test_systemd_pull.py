@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -191,13 +192,21 @@ def test_status_looks_where_the_settings_say(instance, on_machine, tmp_path):
     for month in (8, 9, 10):
         old_backup(kept / f"app-2026-{month:02}-01T030000Z.zip", f"2026-{month:02}-01T03:00:00Z")
     directory = on_machine(kept)
-    machine.run("sluice", "setup", "--pull", "app", "--url", "http://127.0.0.1:1/", "--into", directory, "--keep", "--last 2 --monthly 12")
+    setup = ("sluice", "setup", "--pull", "app", "--url", "http://127.0.0.1:1/", "--into", directory, "--keep", "--last 2 --monthly 12")
+    machine.run(*setup)
     status = lambda: machine.run("sluice", "status", "--pulls", check=False)  # noqa: E731
     [line] = status().stdout.splitlines()
     assert line.startswith(f"{directory}: app: last whole backup LATE, ") and line.endswith("; 3 kept (last 2 of 2, monthly 3 of 12)")
     assert instance.run() == 1
     [line] = status().stdout.splitlines()
     assert "; the last pull FAILED" in line
+    machine.run(*setup, "--drill", "30d")
+    assert status().stdout.endswith("; no drill yet\n")
+    for days, words in ((31, "last drill 31 days ago passed"), (33, "last drill LATE, 33 days ago passed")):
+        time = datetime.now(timezone.utc) - timedelta(days=days)
+        record = {"format": 1, "time": f"{time:%Y-%m-%dT%H:%M:%SZ}", "backup": "", "result": "passed", "detail": "", "databases": {}}
+        machine.write(f"{directory}/.app.drill.json", json.dumps(record))
+        assert status().stdout.endswith(f"; {words}\n"), status().stdout
     machine.write(instance.settings, "SLUICE_PULL_URL = 'http://127.0.0.1:1/'\nSLUICE_PULL_KEEP=x\n")
     assert status().stdout == f"{instance.settings}: FAILED: SLUICE_PULL_KEEP is 'x': give a number from 1 to 999999, or options of sluice keep\n"
 

@@ -59,6 +59,16 @@ def test_what_is_kept_tells_of_the_last_drill(place):
     assert drill(place, "--textfile", place / "drill.txt").returncode == 64
 
 
+def test_a_backup_of_a_wrong_clock_is_no_proof(place):
+    backup(small(place / "data", "new"), place / "kept" / "backup-2036-11-28T030000Z.zip")
+    options = ("--state", place / "state.json")
+    result = drill(place, *options)
+    assert result.returncode == 3 and "restored and sound, CHANGED, 1 loss" in result.stdout
+    assert "backup-2036-11-28T030000Z.zip is dated in the future" in state(place)["detail"]
+    backup(place / "data", place / "kept" / NAMES[0])
+    assert drill(place, *options).returncode == 0
+
+
 def test_what_a_killed_drill_has_left_is_removed(place):
     backup(small(place / "data", "new"), place / "kept" / NAMES[0])
     spool = place / "spool"
