@@ -3,10 +3,10 @@ import Pull
 import Service
 import System
 
-/// curl, which does HTTP, TLS and proxies. The token goes through a pipe: no other process can read it there.
+/// curl, which does HTTP, TLS and proxies. The URL and the token go through a pipe: no other process can read them there.
 struct Curl {
-  let url: BackupURL
-  let token: String?
+  /// Both, as `--config` reads them.
+  private let configuration: [UInt8]
   let unixSocket: String?
   /// Options of the administrator's.
   let more: [String]
@@ -15,6 +15,8 @@ struct Curl {
 
   /// More than any token of the service has.
   private static let maximumTokenSize = 3000
+  /// In bytes, of both: what a pipe holds without a reader, pipe(7).
+  private static let maximumConfiguration = 4096
 
   /// For a pull, with a folder of its own; what pulls have left there that were killed is removed.
   ///
@@ -23,11 +25,11 @@ struct Curl {
   init(
     _ options: PullRun.Options, isInterrupted: @escaping () -> Bool, unusable: (String) -> String
   ) throws {
-    token = try options.tokenFile.map(Self.token)
+    configuration = try Self.configuration(options.url, options.tokenFile.map(Self.token))
     do throws(SystemError) { work = try PullWork(in: options.directory) } catch {
       throw Failure(description: unusable(SystemCalls.describe(error.errno)))
     }
-    (url, unixSocket, more) = (options.url, options.unixSocket, options.curlOptions)
+    (unixSocket, more) = (options.unixSocket, options.curlOptions)
     self.isInterrupted = isInterrupted
     PullWork.removeLeftovers(in: options.directory)
   }
@@ -41,6 +43,18 @@ struct Curl {
       throw Failure(description: "--token-file \(file): its first line is no token")
     }
     return String(decoding: line, as: UTF8.self)
+  }
+
+  private static func configuration(_ url: BackupURL, _ token: String?) throws -> [UInt8] {
+    let header = token.map { "header = \("Authorization: Bearer \($0)".quoted)\n" } ?? ""
+    let bytes = Array("url = \(url.text.quoted)\n\(header)".utf8)
+    guard bytes.count <= maximumConfiguration else {
+      throw Failure(
+        description:
+          "the URL\(token == nil ? " has" : " and the token have") \(bytes.count) bytes as curl gets them, and "
+          + "it can get \(maximumConfiguration): give a shorter one")
+    }
+    return bytes
   }
 
   /// Gets all attempts of a request to their end, so the body is `body` in the folder.
@@ -82,12 +96,12 @@ struct Curl {
     let arguments =
       self.arguments(request) + ["--output", work.file("body")] + part
       + (isTerminal ? ["--progress-bar"] : ["--silent"])
-    let input = try credentials()
+    let input = try ChildProcess.pipe(holding: configuration)
     let output = try work.makeFile("error")
     let end: ChildProcess.End
     do throws(SystemError) {
       end = try ChildProcess.run(
-        "curl", arguments + ["--", url.text],
+        "curl", arguments,
         ChildProcess.Streams(input: input.rawValue, output: output.rawValue), isInterrupted: isInterrupted,
         meanwhile: meanwhile)
     } catch {
@@ -102,17 +116,13 @@ struct Curl {
     work.remove("head")
     var arguments = [
       "--fail", "--globoff", "--proto", "=http,https", "--connect-timeout", "30", "--speed-limit", "1",
-      "--speed-time", "300", "--header", "@-", "--dump-header", work.file("head"),
+      "--speed-time", "300", "--config", "-", "--dump-header", work.file("head"),
       "--write-out", "%{onerror}\(place)curl: (%{exitcode}) %{errormsg}\n",
     ]
     if let unixSocket { arguments += ["--unix-socket", unixSocket] }
     arguments += more
     for field in request.fields { arguments += ["--header", field] }
     return arguments
-  }
-
-  private func credentials() throws -> Descriptor {
-    try ChildProcess.pipe(holding: Array((token.map { "Authorization: Bearer \($0)\n" } ?? "").utf8))
   }
 
   private static func status(of end: ChildProcess.End) throws -> CInt {
@@ -131,7 +141,7 @@ struct Curl {
     let part = request.part == nil ? [] : ["--continue-at", "\(offset)"]
     let arguments =
       self.arguments(request, errorsTo: "%{stderr}") + ["--output", "-", "--silent", "--no-buffer"] + part
-    let input = try credentials()
+    let input = try ChildProcess.pipe(holding: configuration)
     let error = try work.makeFile("error")
     let ends = try SystemCalls.pipe()
     let reading = Descriptor(owning: ends[0])
@@ -140,7 +150,7 @@ struct Curl {
       let writing = Descriptor(owning: ends[1])
       let streams = ChildProcess.Streams(
         input: input.rawValue, output: writing.rawValue, error: error.rawValue)
-      child = try ChildProcess.Running("curl", arguments + ["--", url.text], streams)
+      child = try ChildProcess.Running("curl", arguments, streams)
     } catch {
       throw Failure(description: "curl cannot be run: \(error); install curl")
     }

@@ -19,7 +19,7 @@ from archive import Archive
 from breaking import Breaking
 from deltas import change, histories, kept
 from harness import SLUICE, run, serve, wait_until
-from pulling import ENDED, listening, old_backup, proxy
+from pulling import ENDED, TARGET, listening, old_backup, proxy
 from restoring import backup, small
 from tokens import FIRST, SECOND
 from volumes import mounted, volume
@@ -55,8 +55,11 @@ class Puller:
         self.kept, self.environment = kept, dict(os.environ)
 
     def start(self, url, *options):
+        return self.spawn(url, "--into", self.kept, "--pause", "0s", *options)
+
+    def spawn(self, *arguments):
         return subprocess.Popen(
-            [SLUICE, "pull", url, "--into", self.kept, "--pause", "0s", *map(str, options)], env=self.environment,
+            [SLUICE, "pull", *map(str, arguments)], env=self.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
@@ -577,7 +580,8 @@ def test_a_directory_that_cannot_be_written_to_is_named(url, tmp_path):
 # Secrets and ends.
 
 
-def test_no_process_shows_the_token(puller, tmp_path):
+@pytest.mark.parametrize("destination", ["--into", "--to"])
+def test_no_process_shows_the_token_or_the_password_of_the_url(puller, tmp_path, destination):
     (tmp_path / "token").write_text(FIRST)
     said, seen = [], []
 
@@ -585,13 +589,28 @@ def test_no_process_shows_the_token(puller, tmp_path):
         said.append(client.recv(1 << 16).decode())
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has ended
-                seen.append((process / "cmdline").read_bytes() + (process / "environ").read_bytes())
+                # Only this user can read the environment, which has the URL from the beginning.
+                words = (process / "cmdline").read_bytes()
+                seen.append((words, words + (process / "environ").read_bytes()))
 
     with listening(look_around) as through:
-        puller.run(through, "--token-file", tmp_path / "token")
-    assert f"Authorization: Bearer {FIRST}\r\n" in said[0]
-    assert sum(str(tmp_path / "token").encode() in words for words in seen) and any(b"--dump-header" in words for words in seen)
-    assert not any(FIRST.encode() in words for words in seen)
+        puller.environment["SLUICE_PULL_URL"] = through.replace("://", f"://user:{SECOND}@") + '&db=a"b\\c[1-2]'
+        puller.environment["SLUICE_PULL_DIRECTORY"] = str(puller.kept) if destination == "--into" else "none"
+        to = [] if destination == "--into" else ["--to", "cat >/dev/null"]
+        result = puller.result(puller.spawn("--pause", "0s", "--token-file", tmp_path / "token", *to))
+    assert said[0].startswith(f"GET {TARGET}&db=a\"b\\c[1-2]") and f"\r\nAuthorization: Bearer {FIRST}\r\n" in said[0]
+    assert sum(str(tmp_path / "token").encode() in words for words, _ in seen) and any(b"--dump-header" in words for words, _ in seen)
+    assert not any(SECOND.encode() in words or FIRST.encode() in everything for words, everything in seen)
+    assert SECOND not in result.output + result.error
+
+
+def test_a_url_that_is_too_long_for_curl_is_refused(puller, tmp_path):
+    (tmp_path / "token").write_text("t" * 3000)
+    asked = []
+    with listening(lambda number, _: asked.append(number)) as through:
+        result = puller.run(f"{through}&db={'a' * 1200}", "--token-file", tmp_path / "token")
+    assert re.fullmatch(r"sluice: the URL and the token have \d+ bytes as curl gets them, and it can get 4096: give a shorter one\n", result.error)
+    assert (result.returncode, result.output, asked) == (1, "", [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
