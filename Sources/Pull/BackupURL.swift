@@ -28,13 +28,29 @@ package struct BackupURL: Equatable, Sendable {
     isStored = true
   }
 
-  /// For messages: without a password.
+  /// The parameters of a service, which are no secrets: docs/http-api.md.
+  private static let parameters = ["compression", "db", "resume", "strict"]
+
+  /// For messages: without a password, and without the values of parameters that a service does not know.
   package var shown: String {
-    guard let start = text.firstRange(of: "://")?.upperBound,
-      let end = text[start...].firstIndex(where: { "/?".contains($0) }) ?? Optional(text.endIndex),
-      let at = text[start..<end].lastIndex(of: "@")
-    else { return text }
-    return String(text[..<start] + text[text.index(after: at)...])
+    let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    let query = parts.dropFirst().map { "?\(Self.shown(query: $0))" }.joined()
+    let base = parts[0]
+    guard let start = base.firstRange(of: "://")?.upperBound,
+      let at = base[start...].prefix(while: { $0 != "/" }).lastIndex(of: "@")
+    else { return base + query }
+    return base[..<start] + base[base.index(after: at)...] + query
+  }
+
+  private static func shown(query: Substring) -> String {
+    query.split(separator: "&", omittingEmptySubsequences: false).map { parameter in
+      let parts = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = parts.first, !parameters.contains(String(name)), !parameter.isEmpty else {
+        return String(parameter)
+      }
+      // Without a name, all of it may be the secret.
+      return parts.count == 1 ? "…" : "\(name)=…"
+    }.joined(separator: "&")
   }
 
   /// Stands for it where a password must not be written.

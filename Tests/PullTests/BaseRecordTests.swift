@@ -59,9 +59,18 @@ private let record = BaseRecord(
     #expect(BackupURL(text, isWhole: false) == nil)
   }
 
-  @Test func `shows no password`() {
-    #expect(BackupURL("https://u:p@ss@h:1/x?y=a@b", isWhole: true)?.shown == "https://h:1/x?y=a@b")
-    #expect(BackupURL("https://h/a@b", isWhole: true)?.shown == "https://h/a@b")
-    #expect(BackupURL("https://u:p@h", isWhole: true)?.shown == "https://h")
+  @Test(arguments: [
+    ("https://u:p@ss@h:1/x?db=a@b", "https://h:1/x?db=a@b"), ("https://h/a@b", "https://h/a@b"),
+    ("https://u:p@h", "https://h"), ("https://u:p@h?strict=1", "https://h?strict=1"),
+    (
+      "http://h/x?key=p&compression=store&db=a=b&p&resume=c",
+      "http://h/x?key=…&compression=store&db=a=b&…&resume=c"
+    ),
+    ("http://h/x?&key=p?db=p&=p&", "http://h/x?&key=…&=…&"),
+    ("http://h/x?compressio%6E=p", "http://h/x?compressio%6E=…"),
+    ("http://h/?", "http://h/?"),
+  ])
+  func `shows no password and no other secret`(text: String, shown: String) {
+    #expect(BackupURL(text, isWhole: true)?.shown == shown)
   }
 }
