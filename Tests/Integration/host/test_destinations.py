@@ -357,10 +357,13 @@ def test_what_a_wrong_clock_has_dated_takes_no_new_archive_s_place(stores, data,
 
 def test_the_lock_of_a_restic_that_was_killed_is_in_no_way(stores, data, tmp_path):
     restic = Restic(tmp_path / "repository")
-    locks = restic.path / "locks"
-    while not any(locks.iterdir()):
+
+    def is_locked():
+        return any(len(lock.name) == 64 for lock in (restic.path / "locks").iterdir())  # until then it has another name
+
+    while not is_locked():
         checking = subprocess.Popen(["restic", "-q", "-r", restic.path, "check"], stdout=subprocess.DEVNULL)
-        wait_until(lambda: any(locks.iterdir()) or checking.poll() is not None, "a lock")
+        wait_until(lambda: is_locked() or checking.poll() is not None, "a lock")
         checking.kill()
         checking.wait()
     refused = subprocess.run(["restic", "-r", restic.path, "backup", "--stdin"], input=b"", capture_output=True)
