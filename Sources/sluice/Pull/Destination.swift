@@ -129,14 +129,3 @@ struct ArchiveName {
   }
   var file: String { file(worth) }
 }
-
-/// The name of a place, such as a repository's URL.
-enum PlaceName {
-  /// Without what stands before `@` in its authority, if that has a password.
-  static func withoutPassword(_ text: String) -> String {
-    guard let start = text.firstRange(of: "://")?.upperBound else { return text }
-    let end = text[start...].firstIndex(of: "/") ?? text.endIndex
-    guard let at = text[start..<end].lastIndex(of: "@"), text[start..<at].contains(":") else { return text }
-    return String(text[..<start] + text[text.index(after: at)...])
-  }
-}

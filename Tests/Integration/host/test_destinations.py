@@ -306,6 +306,16 @@ def test_an_engine_that_ends_is_named_and_the_others_go_on(stores, archive):
     assert [len(now - then) for now, then in zip(stores.names(), before)] == [0, 1, 1, 1]
 
 
+def test_no_message_has_a_parameter_of_a_remote(data, tmp_path):
+    remote = ":webdav,url='http://127.0.0.1:1/',user=me,pass=secret-of-remote:x"
+    with serve(data) as server:
+        result = run("pull", f"{server.url}/api/backup", "--to", "cat >/dev/null", "--rclone", remote)
+    assert result.returncode == 1 and "sluice: --rclone :webdav,url=…,user=…,pass=…:x: " in result.stderr
+    drill = run("drill", "--from", f"rclone:{remote}")
+    assert drill.returncode == 1 and "rclone::webdav,url=…,user=…,pass=…:x" in drill.stderr
+    assert "secret-of" not in result.stdout + result.stderr + drill.stdout + drill.stderr
+
+
 def test_an_archive_that_another_pull_has_made_stays(data, tmp_path):
     """Of two pulls of one second, borg refuses the one that comes second."""
     repository = Borg(tmp_path / "repository")
