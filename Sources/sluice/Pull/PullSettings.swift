@@ -54,8 +54,11 @@ struct PullSettings {
     "OPTIONS",
   ]
 
-  /// Those that may have a secret in their value.
-  static let secrets = ["NOTIFY", "PING"].map { prefix + $0 }
+  static let url = prefix + "URL"
+  /// Places of messages, each of which may be a secret.
+  static let notices = ["NOTIFY", "PING"].map { prefix + $0 }
+  /// Those of words that may have a secret in them.
+  static let secrets = notices + ["CURL", "OPTIONS"].map { prefix + $0 }
 
   /// An empty one is as good as none.
   private func value(_ name: String) -> String? {

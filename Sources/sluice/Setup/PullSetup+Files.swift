@@ -2,6 +2,7 @@ import Glibc
 import Pull
 import Service
 import System
+import Systemd
 
 /// The files of an instance: written, shown and removed.
 extension PullSetup {
@@ -41,12 +42,8 @@ extension PullSetup {
       throw Failure(description: "\(Self.settingsPath(name)) is not there, or this user cannot read it")
     }
     let lines = settings.split(separator: "\n").map { line in
-      let parts = line.split(separator: "=", maxSplits: 1).map(String.init)
-      guard parts.count == 2, !parts[0].utf8.starts(with: "#".utf8),
-        PullSettings.secrets.contains(parts[0]) || !PullSettings.isOne(parts[0])
-      else { return String(line) }
-      let words = PullSettings.split(parts[1].filter { $0 != "\"" })
-      return "\(parts[0])=\(Self.shown(parts[0], words.joined(separator: " ")).environmentQuoted)"
+      guard let (name, value) = EnvironmentFile(Array(line.utf8)).variables.first else { return String(line) }
+      return "\(name)=\(Self.shown(name, value).environmentQuoted)"
     }
     put("# \(Self.settingsPath(name))\n\(lines.map { "\(printable($0))\n" }.joined())\n", STDOUT_FILENO)
     let hasToken = unsafe access("\(Self.tokenPath(name))", F_OK) == 0

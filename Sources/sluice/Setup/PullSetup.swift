@@ -170,12 +170,19 @@ extension PullSetup {
       + settings.map { "\($0.name)=\($0.value.environmentQuoted)" }).map { $0 + "\n" }.joined()
   }
 
-  /// A value without its secret.
+  /// A value without its secrets.
   static func shown(_ name: String, _ value: String) -> String {
     guard PullSettings.isOne(name) else { return "…" }
+    if name == PullSettings.url { return BackupURL(value, isWhole: true)?.shown ?? "…" }
     guard PullSettings.secrets.contains(name) else { return value }
-    return PullSettings.split(value).map { NoticeURL($0).map { "\($0.shown)/…" } ?? $0 }.joined(
-      separator: " ")
+    return PullSettings.split(value).map(Self.shown).joined(separator: " ")
+  }
+
+  /// A word of an option, or `--OPTION=WORD`.
+  private static func shown(_ word: String) -> String {
+    let option = word.utf8.starts(with: "--".utf8) ? word.firstIndex(of: "=").map { word[...$0] } ?? "" : ""
+    let value = String(word.dropFirst(option.count))
+    return option + (NoticeURL(value).map { "\($0.shown)/…" } ?? PlaceName.withoutPassword(value))
   }
 
   /// The group whose members may connect to a socket.

@@ -171,11 +171,11 @@ def pull(*arguments):
 
 
 def test_the_settings_of_a_pull_are_shown_without_secrets():
-    result = pull("--url", "https://backup.example.org/x?a=$b", "--keep", "--last 3 --monthly 2", "--ping", "https://hc.example/0a1b-secret")
+    result = pull("--url", "https://backup.example.org/x?db=$b", "--keep", "--last 3 --monthly 2", "--ping", "https://hc.example/0a1b-secret")
     assert result.returncode == 0 and "secret" not in result.stdout + result.stderr
     for line in [
         "# /etc/sluice/pull.d/app",
-        'SLUICE_PULL_URL="https://backup.example.org/x?a=\\$b"',
+        'SLUICE_PULL_URL="https://backup.example.org/x?db=\\$b"',
         'SLUICE_PULL_NAME="app"',
         'SLUICE_PULL_KEEP="--last 3 --monthly 2"',
         'SLUICE_PULL_PING="https://hc.example/…"',
@@ -183,6 +183,16 @@ def test_the_settings_of_a_pull_are_shown_without_secrets():
     ]:
         assert line in result.stdout.splitlines()
     assert not os.path.exists("/etc/sluice/pull.d")
+
+
+def test_a_password_in_a_url_or_in_an_option_of_a_pull_is_not_shown():
+    options = "--restic rest:https://me:secret@h/x --rclone=:webdav,pass=secret:x --notify https://h/secret --ping=https://h/secret --last 3"
+    result = pull("--url", "https://me:secret@backup.example.org/x?key=secret", "--options", options)
+    assert result.returncode == 0 and "secret" not in result.stdout + result.stderr, result.stderr
+    lines = result.stdout.splitlines()
+    assert 'SLUICE_PULL_URL="https://backup.example.org/x?key=…"' in lines
+    shown = "--restic rest:https://h/x --rclone=:webdav,pass=…:x --notify https://h/… --ping=https://h/… --last 3"
+    assert f'SLUICE_PULL_OPTIONS="{shown}"' in lines
 
 
 def test_a_pull_into_a_directory_runs_as_its_owner(tmp_path):

@@ -120,6 +120,7 @@ def test_an_instance_on_the_application_s_own_host_needs_no_drop_in_by_hand(slui
     try:
         sluice.settle(on_machine(house), socket=f"SocketGroup={APPLICATION}")
         command = ["sluice", "setup", "--pull", "app", "--unix-socket", SOCKET_PATH, "--token-file", "/etc/credstore/sluice.token",
+                   "--url", f"http://app:{SECOND}@localhost/api/backup",
                    "--keep", "3", "--drill", "30d", "--notify", f"https://127.0.0.1:1/{SECOND}", "--enable"]  # fmt: skip
         said = machine.run(*command).stdout
         assert "(unchanged)" not in said
