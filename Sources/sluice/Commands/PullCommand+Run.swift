@@ -91,7 +91,7 @@ extension PullCommand {
   }
 
   /// More than a URL has, and its line's end.
-  private static let maximumNoticeFile = NoticeURL.maximumSize + 2
+  static let maximumNoticeFile = NoticeURL.maximumSize + 2
 
   /// Where messages go. A file that has no URL is a warning: the backup is not to fail by it.
   private func noticeTargets() -> [PullMessenger.Target] {

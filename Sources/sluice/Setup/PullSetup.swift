@@ -48,10 +48,16 @@ struct PullSetup: ParsableArguments {
     completion: .file())
   var tokenFile: String?
 
-  @Option(help: ArgumentHelp("As of sluice pull; may be repeated.", valueName: "url"))
+  @Option(
+    help: ArgumentHelp(
+      "As of sluice pull, but setup reads @FILE, which the unit may not be able to read; may be repeated.",
+      valueName: "url|@file"))
   var notify: [String] = []
 
-  @Option(help: ArgumentHelp("As of sluice pull; may be repeated.", valueName: "url"))
+  @Option(
+    help: ArgumentHelp(
+      "As of sluice pull, but setup reads @FILE, which the unit may not be able to read; may be repeated.",
+      valueName: "url|@file"))
   var ping: [String] = []
 
   @Option(
@@ -114,7 +120,7 @@ extension PullSetup {
   static func dropInPath(_ name: String) -> BytePath { DropIn.path(unit(name), .service) }
 
   /// The settings, in the order of the file.
-  private func settings(_ name: String, _ owner: DataOwner?) -> [(name: String, value: String)] {
+  private func settings(_ name: String, _ owner: DataOwner?) throws -> [(name: String, value: String)] {
     var settings = [("URL", url ?? "http://localhost/api/backup"), ("NAME", name), ("DELTA", "yes")]
     if let directory = owner?.path ?? (into == PullSettings.noDirectory ? into : nil) {
       settings.append(("DIRECTORY", directory))
@@ -122,8 +128,10 @@ extension PullSetup {
     if let keep { settings.append(("KEEP", keep)) }
     if let drill { settings.append(("DRILL", drill)) }
     if let unixSocket { settings.append(("CURL", "--unix-socket \(unixSocket)")) }
-    if !notify.isEmpty { settings.append(("NOTIFY", notify.joined(separator: " "))) }
-    if !ping.isEmpty { settings.append(("PING", ping.joined(separator: " "))) }
+    for (name, option, values) in [("NOTIFY", "--notify", notify), ("PING", "--ping", ping)]
+    where !values.isEmpty {
+      settings.append((name, try values.map { try Self.notice(option, $0) }.joined(separator: " ")))
+    }
     if let options { settings.append(("OPTIONS", options)) }
     return settings.map { ("SLUICE_PULL_\($0)", $1) }
   }
@@ -150,7 +158,7 @@ extension PullSetup {
         "sluice: warning: \(printable(owner.path)) belongs to root: the service will run as root, though without capabilities"
       )
     }
-    let settings = settings(name, owner)
+    let settings = try settings(name, owner)
     let unit = PullUnit(instance: name)
     var environment = Dictionary(uniqueKeysWithValues: settings)
     environment["STATE_DIRECTORY"] = unit.stateDirectory.lossyString
@@ -183,6 +191,20 @@ extension PullSetup {
     let option = word.utf8.starts(with: "--".utf8) ? word.firstIndex(of: "=").map { word[...$0] } ?? "" : ""
     let value = String(word.dropFirst(option.count))
     return option + (NoticeURL(value).map { "\($0.shown)/…" } ?? PlaceName.withoutPassword(value))
+  }
+
+  /// A place of messages, which `@FILE` has on its first line: it may be a file of root's, which the unit cannot read.
+  private static func notice(_ option: String, _ value: String) throws(Failure) -> String {
+    guard value.utf8.starts(with: "@".utf8) else { return value }
+    let file = String(value.dropFirst())
+    let line: [UInt8]
+    do { line = try SmallFile.firstLine(of: file, atMost: PullCommand.maximumNoticeFile) } catch {
+      throw Failure(description: "\(option) \(file): \(error)")
+    }
+    guard let url = NoticeURL(String(decoding: line, as: UTF8.self)) else {
+      throw Failure(description: "\(option) \(file): its first line is no URL of http or https")
+    }
+    return url.text
   }
 
   /// The group whose members may connect to a socket.

@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import socket
 
 import pytest
@@ -205,6 +206,18 @@ def test_a_pull_without_a_directory_needs_another_destination():
     assert pull("--url", "http://h/", "--into", "none").returncode == 64
     lines = pull("--url", "http://h/", "--into", "none", "--options", "--restic /srv/restic").stdout.splitlines()
     assert 'SLUICE_PULL_DIRECTORY="none"' in lines and 'SLUICE_PULL_OPTIONS="--restic /srv/restic"' in lines
+
+
+@pytest.mark.parametrize("option", ["--notify", "--ping"])
+def test_setup_reads_the_file_of_a_place_of_messages(tmp_path, option):
+    (tmp_path / "url").write_text("https://hc.example/0a1b-secret\nand more\n")
+    result = pull("--url", "http://h/", option, f"@{tmp_path}/url", option, "http://h/secret")
+    assert f'SLUICE_PULL_{option[2:].upper()}="https://hc.example/… http://h/…"' in result.stdout.splitlines()
+    assert result.returncode == 0 and "secret" not in result.stdout + result.stderr
+    (tmp_path / "url").write_text("ftp://h/secret\n")
+    for file, reason in [("url", "its first line is no URL of http or https"), ("none", ".*No such file.*")]:
+        result = pull("--url", "http://h/", option, f"@{tmp_path}/{file}")
+        assert result.returncode == 1 and re.fullmatch(rf"sluice: {option} {tmp_path}/{file}: {reason}\n", result.stderr), result.stderr
 
 
 def test_a_variable_for_a_program_is_a_secret(tmp_path):

@@ -220,6 +220,7 @@ def test_the_ten_commands(sluice, instance, house, on_machine):
     assert len(commands) == 10
     directory = on_machine(house)
     machine.write("/srv/token", f"{FIRST}\n", mode="0600")
+    machine.write("/srv/ping", f"http://127.0.0.1:1/{SECOND}\n", mode="0600")
     machine.write("/etc/default/sluice", "# As it is installed: an earlier test has settings here.\n")
     said = []
     try:
@@ -228,7 +229,7 @@ def test_the_ten_commands(sluice, instance, house, on_machine):
                 continue
             for shown, real in {
                 "sudo ": "", "/var/lib/app": directory, "--url https://app.example.org/api/backup": f"--unix-socket {SOCKET_PATH}",
-                "token-file token": "token-file /srv/token", "https://hc-ping.com/": "http://127.0.0.1:1/", "rehearsal": "/srv/rehearsal",
+                "token-file token": "token-file /srv/token", "@ping": "@/srv/ping", "rehearsal": "/srv/rehearsal",
             }.items():  # fmt: skip
                 command = command.replace(shown, real)
             ended = machine.run("bash", "-euo", "pipefail", "-c", command, check=False)
@@ -236,8 +237,10 @@ def test_the_ten_commands(sluice, instance, house, on_machine):
             said.append(ended.stdout)
     finally:
         machine.run("sluice", "setup", "--remove")
-        machine.run("rm", "-rf", "/etc/sluice/restic.password", "/srv/token")
+        machine.run("rm", "-rf", "/etc/sluice/restic.password", "/srv/token", "/srv/ping")
     password_is_shown = any("RESTIC_PASSWORD=" in text and 'RESTIC_PASSWORD="…"' not in text for text in said)
     assert not password_is_shown
+    assert any("http://127.0.0.1:1 was not told of the success" in line for line in instance.lines())
+    assert not any(SECOND in text for text in (*said, *instance.lines()))
     assert re.fullmatch(r".*/sluice-pull@app: app: last whole backup .*; kept by restic \(last 7, daily 30, monthly 12\); last drill .* ago passed\n", said[-3])
     assert rows(machine.on_host("/srv/rehearsal/settings.db")) == rows(house / "settings.db")
