@@ -40,7 +40,7 @@ enum SuperJournal {
   private static func isThere(
     _ name: BytePath, in target: RestoreTarget, above folder: BytePath
   ) throws(SystemError) -> Bool {
-    if try !FileSystem.isMissing(name) { return true }
+    if !FileSystem.isMissing(name) { return true }
     let parts = name.components
     for base in [folder] + Array(folder.ancestors) + [""] {
       for first in parts.indices {
