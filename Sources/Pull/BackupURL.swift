@@ -53,6 +53,11 @@ package struct BackupURL: Equatable, Sendable {
     }.joined(separator: "&")
   }
 
+  /// For messages: a text that is none, unless it may have a password or another secret.
+  package static func shown(refused text: String) -> String {
+    text.utf8.contains { "@?".utf8.contains($0) } ? "…" : text
+  }
+
   /// Stands for it where a password must not be written.
   package var digest: String { Array(SHA256.hash(data: Array(text.utf8))).hexadecimal }
 }

@@ -152,7 +152,8 @@ struct PullCommand: ParsableCommand {
     // The settings are a command line of their own.
     if url == nil, PullSettings.ofThisProcess().isThere { return }
     guard backupURL != nil else {
-      throw ValidationError("\(url ?? "no URL"): give a URL such as https://backup.example.org/api/backup")
+      let shown = url.map(BackupURL.shown(refused:)) ?? "no URL"
+      throw ValidationError("\(shown): give a URL such as https://backup.example.org/api/backup")
     }
     if let into, into.isEmpty || into.utf8.contains(0) { throw ValidationError("--into: give a directory") }
     guard into != nil || !destinations.all.isEmpty else {

@@ -76,7 +76,8 @@ struct PullSettings {
   func command(_ further: [String]) throws -> PullCommand {
     let url = variables["\(Self.prefix)URL"] ?? ""
     guard BackupURL(url, isWhole: true) != nil else {
-      throw Self.wrong("URL", url, "give one such as https://backup.example.org/api/backup")
+      throw Self.wrong(
+        "URL", BackupURL.shown(refused: url), "give one such as https://backup.example.org/api/backup")
     }
     let directory = value("DIRECTORY") ?? variables["STATE_DIRECTORY"] ?? ""
     let hasDirectory = directory != Self.noDirectory

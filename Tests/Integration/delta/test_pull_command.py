@@ -571,6 +571,12 @@ def test_a_wrong_command_line_is_refused(puller, arguments):
     assert (result.returncode, result.output, os.listdir(puller.kept)) == (64, "", [])
 
 
+def test_a_url_that_is_refused_is_not_shown(puller):
+    result = puller.run(f"http://me:{FIRST}#@h/")
+    assert result.returncode == 64 and result.error.startswith("sluice: …: give a URL such as ")
+    assert FIRST not in result.output + result.error
+
+
 def test_a_directory_that_cannot_be_written_to_is_named(url, tmp_path):
     result = subprocess.run([SLUICE, "pull", url, "--into", tmp_path / "none"], capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (1, "")

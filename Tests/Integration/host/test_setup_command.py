@@ -246,7 +246,7 @@ def test_a_pull_from_a_socket_is_a_member_of_its_group(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--url", "ftp://h/"], ["--url", "http://h/", "--keep", "0"], ["--url", "http://h/", "--keep", "--last 1 --dry-run"],
+    [[], ["--url", "ftp://h/"], ["--url", "http://me:secret#@h/"], ["--url", "http://h/", "--keep", "0"], ["--url", "http://h/", "--keep", "--last 1 --dry-run"],
      ["--url", "http://h/", "--notify", "ftp://h/0a1b-secret"], ["--url", "http://h/", "--options", "--nonsense"], ["--url", "http://h/", "--data", "/"],
      ["--url", "http://h/", "--ping", "http://h/\n0a1b-secret"], ["--unix-socket", "relative"], ["--url", "http://h/", "--show", "--enable"],
      ["--url", "http://h/", "--drill", "monthly"], ["--url", "http://h/", "--variable", "RESTIC_PASSWORD"],
