@@ -113,14 +113,13 @@ struct DatabaseCheck: ~Copyable {
       return
     }
     for table in tables {
-      let name = table.replacing("\"", with: "\"\"")
       // SQLite would take it for the number of messages.
       guard Int(table) == nil else {
         findings.addUnchecked("rows of table \(table)")
         continue
       }
       do {
-        let count = try judge("PRAGMA \(pragma)(\"\(name)\")", indexes)
+        let count = try judge("PRAGMA \(pragma)(\(SQLWords.quoted(table)))", indexes)
         if count >= Self.messagesPerTable { findings.addUnchecked("some rows of table \(table)") }
       } catch {
         guard error.isUnjudged else { throw error }

@@ -127,16 +127,15 @@ extension IndexDependence {
     }
     let same =
       ["r.\(rowid) = e.\(rowid)"]
-      + columns.map { "r.\(Self.name($0)) IS e.\(Self.name($0)) COLLATE BINARY" }
-    let table = Self.name(table)
+      + columns.map { "r.\(SQLWords.quoted($0)) IS e.\(SQLWords.quoted($0)) COLLATE BINARY" }
+    let table = SQLWords.quoted(table)
     return try connection.number(
       """
-      SELECT EXISTS (SELECT 1 FROM \(table) AS e INDEXED BY \(Self.name(index)) WHERE NOT EXISTS (
+      SELECT EXISTS (SELECT 1 FROM \(table) AS e INDEXED BY \(SQLWords.quoted(index)) WHERE NOT EXISTS (
         SELECT 1 FROM \(table) AS r NOT INDEXED
         WHERE \(same.joined(separator: " AND "))))
       """) != 0
   }
 
   private static func text(_ text: String) -> String { "'\(text.replacing("'", with: "''"))'" }
-  private static func name(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
 }

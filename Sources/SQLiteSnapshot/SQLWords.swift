@@ -71,6 +71,9 @@ struct SQLWords {
     }
   }
 
+  /// A name, whatever it is, as a statement has it.
+  static func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
+
   /// A name as `sqlite3_stricmp` compares it: only ASCII has cases.
   static func folded(_ name: String) -> String {
     String(

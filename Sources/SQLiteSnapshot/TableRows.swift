@@ -48,8 +48,7 @@ package struct TableRows: Sendable {
     }
     for table in tables {
       do throws(SQLiteError) {
-        let name = table.replacing("\"", with: "\"\"")
-        counts[table] = try connection.number("SELECT count(*) FROM \"\(name)\"")
+        counts[table] = try connection.number("SELECT count(*) FROM \(SQLWords.quoted(table))")
       } catch {
         guard error.isUnjudged else { throw error }
         uncounted.append("table \(table): \(error.message)")
