@@ -61,6 +61,9 @@ package enum BackupStore: Equatable, Sendable {
     }
   }
 
+  /// In bytes: of what a program says of all backups, more is not read.
+  package static let maximumListSize = 64 << 20
+
   /// With which the program writes a list of all backups, in JSON; none for a directory. No lock of restic's is made: a
   /// store may be read-only here.
   package var listArguments: [String] {

@@ -10,6 +10,9 @@ package struct FileSystemSpace: Sendable {
   package let available: UInt64
   /// In bytes.
   package let total: UInt64
+
+  /// Whether so little room is left that what another program could not write says nothing but that.
+  package var isFull: Bool { available < 1 << 20 }
 }
 
 extension FileSystemSpace {

@@ -19,8 +19,7 @@ extension PullCommand {
 
   /// Beside that of the pull: `app.drill.prom` for `app.prom`.
   private var drillTextfile: [String] {
-    let suffix = ".prom"
-    return textfile.map { ["--textfile", $0.dropLast(suffix.count) + ".drill" + suffix] } ?? []
+    textfile.map { ["--textfile", $0.dropLast(Textfile.ending.count) + ".drill" + Textfile.ending] } ?? []
   }
 
   /// Runs `sluice drill` if the last one was long ago or has failed.

@@ -102,12 +102,10 @@ struct Destination {
     }
   }
 
-  private static let maximumList = 64 << 20
-
   private func newest(_ series: String, _ engine: Engine) throws -> BackupStore.Backup? {
     guard let store = source.flatMap({ BackupStore($0) }), let program = store.program else { return nil }
     try engine.run([program] + store.listArguments)
-    let list = engine.work.beginning(of: "engine-output", atMost: Self.maximumList)
+    let list = engine.work.beginning(of: "engine-output", atMost: BackupStore.maximumListSize)
     guard let backups = store.backups(in: list, of: series) else {
       throw Failure(description: "\(program): its list cannot be read")
     }

@@ -119,14 +119,10 @@ struct PullRun {
 
   /// `CURLE_WRITE_ERROR`.
   private static let writeError: CInt = 23
-  /// In bytes: what has less is full.
-  private static let minimumRoom: UInt64 = 1 << 20
 
   private static func failure(_ refusal: Attempt.Refusal, _ options: Options, _ work: PullWork) -> Failure {
     // There was no room for curl's words either.
-    if refusal == .curl(writeError), let space = FileSystemSpace(of: BytePath(options.directory)),
-      space.available < minimumRoom
-    {
+    if refusal == .curl(writeError), FileSystemSpace(of: BytePath(options.directory))?.isFull == true {
       return Failure(
         description:
           "--into \(options.directory): no room is left: \(counted(work.size("body"), "byte")) of the answer fitted"

@@ -36,9 +36,6 @@ struct BackupSource {
     let description: String
   }
 
-  /// In bytes: what a program says of so many backups.
-  private static let maximumList = 64 << 20
-
   /// All of the series, the newest first by the time in their names.
   ///
   /// - Throws: a `Failure` that says why there is no list.
@@ -58,7 +55,7 @@ struct BackupSource {
     } else {
       do {
         let list = Readable(try run(store.listArguments))
-        guard let text = try? SmallFile.read(list.path, atMost: Self.maximumList),
+        guard let text = try? SmallFile.read(list.path, atMost: BackupStore.maximumListSize),
           let backups = store.backups(in: text, of: series)
         else { throw EngineFailure(description: "\(store.program ?? ""): its list cannot be read") }
         found = backups
@@ -82,9 +79,6 @@ struct BackupSource {
     }
   }
 
-  /// In bytes: with less, what a program could not write says nothing of the backup.
-  private static let minimumRoom: UInt64 = 1 << 20
-
   /// Runs the program, and returns the file that has its output.
   private func run(_ arguments: [String]) throws -> Descriptor {
     guard let program = store.program else { preconditionFailure("a directory needs no program") }
@@ -100,7 +94,7 @@ struct BackupSource {
     }
     if isInterrupted() { throw Failure(description: "interrupted: nothing was changed") }
     guard end.isSuccess else {
-      if let space = FileSystemSpace(of: BytePath(spoolDirectory)), space.available < Self.minimumRoom {
+      if FileSystemSpace(of: BytePath(spoolDirectory))?.isFull == true {
         throw Failure(description: "--spool-directory \(spoolDirectory): it has no room for the archive")
       }
       throw EngineFailure(description: "\(program): \(fault(in: Readable(error)) ?? "\(end)")")

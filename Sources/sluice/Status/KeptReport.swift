@@ -123,9 +123,8 @@ struct KeptReport {
       words.append(
         "the last pull FAILED\(ago): \(failure.detail ?? "exit status \(failure.exitStatus)")")
     }
-    var isDrillLate = false
+    let isDrillLate = facts.drill.map { isOverdue($0, facts) } ?? false
     if let drill = facts.drill {
-      isDrillLate = isOverdue(drill, facts)
       let ago = Timestamp(drill.time).map { " \(age($0.wholeSeconds)) ago" } ?? ""
       words.append(
         "last drill\(isDrillLate ? " LATE," : "")\(ago) \(drill.result == .passed ? "passed" : drill.result.rawValue.uppercased())"
