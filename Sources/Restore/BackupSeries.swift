@@ -131,11 +131,6 @@ package struct BackupSeries {
       name: name, created: created, modified: Timestamp(status.modifiedAt),
       isComplete: manifest.complete && !name.hasSuffix(Self.unverifiedEnd),
       isMisdated: status.modifiedAt.seconds > status.changedAt.seconds + Timestamp.drift,
-      databases: Dictionary(
-        manifest.entries.compactMap { entry in
-          entry.database.map { (BytePath(entry.path), $0.pageCount) }
-        }
-      ) { first, _ in first },
-      leftOut: Set((manifest.skipped.map(\.path) + (manifest.excluded ?? [])).map { BytePath($0) }))
+      inventory: ArchiveInventory(manifest))
   }
 }

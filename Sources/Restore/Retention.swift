@@ -61,15 +61,7 @@ package struct Retention: Sendable {
     var isComplete: Bool
     /// Whether its file's time was in the future when a retention first saw it.
     var isMisdated = false
-    /// How many pages each database in it has.
-    var databases: [BytePath: UInt32] = [:]
-    /// What its manifest names as left out.
-    var leftOut: Set<BytePath> = []
-
-    /// Whether its manifest says that a path was left out, or a folder of it.
-    func names(_ path: BytePath) -> Bool {
-      leftOut.contains(path) || path.ancestors.contains(where: leftOut.contains)
-    }
+    var inventory = ArchiveInventory()
   }
 
   /// What is kept and what is not, the newest first.
@@ -93,6 +85,12 @@ package struct Retention: Sendable {
     package var good: BytePath
     /// Their paths, sorted.
     package var databases: [BytePath]
+
+    package init(archive: BytePath, good: BytePath, databases: [BytePath]) {
+      self.archive = archive
+      self.good = good
+      self.databases = databases
+    }
   }
 
   private let counts: [Rule: Int]
@@ -176,9 +174,7 @@ package struct Retention: Sendable {
 
   /// What is not in the newest archive and was in the last good one; nil if nothing is.
   ///
-  /// A good archive is complete and has lost nothing itself, so a loss stays one however many archives come after it. A
-  /// database of one page has no table: only the page of the schema is left. What an archive names as left out is not
-  /// lost.
+  /// A good archive is complete and has lost nothing itself, so a loss stays one however many archives come after it.
   func loss(in backups: [Backup], now: Timestamp) -> Loss? {
     for clock in [Clock.server, .file] {
       let newestFirst = Self.newestFirst(backups, clock, now)
@@ -188,7 +184,7 @@ package struct Retention: Sendable {
       var good: Backup?
       var loss: Loss?
       for (backup, _) in order {
-        let databases = good.map { lost(from: $0, in: backup) } ?? []
+        let databases = good.map { backup.inventory.lacks($0.inventory.databases, gone: gone) } ?? []
         loss = good.flatMap { good in
           databases.isEmpty
             ? nil : Loss(archive: backup.name, good: good.name, databases: databases)
@@ -198,15 +194,6 @@ package struct Retention: Sendable {
       if let loss { return loss }
     }
     return nil
-  }
-
-  private func lost(from good: Backup, in backup: Backup) -> [BytePath] {
-    good.databases
-      .filter { path, pages in
-        pages > 1 && backup.databases[path, default: 0] <= 1
-          && !gone.matchesAnyPart(of: path) && !backup.names(path)
-      }
-      .keys.sorted()
   }
 
   // MARK: the two clocks

@@ -78,6 +78,8 @@ package struct Verification: Sendable {
   package internal(set) var faults: [String] = []
   /// What the manifest says was skipped.
   package internal(set) var skipped: [Skipped] = []
+  /// What the manifest says that it has; nil without one.
+  package internal(set) var inventory: ArchiveInventory?
 
   private let options: Options
 

@@ -18,6 +18,7 @@ extension Verification {
       return
     }
     skipped = comparison.manifest.skipped
+    inventory = ArchiveInventory(comparison.manifest)
     for index in entries.indices where entries[index].bytePath != ArchiveContents.manifestName {
       Self.compare(&entries[index], comparison)
     }

@@ -176,10 +176,10 @@ struct RetentionNightsTests {
     let now = backup(3).created
     #expect(Set(Retention([.last: 2]).choose(backups, now: now).kept.map(\.name)) == ["101", "102", "103"])
     // It is not the newest, of which a database may be missing.
-    let databases: [BytePath: UInt32] = ["a.db": 9]
+    let inventory = ArchiveInventory(pages: ["a.db": 9])
     let lacking = backups.map { one in
       var one = one
-      if !one.isMisdated { one.databases = databases }
+      if !one.isMisdated { one.inventory = inventory }
       return one
     }
     #expect(Retention([.last: 2]).loss(in: lacking, now: now) == nil)

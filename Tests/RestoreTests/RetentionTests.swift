@@ -31,8 +31,9 @@ private func backup(
   Retention.Backup(
     name: BytePath(name ?? created), created: instant(created), modified: instant(modified ?? created),
     isComplete: isComplete,
-    databases: Dictionary(uniqueKeysWithValues: databases.map { (BytePath($0.key), $0.value) }),
-    leftOut: Set(skipped.map { BytePath($0) }))
+    inventory: ArchiveInventory(
+      pages: Dictionary(uniqueKeysWithValues: databases.map { (BytePath($0.key), $0.value) }),
+      leftOut: Set(skipped.map { BytePath($0) })))
 }
 
 /// Nights from a day on, at 03:00 UTC.

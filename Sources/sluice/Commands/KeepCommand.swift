@@ -91,7 +91,7 @@ struct KeepCommand: ParsableCommand {
         }
       }
     }
-    if let loss = plan.loss { throw Failure(description: describe(loss)) }
+    if let loss = plan.loss { throw Failure(description: loss.said) }
     guard !dryRun else { return }
     do {
       try series.carryOut(plan) { put("removed \($0)\n", STDOUT_FILENO) }
@@ -111,12 +111,13 @@ struct KeepCommand: ParsableCommand {
       }
     }.joined(separator: "; ")
   }
+}
 
+extension Retention.Loss {
   /// Of many databases only the first are named.
-  private func describe(_ loss: Retention.Loss) -> String {
-    return
-      "nothing is removed: \(loss.archive) lacks what \(loss.good) has: \(listed(loss.databases)) "
-      + "(absent or without a table); if that is meant, add --gone \(loss.databases[0])"
+  var said: String {
+    "nothing is removed: \(archive) lacks what \(good) has: \(listed(databases)) "
+      + "(absent or without a table); if that is meant, add --gone \(databases[0])"
   }
 }
 

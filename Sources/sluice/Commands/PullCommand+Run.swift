@@ -32,7 +32,7 @@ extension PullCommand {
       pause: Int64(pause.value / .milliseconds(1)),
       checkTimeout: checkTimeout.defaultValueDescription, retention: retention.keepOptions,
       tiers: Retention.Rule.allCases.map { ($0.rawValue, counts[$0] ?? 0) }.filter { $0.1 > 0 },
-      destinations: destinations.all)
+      gone: retention.gone, destinations: destinations.all, recordDirectory: recordDirectory)
     let report = PullReport(
       PullMessenger(targets: noticeTargets()), textfile.map { PullTextfile(file: Textfile(path: $0)) },
       series: name, directory: recordDirectory)

@@ -35,6 +35,10 @@ struct PullCommand: ParsableCommand {
       borg and rclone take their passwords from their own variables and files. The tiers also hold for restic and \
       borg, by their own forget and prune, after a whole backup.
 
+      If a database of the last good backup is gone, or has no table, the new backup is kept, no old one is removed, \
+      and the exit status is 1, until a backup has the database again or --gone names it. Without --into, the directory \
+      in the variable STATE_DIRECTORY remembers which databases there were.
+
       Without a URL, the variables SLUICE_PULL_URL, SLUICE_PULL_DIRECTORY and so on say what to do: so \
       sluice-pull.service runs it, with the settings in /etc/default/sluice-pull.
 
@@ -59,7 +63,8 @@ struct PullCommand: ParsableCommand {
 
       EXIT STATUS
         0   a whole backup is in place
-        1   it is not, a destination failed, or one is damaged
+        1   it is not, a destination failed, one is damaged,
+            or a database is gone
         3   it is in place, but something is missing from it
         4   it is in place, but a check did not end in time
         64  the command line is wrong

@@ -55,6 +55,10 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How long SQLite may check one database.", valueName: "time"))
   var checkTimeout = TimeSpan.hours(1)
 
+  /// Of `sluice pull`, which compares it with what the last archive had: a file of JSON.
+  @Option(help: .private)
+  var inventory: String?
+
   func run() throws {
     let isInterrupted = holdSignals()
     let progress = TerminalProgress()
@@ -77,6 +81,11 @@ struct VerifyCommand: ParsableCommand {
         description: "\(archive) could not be read to its end: \(error); see --spool-directory")
     } catch {
       throw Failure(description: "\(archive) could not be read to its end: \(error)")
+    }
+    if let inventory, let found = found.inventory {
+      do throws(SystemError) { try RecordFile.write(found, inventory) } catch {
+        throw Failure(description: "\(inventory) cannot be written: \(error)")
+      }
     }
     put(json ? text(of: found) : lines(of: found), STDOUT_FILENO)
     switch found.verdict {

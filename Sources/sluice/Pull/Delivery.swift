@@ -38,6 +38,8 @@ final class Delivery {
   private(set) var sent: SentBytes
   /// Whether a destination has not got the archive.
   private(set) var hasFailed = false
+  /// Whether a destination has it.
+  private(set) var hasArrived = false
 
   init(
     to destinations: [Destination], _ work: PullWork, isInterrupted: @escaping () -> Bool,
@@ -149,6 +151,7 @@ final class Delivery {
       removeRest(each.destination)
       return
     }
+    hasArrived = true
     remove(of: each.destination) { try each.destination.sweep($0, engine) }
   }
 

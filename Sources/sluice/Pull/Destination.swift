@@ -19,6 +19,9 @@ struct Destination {
   /// As `BackupStore` reads it; nil for a command, of which only its author knows where it keeps what.
   var source: String? { kind == .command ? nil : "\(kind.rawValue):\(place)" }
 
+  /// Whether old backups are removed there.
+  var removesOld: Bool { kind == .restic || kind == .borg }
+
   /// For messages: without a password.
   var shown: String {
     let place = kind == .command ? place : PlaceName.withoutPassword(place)
@@ -88,7 +91,7 @@ struct Destination {
   func retain(
     _ counts: [(name: String, count: Int)], after archive: ArchiveName, _ engine: Engine
   ) throws {
-    guard kind == .restic || kind == .borg else { return }
+    guard removesOld else { return }
     if let later = try newest(archive.series, engine), let time = Timestamp(inFileName: archive.time),
       later.name.time > time
     {

@@ -12,6 +12,13 @@ struct PullRecord: Codable, Equatable {
     var bytes: UInt64
   }
 
+  /// The last good backup that engines have: whole, and with every database that the one before had.
+  struct Good: Codable, Equatable {
+    var file: String
+    /// Sorted; those with a table.
+    var databases: [BytePath]
+  }
+
   private var format = 1
   /// When it ended, in RFC 3339.
   var time: String
@@ -21,22 +28,18 @@ struct PullRecord: Codable, Equatable {
   var detail: String?
   /// Of this pull, or of an earlier one.
   var lastWhole: Whole?
+  /// Of a pull without `--into`: with a directory, `sluice keep` reads the backups themselves.
+  var lastGood: Good?
 
   private enum CodingKeys: String, CodingKey {
     case format, time, detail
     case exitStatus = "exit_status"
     case lastWhole = "last_whole"
+    case lastGood = "last_good"
   }
 
-  init(time: String, exitStatus: Int32, detail: String?, lastWhole: Whole?) {
-    self.time = time
-    self.exitStatus = exitStatus
-    self.detail = detail
-    self.lastWhole = lastWhole
-  }
-
-  /// More than any that is written here.
-  private static let maximumSize = 64 << 10
+  /// More than any that is written here: names of databases, and 64 KiB for the rest.
+  private static let maximumSize = ArchiveInventory.maximumSize + 64 << 10
   /// In bytes: the journal has the rest.
   private static let maximumDetail = 1000
 
@@ -50,8 +53,8 @@ struct PullRecord: Codable, Equatable {
     return record?.format == 1 ? record : nil
   }
 
-  /// Replaces the record of a series; what the last one says of a whole backup stays if this pull brought none. Without a
-  /// record, `sluice status` knows less, and nothing else does: what keeps it from being written is no fault of the pull's.
+  /// Replaces the record of a series; what the last one says of a whole or a good backup stays if this pull brought none.
+  /// If it cannot be written, `sluice status` knows less; that a good backup cannot be remembered is a warning.
   static func replace(
     in directory: String, of series: String, status: Int32, _ kept: PullRun.Kept?, detail: String?
   ) {
@@ -59,10 +62,15 @@ struct PullRecord: Codable, Equatable {
     let whole = kept.flatMap { kept in
       status == 0 ? Whole(time: time, file: BytePath(kept.path).name.lossyString, bytes: kept.size) : nil
     }
+    let last = read(in: directory, of: series)
     let record = PullRecord(
       time: time, exitStatus: status,
       detail: detail.map { String(decoding: $0.utf8.prefix(maximumDetail), as: UTF8.self) },
-      lastWhole: whole ?? read(in: directory, of: series)?.lastWhole)
-    try? RecordFile.write(record, path(in: directory, of: series))
+      lastWhole: whole ?? last?.lastWhole, lastGood: kept?.good ?? last?.lastGood)
+    let path = path(in: directory, of: series)
+    do throws(SystemError) { try RecordFile.write(record, path) } catch {
+      guard kept?.good != nil else { return }
+      printError("sluice: warning: \(printable(path)) cannot be written: \(error)")
+    }
   }
 }

@@ -24,8 +24,12 @@ struct PullRun {
     var retention: [String]
     /// The same as numbers, by the options' names.
     var tiers: [(name: String, count: Int)] = []
+    /// Patterns of databases that may be gone.
+    var gone: [String] = []
     /// Beside the directory.
     var destinations: [Destination] = []
+    /// Where the `PullRecord` is; nil if there is no place for it.
+    var recordDirectory: String?
 
     /// What was asked, for messages.
     var request: PullAnswer.Request {
@@ -43,6 +47,8 @@ struct PullRun {
     var missing: [String]
     /// What is to be said of it in one line; empty if nothing is.
     var detail: String
+    /// What a pull without a directory compares the next archive with; nil unless this one is good.
+    var good: PullRecord.Good?
   }
 
   /// An archive of an earlier pull that fits the request.

@@ -5,12 +5,12 @@ import System
 
 /// A pull that keeps no archive on this disk: each byte goes to `sluice verify` and to the destinations as it comes.
 struct StreamedPull {
-  private let options: PullRun.Options
-  private let work: PullWork
+  let options: PullRun.Options
+  let work: PullWork
   private let curl: Curl
   private let isInterrupted: () -> Bool
   /// What the destinations have; nil until they have it. Its path is the name that engines have for it.
-  private(set) var kept: PullRun.Kept?
+  var kept: PullRun.Kept?
 
   /// `sluice verify`, which reads what comes.
   private final class Verifier {
@@ -24,7 +24,8 @@ struct StreamedPull {
       let output = try work.makeFile("verified")
       let error = try work.makeFile("verify-error")
       child = try ChildProcess.Running(
-        "/proc/self/exe", ["verify", "-", "--check-timeout", checkTimeout],
+        "/proc/self/exe",
+        ["verify", "-", "--check-timeout", checkTimeout, "--inventory", work.file("inventory")],
         ChildProcess.Streams(input: reading.rawValue, output: output.rawValue, error: error.rawValue))
       input = try OutgoingPipe(owning: writing)
     }
@@ -104,8 +105,9 @@ struct StreamedPull {
       detail: delivery.hasFailed ? "a destination has not got it" : detail)
     put("\(printable("\(options.url.shown): \(delivery.sent.count) bytes, \(worth.said)"))\n", STDOUT_FILENO)
     if worth != .whole { printError("sluice: \(printable("\(options.url.shown): \(detail)"))") }
-    if worth == .whole, !delivery.hasFailed { try delivery.retain(options.tiers) }
-    return (worth, delivery.hasFailed)
+    let isSmaller = judgeDatabases(delivery)
+    if worth == .whole, !delivery.hasFailed, !isSmaller { try delivery.retain(options.tiers) }
+    return (worth, delivery.hasFailed || isSmaller)
   }
 
   /// Passes on all that comes. What broke off is resumed only if the same archive goes on.

@@ -347,7 +347,8 @@ def test_what_a_wrong_clock_has_dated_takes_no_new_archive_s_place(stores, data,
     engine = kind(tmp_path / "repository")
     name = dated(engine, archive, "2036-11-29 03:00:00")
     with serve(data) as server:
-        pull = lambda: run("pull", f"{server.url}/api/backup", *engine.options, "--last", "1")  # noqa: E731
+        environment = os.environ | {"STATE_DIRECTORY": str(tmp_path)}
+        pull = lambda: run("pull", f"{server.url}/api/backup", *engine.options, "--last", "1", env=environment)  # noqa: E731
         for count in (2, 3):
             result = pull()
             assert result.returncode == 1 and len(result.stderr.splitlines()) == 1

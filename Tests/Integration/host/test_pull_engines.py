@@ -1,0 +1,156 @@
+"""`sluice pull` and its engines: nights in which a database is gone."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness import SLUICE, serve
+from pulling import hook
+from restoring import change, small
+
+
+class Nights:
+    """A repository each of restic and borg, and the pulls into them that keep one backup."""
+
+    def __init__(self, path):
+        self.path, self.state, self.engines = path, path / "state", ["restic", "borg"]
+        self.state.mkdir()
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOME": str(path), "TMPDIR": str(path), "STATE_DIRECTORY": str(self.state),
+            "RESTIC_PASSWORD": "secret-of-restic", "BORG_PASSPHRASE": "secret-of-borg",
+        }  # fmt: skip
+        self.call("restic", "-q", "-r", "restic", "init")
+        self.call("borg", "init", "-e", "repokey", "borg")
+
+    def call(self, *command):
+        return subprocess.run(command, env=self.environment, cwd=self.path, check=True, capture_output=True, text=True).stdout
+
+    def start(self, url, *options, **environment):
+        command = [SLUICE, "pull", *([url] if url else []), "--pause", "0s", *map(str, options)]
+        environment = {name: value for name, value in (self.environment | environment).items() if value}
+        return subprocess.Popen(
+            command, env=environment, cwd=self.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def result(self, process):
+        process.stdout, process.stderr = process.communicate(timeout=120)
+        return process
+
+    def night(self, url, *options, **environment):
+        engines = [word for engine in self.engines for word in (f"--{engine}", engine)]
+        return self.result(self.start(url, *engines, "--last", "1", *options, **environment))
+
+    def counts(self):
+        """Of each engine's backups."""
+        lists = {"restic": ["restic", "-r", "restic", "snapshots", "--json"], "borg": ["borg", "list", "--json", "borg"]}
+        found = {engine: json.loads(self.call(*lists[engine])) for engine in self.engines}
+        return [len(each["archives"] if engine == "borg" else each) for engine, each in found.items()]
+
+    def record(self):
+        return json.loads((self.state / ".backup.pull.json").read_text())
+
+
+@pytest.fixture
+def nights(tmp_path):
+    return Nights(tmp_path)
+
+
+@pytest.fixture
+def restic(nights):
+    nights.engines = ["restic"]
+    return nights
+
+
+@pytest.fixture
+def data(tmp_path):
+    return small(tmp_path / "data", "word")
+
+
+GONE = r"sluice: http\S+: backup-\S+Z\.zip is kept, but nothing is removed: backup-\S+Z\.zip lacks what {} has: {} \(absent or without a table\); if that is meant, add --gone {}\n"
+
+
+def test_while_a_database_is_gone_no_engine_removes_an_old_backup(nights, data):
+    with serve(data) as server:
+        url = f"{server.url}/api/backup"
+        for _ in range(2):
+            result = nights.night(url)
+            assert (result.returncode, result.stderr, nights.counts()) == (0, "", [1, 1])
+        good = nights.record()["last_good"]
+        assert good["databases"] == ["a.db", "b.db", "c.db"]
+        (data / "b.db").rename(nights.path / "b.db")
+        for count in (2, 3):
+            with hook() as (place, heard):
+                result = nights.night(url, "--notify", place, "--textfile", nights.path / "pull.prom")
+            assert result.returncode == 1 and nights.counts() == [count, count]
+            assert re.fullmatch(GONE.format(good["file"], r"b\.db", r"b\.db"), result.stderr), result.stderr
+            record, told = nights.record(), heard[-1][2]
+            assert (record["exit_status"], record["last_good"]) == (1, good)
+            assert told["event"] == "failure" and told["exit_status"] == 1
+            assert told["detail"] == record["detail"] and "lacks what" in told["detail"]
+            assert 'sluice_pull_last_exit_status{series="backup"} 1\n' in (nights.path / "pull.prom").read_text()
+        # What the manifest names as left out is not gone.
+        (data / "b.db").symlink_to("nowhere")
+        assert nights.night(url).returncode == 3
+        (data / "b.db").unlink()
+        # Back again, as it was.
+        (nights.path / "b.db").rename(data / "b.db")
+        assert nights.night(url).returncode == 0
+        assert nights.counts() == [2, 2]  # the incomplete one stands for itself
+
+
+def test_a_database_that_is_meant_to_be_gone_is_named_once(restic, data):
+    with serve(data) as server:
+        url = f"{server.url}/api/backup"
+        assert restic.night(url).returncode == 0
+        change(data / "a.db", "DROP TABLE t; VACUUM")
+        (data / "c.db").unlink()
+        result = restic.night(url, "--gone", "c.*")
+        assert result.returncode == 1 and ": a.db (absent or without a table)" in result.stderr
+        for options in (["--gone", "?.db"], []):
+            result = restic.night(url, *options)
+            assert (result.returncode, result.stderr, restic.counts()) == (0, "", [1])
+        assert restic.record()["last_good"]["databases"] == ["b.db"]
+
+
+def test_a_loss_in_an_incomplete_night_is_told_too(restic, data):
+    with serve(data) as server:
+        url = f"{server.url}/api/backup"
+        assert restic.night(url).returncode == 0
+        (data / "b.db").unlink()
+        (data / "other.db").symlink_to("nowhere")
+        result = restic.night(url)
+        assert result.returncode == 1 and "lacks what" in result.stderr and "not in the archive: other.db" in restic.record()["detail"]
+
+
+def test_without_a_record_nothing_is_known_to_be_gone(restic, data):
+    with serve(data) as server:
+        url = f"{server.url}/api/backup"
+        assert restic.night(url).returncode == 0
+        (data / "b.db").unlink()
+        (restic.state / ".backup.pull.json").unlink()
+        result = restic.night(url)
+        assert (result.returncode, result.stderr, restic.counts()) == (0, "", [1])
+        # Cron has no such directory, and nothing is remembered.
+        result = restic.night(url, STATE_DIRECTORY="")
+        assert result.returncode == 0 and re.fullmatch(r"sluice: warning: .* set STATE_DIRECTORY .*\n", result.stderr)
+
+
+def test_the_record_stays_when_no_engine_has_the_archive(nights, data):
+    """A database that only an archive had that no engine kept is not gone."""
+    with serve(data) as server:
+        url = f"{server.url}/api/backup"
+        assert nights.night(url).returncode == 0
+        good = nights.record()["last_good"]
+        small(data, "word", names=("new.db",))
+        result = nights.night(url, RESTIC_PASSWORD="wrong", BORG_PASSPHRASE="wrong")
+        assert result.returncode == 1 and nights.record()["last_good"] == good
+        (data / "new.db").unlink()
+        result = nights.night(url)
+        assert (result.returncode, result.stderr) == (0, "")
+        # One of them has it.
+        small(data, "word", names=("new.db",))
+        assert nights.night(url, BORG_PASSPHRASE="wrong").returncode == 1
+        assert "new.db" in nights.record()["last_good"]["databases"]
