@@ -61,6 +61,15 @@ package enum BackupStore: Equatable, Sendable {
     }
   }
 
+  /// That the program gets.
+  package var variables: ProgramVariables {
+    switch self {
+    case .directory: .plain
+    case .restic(let place), .borg(let place), .rclone(let place):
+      ProgramVariables(of: program ?? "", at: place)
+    }
+  }
+
   /// In bytes: of what a program says of all backups, more is not read.
   package static let maximumListSize = 64 << 20
 

@@ -45,23 +45,25 @@ package enum ChildProcess {
   /// Above all numbers that a child gets.
   private static let firstFreeNumber: CInt = 16
 
-  /// Runs a program and waits for it. It gets this process's environment, and no signal is blocked or, unless it was so for
-  /// this process from the beginning, ignored in it.
+  /// Runs a program and waits for it. No signal is blocked or, unless it was so for this process from the beginning, ignored
+  /// in it.
   ///
   /// The corresponding C functions are `posix_spawnp` and `waitpid`.
   /// - Parameters:
   ///   - program: a path, or a name that `PATH` finds.
+  ///   - variables: says by its name whether the program gets a variable of this process's environment.
   ///   - isInterrupted: whether to end it with SIGTERM. It is asked ten times a second.
   ///   - meanwhile: what else there is to do, a little of it, as often.
   /// - Throws: `ENOENT` if there is no such program, and whatever else keeps it from being started.
   package static func run(
     _ program: String, _ arguments: [String], _ streams: Streams = Streams(),
-    isInterrupted: () -> Bool = { false }, meanwhile: () -> Void = {}
+    variables: (String) -> Bool, isInterrupted: () -> Bool = { false },
+    meanwhile: () -> Void = {}
   ) throws(SystemError) -> End {
     // Before the start, so that a wait for it ends at once even if the child has ended before.
     let (only, previous) = blockChildSignal()
     defer { restoreMask(previous) }
-    return try Running(program, arguments, streams)
+    return try Running(program, arguments, streams, variables: variables)
       .wait(isInterrupted: isInterrupted) {
         meanwhile()
         waitForChildSignal(only)
@@ -74,14 +76,17 @@ package enum ChildProcess {
 
     /// Starts a program. The corresponding C function is `posix_spawnp`.
     ///
-    /// - Parameter leads: whether it begins a session, and so a process group, of its own: without a terminal.
+    /// - Parameters:
+    ///   - variables: as for `run`.
+    ///   - leads: whether it begins a session, and so a process group, of its own: without a terminal.
     /// - Throws: `ENOENT` if there is no such program, and whatever else keeps it from being started.
     package init(
-      _ program: String, _ arguments: [String], _ streams: Streams, leads: Bool = false
+      _ program: String, _ arguments: [String], _ streams: Streams, variables: (String) -> Bool,
+      leads: Bool = false
     ) throws(SystemError) {
       // A process that ignores it has no status of a child to wait for: waitpid(2).
       signal(SIGCHLD, SIG_DFL)
-      process = try ChildProcess.spawn(program, arguments, streams, leads: leads)
+      process = try ChildProcess.spawn(program, arguments, streams, variables, leads: leads)
     }
 
     /// How it ended; nil if it has not. It may be asked until it has. The corresponding C function is `waitpid`.
@@ -126,7 +131,7 @@ package enum ChildProcess {
   }
 
   private static func spawn(
-    _ program: String, _ arguments: [String], _ streams: Streams, leads: Bool
+    _ program: String, _ arguments: [String], _ streams: Streams, _ variables: (String) -> Bool, leads: Bool
   ) throws(SystemError) -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -160,9 +165,23 @@ package enum ChildProcess {
     var argv = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
     defer { unsafe argv.forEach { unsafe free($0) } }
     var process = pid_t()
-    let reason = unsafe posix_spawnp(&process, program, &actions, &attributes, &argv, environ)
+    var envp = unsafe environment(variables)
+    let reason = unsafe posix_spawnp(&process, program, &actions, &attributes, &argv, &envp)
     guard reason == 0 else { throw SystemError(call: "posix_spawnp", errno: reason) }
     return process
+  }
+
+  /// The variables of this process's own, as `posix_spawn` has them, that a child gets.
+  private static func environment(_ isIncluded: (String) -> Bool) -> [UnsafeMutablePointer<CChar>?] {
+    var found: [UnsafeMutablePointer<CChar>?] = unsafe []
+    var next = unsafe environ
+    while let entry = unsafe next.pointee {
+      let name = unsafe String(cString: entry).prefix { $0 != "=" }
+      if isIncluded(String(name)) { unsafe found.append(entry) }
+      unsafe next += 1
+    }
+    unsafe found.append(nil)
+    return unsafe found
   }
 
   /// Keeps SIGCHLD pending.

@@ -1,4 +1,5 @@
 import Glibc
+import Pull
 import Restore
 import System
 
@@ -37,7 +38,7 @@ extension PullCommand {
       "/proc/self/exe",
       ["drill", "--from", backupSource, "--name", name, "--state", record]
         + ["--check-timeout", checkTimeout.defaultValueDescription] + drillTextfile,
-      isInterrupted: isInterrupted)
+      variables: (BackupStore(backupSource)?.variables ?? .plain).include, isInterrupted: isInterrupted)
     guard end.isSuccess else {
       if isInterrupted() { throw Failure(description: "interrupted amid a drill; the backup is kept") }
       let detail = (try? DrillRecord.read(record))?.detail ?? ""

@@ -95,8 +95,6 @@ extension PullCommand {
 
   /// Where messages go. A file that has no URL is a warning: the backup is not to fail by it.
   private func noticeTargets() -> [PullMessenger.Target] {
-    // The environment of other programs need not have them.
-    for name in PullSettings.notices { unsafe unsetenv(name) }
     var targets: [PullMessenger.Target] = []
     for (option, values) in [("--notify", notify), ("--ping", ping)] {
       for value in values {

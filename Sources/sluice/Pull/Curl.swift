@@ -102,7 +102,8 @@ struct Curl {
     do throws(SystemError) {
       end = try ChildProcess.run(
         "curl", arguments,
-        ChildProcess.Streams(input: input.rawValue, output: output.rawValue), isInterrupted: isInterrupted,
+        ChildProcess.Streams(input: input.rawValue, output: output.rawValue),
+        variables: ProgramVariables.plain.include, isInterrupted: isInterrupted,
         meanwhile: meanwhile)
     } catch {
       throw Failure(description: "curl cannot be run: \(error); install curl")
@@ -150,7 +151,8 @@ struct Curl {
       let writing = Descriptor(owning: ends[1])
       let streams = ChildProcess.Streams(
         input: input.rawValue, output: writing.rawValue, error: error.rawValue)
-      child = try ChildProcess.Running("curl", arguments, streams)
+      child = try ChildProcess.Running(
+        "curl", arguments, streams, variables: ProgramVariables.plain.include)
     } catch {
       throw Failure(description: "curl cannot be run: \(error); install curl")
     }

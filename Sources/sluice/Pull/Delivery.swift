@@ -87,7 +87,7 @@ final class Delivery {
         // A user's command says what it likes; an engine's words are for its failure.
         let file = try work.makeFile(words)
         let command = try GuardedCommand(
-          destination.command(name), name: name.file,
+          destination.command(name), destination.variables, name: name.file,
           output: destination.kind == .command ? STDERR_FILENO : file.rawValue)
         running.append(Running(destination, command, words))
       } catch {

@@ -18,7 +18,7 @@ extension Destination {
 
   func borgName(_ archive: ArchiveName, _ worth: Worth, _ engine: Engine) throws {
     guard worth != archive.worth else { return }
-    try engine.run(borg("rename", ["\(place)::\(archive.file)", archive.file(worth)]))
+    try engine.run(borg("rename", ["\(place)::\(archive.file)", archive.file(worth)]), variables)
   }
 
   /// A `.checkpoint` is left where an administrator's configuration makes some all the same. An archive that has the name itself is
@@ -28,8 +28,8 @@ extension Destination {
     let list = borg(
       "list",
       ["--short", "--consider-checkpoints", "--glob-archives", "\(archive.file).checkpoint*", place])
-    guard let left = try? engine.run(list) else { return nil }
-    for name in left { try engine.run(borg("delete", ["\(place)::\(name)"])) }
+    guard let left = try? engine.run(list, variables) else { return nil }
+    for name in left { try engine.run(borg("delete", ["\(place)::\(name)"]), variables) }
     return left.isEmpty ? nil : left.joined(separator: ", ")
   }
 
@@ -37,8 +37,8 @@ extension Destination {
     let rules = counts.flatMap { ["--keep-\($0.name)", "\($0.count)"] }
     for worth in Worth.allCases {
       let pattern = "\(series)-????-??-??T??????Z\(worth.suffix).zip"
-      try engine.run(borg("prune", ["--glob-archives", pattern] + rules + [place]))
+      try engine.run(borg("prune", ["--glob-archives", pattern] + rules + [place]), variables)
     }
-    try engine.run(borg("compact", [place]))
+    try engine.run(borg("compact", [place]), variables)
   }
 }

@@ -29,7 +29,8 @@ extension Destination {
   func rcloneConfirm(_ archive: ArchiveName, _ worth: Worth, _ sent: SentBytes, _ engine: Engine) throws {
     let file = partial(archive)
     let types = sent.hashes.keys.sorted().flatMap { ["--hash-type", $0] }
-    let text = try engine.run(rclone(["lsjson", "--stat", "--hash"] + types + [file])).joined(separator: "\n")
+    let text = try engine.run(rclone(["lsjson", "--stat", "--hash"] + types + [file]), variables).joined(
+      separator: "\n")
     guard let found = try? JSONDecoder().decode(Listing.self, from: Data(text.utf8)) else {
       throw Failure(description: "rclone lsjson: its answer is none that this version can read")
     }
@@ -38,14 +39,16 @@ extension Destination {
     }
     let known = (found.Hashes ?? [:]).filter { !$0.value.isEmpty && sent.hashes[$0.key] != nil }
     if known.isEmpty {
-      let read = try engine.run(rclone(["hashsum", "sha256", "--download", file])).first?.prefix { $0 != " " }
+      let read = try engine.run(rclone(["hashsum", "sha256", "--download", file]), variables).first?.prefix {
+        $0 != " "
+      }
       guard read.map(String.init) == sent.hashes["sha256"] else {
         throw Failure(description: "what the remote has, read back, is not what was sent")
       }
     } else if let wrong = known.first(where: { $0.value.lowercased() != sent.hashes[$0.key] }) {
       throw Failure(description: "the \(wrong.key) of what the remote has is not that of what was sent")
     }
-    try engine.run(rclone(["moveto", file, path(archive.file(worth))]))
+    try engine.run(rclone(["moveto", file, path(archive.file(worth))]), variables)
   }
 
   /// In rclone's words: a younger one may be another pull's.
@@ -57,8 +60,8 @@ extension Destination {
   func rcloneSweep(_ archive: ArchiveName, _ engine: Engine) throws -> String? {
     let pattern = "/\(archive.series)-????-??-??T??????Z.zip\(Self.partialEnd)"
     let left = try engine.run(
-      rclone(["lsf", "--files-only", "--include", pattern, "--min-age", Self.leftoverAge, place]))
-    for name in left { try engine.run(rclone(["deletefile", path(name)])) }
+      rclone(["lsf", "--files-only", "--include", pattern, "--min-age", Self.leftoverAge, place]), variables)
+    for name in left { try engine.run(rclone(["deletefile", path(name)]), variables) }
     return left.isEmpty ? nil : left.joined(separator: ", ")
   }
 
@@ -66,10 +69,11 @@ extension Destination {
     let file = partial(archive)
     let name = partialName(archive)
     // A remote lists what is there; a directory that is not there has nothing.
-    guard let names = try? engine.run(rclone(["lsf", "--files-only", place])), names.contains(name) else {
+    guard let names = try? engine.run(rclone(["lsf", "--files-only", place]), variables), names.contains(name)
+    else {
       return nil
     }
-    try engine.run(rclone(["deletefile", file]))
+    try engine.run(rclone(["deletefile", file]), variables)
     return name
   }
 }

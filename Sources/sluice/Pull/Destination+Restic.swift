@@ -19,16 +19,17 @@ extension Destination {
       restic([
         "tag", "--host", archive.series, "--path", "/\(archive.file)", "--remove", archive.worth.word,
         "--add", worth.word,
-      ]))
+      ]), variables)
   }
 
   /// The lock of a restic that was killed; not one of another that runs.
-  func resticUnlock(_ engine: Engine) throws { try engine.run(restic(["unlock"])) }
+  func resticUnlock(_ engine: Engine) throws { try engine.run(restic(["unlock"]), variables) }
 
   /// Those of one worth are judged among themselves, so an incomplete one never takes a whole one's place.
   func resticForget(_ counts: [(name: String, count: Int)], _ series: String, _ engine: Engine) throws {
     let rules = counts.flatMap { ["--keep-\($0.name)", "\($0.count)"] }
     try engine.run(
-      restic(["forget", "--host", series, "--tag", "sluice", "--group-by", "host,tags", "--prune"] + rules))
+      restic(["forget", "--host", series, "--tag", "sluice", "--group-by", "host,tags", "--prune"] + rules),
+      variables)
   }
 }

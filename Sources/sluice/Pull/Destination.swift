@@ -16,6 +16,11 @@ struct Destination {
 
   var option: String { "--\(kind.rawValue)" }
 
+  /// Those that its program gets.
+  var variables: ProgramVariables {
+    kind == .command ? .command : ProgramVariables(of: kind.rawValue, at: place)
+  }
+
   /// As `BackupStore` reads it; nil for a command, of which only its author knows where it keeps what.
   var source: String? { kind == .command ? nil : "\(kind.rawValue):\(place)" }
 
@@ -107,7 +112,7 @@ struct Destination {
 
   private func newest(_ series: String, _ engine: Engine) throws -> BackupStore.Backup? {
     guard let store = source.flatMap({ BackupStore($0) }), let program = store.program else { return nil }
-    try engine.run([program] + store.listArguments)
+    try engine.run([program] + store.listArguments, variables)
     let list = engine.work.beginning(of: "engine-output", atMost: BackupStore.maximumListSize)
     guard let backups = store.backups(in: list, of: series) else {
       throw Failure(description: "\(program): its list cannot be read")

@@ -11,7 +11,7 @@ struct Engine {
   /// - Returns: the lines of its standard output.
   /// - Throws: a `Failure` with a line of its standard error.
   @discardableResult
-  func run(_ command: [String]) throws -> [String] {
+  func run(_ command: [String], _ variables: ProgramVariables) throws -> [String] {
     let output = try work.makeFile("engine-output")
     let error = try work.makeFile("engine-error")
     let nothing = try FileSystem.openFile("/dev/null")
@@ -20,7 +20,7 @@ struct Engine {
       end = try ChildProcess.run(
         command[0], Array(command.dropFirst()),
         ChildProcess.Streams(input: nothing.rawValue, output: output.rawValue, error: error.rawValue),
-        isInterrupted: isInterrupted)
+        variables: variables.include, isInterrupted: isInterrupted)
     } catch {
       throw Failure(description: "\(command[0]) cannot be run: \(error)")
     }

@@ -1,3 +1,4 @@
+import Pull
 import System
 
 /// A command that gets an archive on its standard input and finds the end of it only if the archive is sound.
@@ -27,9 +28,10 @@ final class GuardedCommand {
 
   /// - Parameters:
   ///   - command: a program and its arguments.
+  ///   - variables: that the command gets.
   ///   - name: of the archive; the command finds it as `SLUICE_NAME`.
   ///   - output: descriptor of its standard output and error.
-  init(_ command: [String], name: String, output: CInt) throws(SystemError) {
+  init(_ command: [String], _ variables: ProgramVariables, name: String, output: CInt) throws(SystemError) {
     let data = try SystemCalls.pipe()
     let reading = Descriptor(owning: data[0])
     let writing = Descriptor(owning: data[1])
@@ -41,7 +43,8 @@ final class GuardedCommand {
     streams.input = nothing.rawValue
     streams.others = [(released.rawValue, 3), (writing.rawValue, 4), (reading.rawValue, 5)]
     child = try ChildProcess.Running(
-      "/bin/sh", ["-c", Self.script, "sluice-pull", name] + command, streams, leads: true)
+      "/bin/sh", ["-c", Self.script, "sluice-pull", name] + command, streams,
+      variables: variables.include, leads: true)
     input = try OutgoingPipe(owning: writing)
     self.control = consume control
   }

@@ -58,7 +58,9 @@ struct PullMessenger {
     let end: ChildProcess.End
     do throws(SystemError) {
       let input = try ChildProcess.pipe(holding: Array(configuration.utf8))
-      end = try ChildProcess.run("curl", arguments, ChildProcess.Streams(input: input.rawValue))
+      end = try ChildProcess.run(
+        "curl", arguments, ChildProcess.Streams(input: input.rawValue),
+        variables: ProgramVariables.plain.include)
     } catch {
       return "curl cannot be run: \(error)"
     }

@@ -80,7 +80,8 @@ extension PullRun {
   func ownCommand(
     _ arguments: [String], _ streams: ChildProcess.Streams, _ meanwhile: () throws -> Void = {}
   ) throws -> ChildProcess.End {
-    let child = try ChildProcess.Running("/proc/self/exe", arguments, streams)
+    let child = try ChildProcess.Running(
+      "/proc/self/exe", arguments, streams, variables: ProgramVariables.plain.include)
     do { try meanwhile() } catch {
       child.send(SIGTERM)
       _ = try child.wait()

@@ -5,7 +5,7 @@ import Pull
 /// The settings of `sluice-pull.service` and its instances: variables of the environment that stand for options of
 /// `sluice pull`, so that the unit can read them from a file. They are read if the command line has no URL.
 struct PullSettings {
-  private static let prefix = "SLUICE_PULL_"
+  private static let prefix = ProgramVariables.settings
   /// Without `SLUICE_PULL_KEEP`, so many are kept.
   private static let defaultKeep = "14"
   /// Of `SLUICE_PULL_DIRECTORY`: only the destinations among the options get the archive.
@@ -55,10 +55,8 @@ struct PullSettings {
   ]
 
   static let url = prefix + "URL"
-  /// Places of messages, each of which may be a secret.
-  static let notices = ["NOTIFY", "PING"].map { prefix + $0 }
   /// Those of words that may have a secret in them.
-  static let secrets = notices + ["CURL", "OPTIONS"].map { prefix + $0 }
+  static let secrets = ["NOTIFY", "PING", "CURL", "OPTIONS"].map { prefix + $0 }
 
   /// An empty one is as good as none.
   private func value(_ name: String) -> String? {

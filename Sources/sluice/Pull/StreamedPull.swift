@@ -26,7 +26,8 @@ struct StreamedPull {
       child = try ChildProcess.Running(
         "/proc/self/exe",
         ["verify", "-", "--check-timeout", checkTimeout, "--inventory", work.file("inventory")],
-        ChildProcess.Streams(input: reading.rawValue, output: output.rawValue, error: error.rawValue))
+        ChildProcess.Streams(input: reading.rawValue, output: output.rawValue, error: error.rawValue),
+        variables: ProgramVariables.plain.include)
       input = try OutgoingPipe(owning: writing)
     }
   }

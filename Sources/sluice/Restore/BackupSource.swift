@@ -88,7 +88,7 @@ struct BackupSource {
     do throws(SystemError) {
       end = try ChildProcess.run(
         program, arguments, ChildProcess.Streams(output: output.rawValue, error: error.rawValue),
-        isInterrupted: isInterrupted)
+        variables: store.variables.include, isInterrupted: isInterrupted)
     } catch {
       throw EngineFailure(description: "\(program) cannot be run: \(error); install \(program)")
     }

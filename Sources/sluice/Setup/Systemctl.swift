@@ -13,7 +13,7 @@ enum Systemctl {
   static func run(_ arguments: [String]) throws(Failure) {
     let command = (["systemctl"] + arguments).joined(separator: " ")
     let end: ChildProcess.End
-    do { end = try ChildProcess.run("systemctl", arguments) } catch {
+    do { end = try ChildProcess.run("systemctl", arguments, variables: { _ in true }) } catch {
       throw Failure(description: "\(command): \(SystemCalls.describe(error.errno))")
     }
     guard end.isSuccess else { throw Failure(description: "\(command) failed; it says why") }

@@ -55,7 +55,7 @@ struct SecureRequest {
         ],
         ChildProcess.Streams(
           input: input.rawValue,
-          output: content.rawValue, error: output.rawValue))
+          output: content.rawValue, error: output.rawValue), variables: ProgramVariables.plain.include)
       let bytes = try output.read(Self.maximumReportSize, at: 0).prefix { $0 != 0 }
       let words = String(decoding: bytes, as: UTF8.self).split(
         separator: " ", maxSplits: 2, omittingEmptySubsequences: false)

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -17,7 +16,7 @@ import data as make
 from archive import Archive
 from breaking import Breaking
 from harness import SLUICE, run, serve, wait_until
-from pulling import HEAD, answering
+from pulling import HEAD, answering, children
 from restoring import SLOW, backup, small
 
 # The command that a puller gives each engine beside the options; the archive must be larger than what is held back.
@@ -232,18 +231,6 @@ def test_an_incomplete_archive_has_it_in_its_name(stores, data, tmp_path, told):
     assert age.endswith("Z-incomplete.zip.age" if told else "Z.zip.age")
 
 
-def children(process):
-    """All processes below it, by what they were started as."""
-    found, below = {}, {process.pid}
-    for path in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
-        with suppress(OSError):
-            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent in below:
-                below.add(int(path.name))
-                found[int(path.name)] = (path / "cmdline").read_bytes().split(b"\0")
-    return found
-
-
 def started(process, *words):
     """Waits until a program with each of these words runs below it. Their numbers."""
 
@@ -429,7 +416,7 @@ def test_a_store_that_is_full_lists_nothing_new(stores, tmp_path):
         result = stores.pull(url, PATH=f"{bin}:{os.environ['PATH']}")
         assert result.returncode == 1
         failed = re.findall(r"^sluice: (--\w+) (?!.*removed what was left)", result.error, re.MULTILINE)
-        assert failed == ["--to", "--restic", "--borg", "--rclone"], result.error
+        assert sorted(failed) == ["--borg", "--rclone", "--restic", "--to"], result.error
         assert stores.names() == before
 
 

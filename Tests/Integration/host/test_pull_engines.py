@@ -1,14 +1,18 @@
-"""`sluice pull` and its engines: nights in which a database is gone."""
+"""`sluice pull` and its engines: nights in which a database is gone, and whose secrets each gets."""
 
 import json
 import os
 import re
+import shutil
 import subprocess
+from pathlib import Path
+from threading import Event
 
 import pytest
 
-from harness import SLUICE, serve
-from pulling import hook
+import data as make
+from harness import SLUICE, run, serve, wait_until
+from pulling import HEAD, answering, children, hook
 from restoring import change, small
 
 
@@ -42,6 +46,13 @@ class Nights:
     def night(self, url, *options, **environment):
         engines = [word for engine in self.engines for word in (f"--{engine}", engine)]
         return self.result(self.start(url, *engines, "--last", "1", *options, **environment))
+
+    def wrap(self, program, script):
+        """Runs a line of shell before a program; the variables for it."""
+        (bin := self.path / "bin").mkdir(exist_ok=True)
+        (bin / program).write_text(f'#!/bin/sh\n{script}\nexec {shutil.which(program)} "$@"\n')
+        (bin / program).chmod(0o755)
+        return {"PATH": f"{bin}:{os.environ['PATH']}"}
 
     def counts(self):
         """Of each engine's backups."""
@@ -154,3 +165,76 @@ def test_the_record_stays_when_no_engine_has_the_archive(nights, data):
         small(data, "word", names=("new.db",))
         assert nights.night(url, BORG_PASSPHRASE="wrong").returncode == 1
         assert "new.db" in nights.record()["last_good"]["databases"]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    make.bulk((directory := tmp_path / "bulk").mkdir() or directory / "main.db", make.WAL, 2)
+    path = tmp_path / "bulk.zip"
+    assert run("backup", "--data", directory, "--compression", "store", "-o", path).returncode == 0
+    return path.read_bytes()
+
+
+def running(process):
+    """The processes below it by the program's name; a guard, by that of what it guards."""
+    found = {}
+    for pid, line in children(process).items():
+        name = Path(os.fsdecode(line[0])).name
+        if name == "sh" and line[3:4] == [b"sluice-pull"]:
+            name = f"guard of {os.fsdecode(line[5])}"
+        elif line[1:2] == [b"/usr/bin/borg"]:
+            name = "borg"
+        elif name == "exe":
+            name = os.fsdecode(line[1])
+        found[name] = pid
+    return found
+
+
+# What each program may have, whatever else the settings of the pull have.
+ENGINES = {"AWS_SECRET_ACCESS_KEY", "OWN_SECRET"}
+RESTIC, BORG, RCLONE = {"RESTIC_PASSWORD", "RESTIC_REST_PASSWORD"}, {"BORG_PASSPHRASE"}, {"RCLONE_CONFIG_PASS"}
+SETTINGS = {"SLUICE_PULL_URL", "SLUICE_PULL_NOTIFY"}
+ALLOWED = {
+    "curl": set(), "verify": set(), "drill": ENGINES | RESTIC, "restic": ENGINES | RESTIC, "borg": ENGINES | BORG, "rclone": ENGINES | RCLONE,
+    "guard of restic": ENGINES | RESTIC, "guard of borg": ENGINES | BORG, "guard of rclone": ENGINES | RCLONE,
+    "guard of /bin/sh": ENGINES | RESTIC | BORG | RCLONE, "cat": ENGINES | RESTIC | BORG | RCLONE,
+}  # fmt: skip
+SECRETS = set().union(*ALLOWED.values(), SETTINGS)
+
+
+def test_each_program_gets_no_secret_of_another(nights, archive):
+    done, seen = Event(), nights.path / "seen"
+    secrets = {name: f"secret-{name}" for name in SECRETS} | nights.environment
+    for name in ("curl", "restic", "borg", "rclone"):
+        secrets |= nights.wrap(name, f"env | sed 's/^/{name} /' >>'{seen}'")
+    (remote := nights.path / "remote").mkdir()
+    options = ["--restic", "restic", "--borg", "borg", "--rclone", remote, "--to", "cat >/dev/null; true", "--drill", "1d"]
+    with answering(HEAD, archive[: len(archive) // 2], done, archive[len(archive) // 2 :]) as url, hook() as (place, heard):
+        settings = {"SLUICE_PULL_URL": url, "SLUICE_PULL_DIRECTORY": "none", "SLUICE_PULL_NOTIFY": place, "SLUICE_PULL_DELTA": "yes"}
+        process = nights.start(None, *options, **secrets | settings)
+        now = wait_until(lambda: (now := running(process)).keys() >= ALLOWED.keys() - {"drill"} and now, "all of them to run")
+        for name, pid in now.items():
+            if name in ALLOWED:
+                got = {each.partition(b"=")[0].decode() for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
+                assert got & SECRETS == ALLOWED[name], name
+                assert {"PATH", "HOME", "TMPDIR"} <= got, name
+        done.set()
+        result = nights.result(process)
+    assert (result.returncode, result.stderr) == (0, "") and len(heard) == 2
+    # Also before and after: the messages, the other commands of the engines, and the drill's.
+    lines = [line.split(" ", 1) for line in seen.read_text().splitlines()]
+    got = {(name, line.partition("=")[0]) for name, line in lines} & {(name, secret) for name in ALLOWED for secret in SECRETS}
+    assert got == {(name, secret) for name in ("restic", "borg", "rclone") for secret in ALLOWED[name]}
+
+
+def test_restic_s_rclone_gets_rclone_s_variables(nights, data):
+    seen = nights.path / "seen"
+    (conf := nights.path / "rclone.conf").touch()
+    environment = nights.wrap("rclone", f"env >>'{seen}'") | {"RCLONE_CONFIG": str(conf), "HOME": str(nights.path)}
+    repository = f"rclone:{nights.path}/behind"
+    subprocess.run(["restic", "-q", "-r", repository, "init"], env=nights.environment | environment, check=True)
+    seen.unlink()
+    with serve(data) as server:
+        result = nights.result(nights.start(f"{server.url}/api/backup", "--restic", repository, "--last", "1", **environment))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"RCLONE_CONFIG={conf}\n" in seen.read_text() and "BORG_" not in seen.read_text()

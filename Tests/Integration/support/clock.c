@@ -1,6 +1,6 @@
 /* Put before the system's library: the clock of a machine, which a test moves, and the times that its kernel gives to files.
 
-   $CLOCK is a file of 64-bit numbers: a count, then as many pairs: since when, by the real clock, the machine's clock is ahead
+   $LD_CLOCK is a file of 64-bit numbers: a count, then as many pairs: since when, by the real clock, the machine's clock is ahead
    of it by how much, in nanoseconds. support/clock.py writes it. Timers and the monotonic clock are the real ones. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,7 +18,7 @@ static int (*real_time)(clockid_t, struct timespec *);
 
 __attribute__((constructor)) static void begin(void) {
   *(void **)&real_time = dlsym(RTLD_NEXT, "clock_gettime");
-  int file = open(getenv("CLOCK"), O_RDONLY | O_CLOEXEC);
+  int file = open(getenv("LD_CLOCK"), O_RDONLY | O_CLOEXEC);
   table = mmap(NULL, sizeof *table, PROT_READ, MAP_SHARED, file, 0);
   if (file < 0 || table == MAP_FAILED) abort();
 }

@@ -19,7 +19,7 @@ class Clock:
     def __init__(self, path, library):
         self.file, self.count = open(path, "w+b", buffering=0), 0
         self.file.truncate(8 + 16 * self.MOVES)
-        self.environment = {"LD_PRELOAD": str(library), "CLOCK": str(path)}
+        self.environment = {"LD_PRELOAD": str(library), "LD_CLOCK": str(path)}
 
     def set(self, to):
         """Shows another time from now on, in processes that run already, too."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from pathlib import Path
 from threading import Event, Thread
 
 from archive import Archive
@@ -189,3 +190,15 @@ def hook(status=200, on_request=lambda: None):
         finally:
             server.shutdown()
             thread.join()
+
+
+def children(process):
+    """All processes below it, by what they were started as."""
+    found, below = {}, {process.pid}
+    for path in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+        with suppress(OSError):
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent in below:
+                below.add(int(path.name))
+                found[int(path.name)] = (path / "cmdline").read_bytes().split(b"\0")
+    return found
