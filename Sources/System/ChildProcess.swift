@@ -52,19 +52,20 @@ package enum ChildProcess {
   /// - Parameters:
   ///   - program: a path, or a name that `PATH` finds.
   ///   - variables: says by its name whether the program gets a variable of this process's environment.
+  ///   - patience: how long after SIGTERM it is ended with SIGKILL; nil for never.
   ///   - isInterrupted: whether to end it with SIGTERM. It is asked ten times a second.
   ///   - meanwhile: what else there is to do, a little of it, as often.
   /// - Throws: `ENOENT` if there is no such program, and whatever else keeps it from being started.
   package static func run(
     _ program: String, _ arguments: [String], _ streams: Streams = Streams(),
-    variables: (String) -> Bool, isInterrupted: () -> Bool = { false },
+    variables: (String) -> Bool, patience: Duration? = nil, isInterrupted: () -> Bool = { false },
     meanwhile: () -> Void = {}
   ) throws(SystemError) -> End {
     // Before the start, so that a wait for it ends at once even if the child has ended before.
     let (only, previous) = blockChildSignal()
     defer { restoreMask(previous) }
     return try Running(program, arguments, streams, variables: variables)
-      .wait(isInterrupted: isInterrupted) {
+      .wait(patience: patience, isInterrupted: isInterrupted) {
         meanwhile()
         waitForChildSignal(only)
       }
@@ -104,17 +105,21 @@ package enum ChildProcess {
     /// Waits until it has ended.
     ///
     /// - Parameters:
+    ///   - patience: how long after SIGTERM it is ended with SIGKILL; nil for never.
     ///   - isInterrupted: whether to end it with SIGTERM.
     ///   - pause: between two looks.
     package func wait(
-      isInterrupted: () -> Bool = { false }, pause: () -> Void = FileSystem.pause
+      patience: Duration? = nil, isInterrupted: () -> Bool = { false },
+      pause: () -> Void = FileSystem.pause
     ) throws(SystemError) -> End {
-      var isTold = false
+      var toldAt: ContinuousClock.Instant?
       while true {
         if let end = try end() { return end }
-        if !isTold, isInterrupted() {
+        if let time = toldAt {
+          if let patience, .now > time + patience { send(SIGKILL) }
+        } else if isInterrupted() {
           send(SIGTERM)
-          isTold = true
+          toldAt = .now
         }
         pause()
       }

@@ -103,7 +103,12 @@ final class Delivery {
 
   /// The archive is not sound: ends all commands before their input ends, and removes what an engine has left.
   func discard() {
-    for each in running { each.command.kill() }
+    for each in running {
+      each.command.kill()
+      if isReleased {
+        fail(each.destination, "it had not ended when the pull was interrupted, and was killed")
+      }
+    }
     for each in running { removeRest(each.destination) }
     running = []
   }
@@ -127,21 +132,30 @@ final class Delivery {
     }
   }
 
-  /// The archive is sound: passes the rest on, and waits until all have it.
+  /// The archive is sound: passes the rest on, and waits until all have it. One that does not end keeps no other from having it.
   ///
   /// - Throws: `PullInterruption`.
   func finish(_ worth: Worth) throws {
     try write(Array(held.joined()))
     held = []
     isReleased = true
-    for each in running where each.command.input.fault == nil { each.command.release() }
-    for each in running { try finish(each, worth) }
-    running = []
+    for each in running {
+      if case .stalled? = each.command.input.fault { each.command.kill() } else { each.command.release() }
+    }
+    while !running.isEmpty {
+      for each in running {
+        guard let outcome = try each.command.outcome() else { continue }
+        running.removeAll { $0 === each }
+        try finish(each, outcome, worth)
+      }
+      if isInterrupted() { throw PullInterruption() }
+      FileSystem.pause()
+    }
   }
 
-  private func finish(_ each: Running, _ worth: Worth) throws {
+  private func finish(_ each: Running, _ outcome: GuardedCommand.Outcome, _ worth: Worth) throws {
     guard let archive else { return }
-    if let reason = try fault(of: each) {
+    if let reason = fault(of: each, outcome) {
       fail(each.destination, reason)
       removeRest(each.destination)
       return
@@ -156,19 +170,19 @@ final class Delivery {
   }
 
   /// Why a command has not got the archive; nil if it has.
-  private func fault(of each: Running) throws -> String? {
-    if case .stalled? = each.command.input.fault {
-      each.command.kill()
-      return "it has taken nothing for an hour, and was killed"
+  private func fault(of each: Running, _ outcome: GuardedCommand.Outcome) -> String? {
+    let fault = each.command.input.fault
+    if case .stalled? = fault { return "it has taken nothing for an hour, and was killed" }
+    guard case .ended(let end, let hasLeftSome) = outcome else {
+      return fault == nil
+        ? "it has all of the archive, \(GuardedCommand.tooLong), and was killed"
+        : "it reads no more, does not end, and was killed"
     }
-    guard let (end, hasLeftSome) = try each.command.wait(isInterrupted: isInterrupted) else {
-      return "it reads no more, does not end, and was killed"
-    }
-    if case .system(let error)? = each.command.input.fault { return "\(error)" }
+    if case .system(let error)? = fault { return "\(error)" }
     let said =
       each.destination.kind == .command ? nil : each.destination.fault(in: work.lines(of: each.words))
     switch end {
-    case .exited(0) where each.command.input.fault != nil || hasLeftSome:
+    case .exited(0) where fault != nil || hasLeftSome:
       return "it ended before it had read all of the archive"
     case .exited(0): return nil
     case .exited(127) where said == nil: return "there is no such command, or it ended with status 127"

@@ -1,9 +1,11 @@
-"""`sluice pull` and its engines: nights in which a database is gone, and whose secrets each gets."""
+"""`sluice pull` and its engines: nights in which a database is gone, whose secrets each gets, and one that does not end or is killed."""
 
 import json
 import os
 import re
 import shutil
+import signal
+import struct
 import subprocess
 from pathlib import Path
 from threading import Event
@@ -11,6 +13,7 @@ from threading import Event
 import pytest
 
 import data as make
+from faults import preloaded
 from harness import SLUICE, run, serve, wait_until
 from pulling import HEAD, answering, children, hook
 from restoring import change, small
@@ -238,3 +241,84 @@ def test_restic_s_rclone_gets_rclone_s_variables(nights, data):
         result = nights.result(nights.start(f"{server.url}/api/backup", "--restic", repository, "--last", "1", **environment))
     assert (result.returncode, result.stderr) == (0, "")
     assert f"RCLONE_CONFIG={conf}\n" in seen.read_text() and "BORG_" not in seen.read_text()
+
+
+class BootClock:
+    """The clock by which a pull waits, which a test puts ahead."""
+
+    def __init__(self, path):
+        self.path = path / "ahead"
+        self.path.write_bytes(bytes(8))
+        self.environment = {"LD_PRELOAD": str(preloaded(path, "boottime")), "LD_BOOTTIME": str(self.path)}
+
+    def put_ahead(self, seconds):
+        with open(self.path, "r+b", buffering=0) as file:
+            file.write(struct.pack("q", seconds))
+
+
+DAY_AND_NIGHT = 12 * 3600
+
+
+@pytest.mark.parametrize("how", ["time", "signal"])
+def test_a_command_that_does_not_end_keeps_no_other_from_its_archive(nights, data, how):
+    clock, read, swept = BootClock(nights.path), nights.path / "read", nights.path / "swept"
+    swept_after = f"case $* in *lsf*) {shutil.which('rclone')} \"$@\"; echo >'{swept}'; exit;; esac"
+    (remote := nights.path / "remote").mkdir()
+    with serve(data) as server:
+        process = nights.start(
+            f"{server.url}/api/backup", "--to", f"cat >/dev/null; echo >{read}; exec sleep 1000", "--restic", "restic", "--rclone", remote,
+            **clock.environment, **nights.wrap("rclone", swept_after),
+        )  # fmt: skip
+        wait_until(lambda: read.exists() and swept.exists(), "the others to have done their last")
+        wait_until(lambda: running(process).keys() == {"guard of /bin/sh", "sleep"}, "the others to end")
+        assert [*remote.glob("backup-*Z.zip")]
+        clock.put_ahead(DAY_AND_NIGHT - 60)
+        assert process.poll() is None
+        clock.put_ahead(DAY_AND_NIGHT + 1) if how == "time" else process.send_signal(signal.SIGTERM)
+        result = nights.result(process)
+    assert result.returncode == 1 and nights.counts()[0] == 1 and nights.record()["exit_status"] == 1
+    first, *more = result.stderr.splitlines()
+    assert re.fullmatch(r"sluice: --to 'cat .*': it .*, and was killed", first)
+    if how == "time":
+        assert "it has all of the archive, did not end within 12 hours," in first and more == []
+        assert nights.record()["detail"] == "a destination has not got it"
+    else:
+        assert "it had not ended when the pull was interrupted," in first
+        assert more == ["sluice: interrupted: the archive is sound, and some destinations may have it"]
+
+
+def test_a_command_of_an_engine_that_does_not_end_is_ended(nights, data):
+    clock, waits = BootClock(nights.path), nights.path / "waits"
+    environment = clock.environment | nights.wrap("borg", f"[ $1 != prune ] || {{ echo >'{waits}'; exec sleep 1000; }}")
+    with serve(data) as server:
+        process = nights.start(f"{server.url}/api/backup", "--borg", "borg", "--restic", "restic", "--last", "1", **environment)
+        wait_until(waits.exists, "borg to wait")
+        clock.put_ahead(DAY_AND_NIGHT + 1)
+        result = nights.result(process)
+    assert result.returncode == 1 and nights.counts() == [1, 1]
+    assert result.stderr == (
+        "sluice: --borg borg: the archive is kept, but old ones cannot be removed: borg: it did not end within 12 hours, and was ended\n"
+    )
+
+
+@pytest.mark.parametrize("killed", [["guard"], ["sluice"], ["sluice", "guard"], ["guard", "sluice"]], ids="+".join)
+def test_an_engine_keeps_nothing_of_an_archive_whose_guard_or_pull_was_killed(nights, archive, killed):
+    """All at once: each that is stopped first can do nothing about the end of another."""
+    done = Event()
+    (remote := nights.path / "remote").mkdir()
+    names = {"restic", "borg", "rclone"}
+    with answering(HEAD, archive[: len(archive) // 2], done) as url:
+        process = nights.start(url, "--restic", "restic", "--borg", "borg", "--rclone", remote)
+        now = wait_until(lambda: (now := running(process)).keys() >= names and now, "the engines to run")
+        wait_until(lambda: [*remote.glob("*.sluice-partial")], "rclone to write")
+        pids = {"guard": [pid for name, pid in now.items() if name.startswith("guard of ")], "sluice": [process.pid]}
+        for sent in (signal.SIGSTOP, signal.SIGKILL):
+            for name in killed:
+                for pid in pids[name]:
+                    os.kill(pid, sent)
+        done.set()
+        result = nights.result(process)
+        for name in names:
+            wait_until(lambda pid=now[name]: not Path(f"/proc/{pid}").exists(), f"{name} to end")
+    assert result.returncode == (-signal.SIGKILL if "sluice" in killed else 1)
+    assert nights.counts() == [0, 0] and [*remote.glob("*.zip")] == []
