@@ -97,7 +97,7 @@ let package = Package(
       swiftSettings: testSettings),
     .testTarget(
       name: "DeltaTests", dependencies: ["Delta", "System", "TestSupport"], swiftSettings: testSettings),
-    .testTarget(name: "SystemdTests", dependencies: ["Systemd"], swiftSettings: testSettings),
+    .testTarget(name: "SystemdTests", dependencies: ["System", "Systemd"], swiftSettings: testSettings),
     .testTarget(
       name: "HTTP1Tests", dependencies: ["EventLoop", "HTTP1", "System", "TestSupport"],
       swiftSettings: testSettings),

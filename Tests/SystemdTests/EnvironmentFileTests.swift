@@ -1,3 +1,4 @@
+import System
 import Testing
 
 @testable import Systemd
@@ -27,5 +28,20 @@ struct EnvironmentFileTests {
 
   @Test func `reads a part that is not closed to the end of the file`() {
     #expect(read("A=\"1\nB=2\n") == ["A": "1\nB=2\n"])
+  }
+
+  /// `sluice setup --pull NAME --to COMMAND` writes words that the unit splits again.
+  @Test func `any words come back out of a value that was quoted`() {
+    let pieces = [
+      "a", "-", "=", " ", "\t", "'", "\"", "\\", "$", "`", "#", ";", "%", "{", "\u{301}", "é", "🏠",
+    ]
+    for _ in 0..<2000 {
+      let words = (0..<Int.random(in: 0...4)).map { _ in
+        (0..<Int.random(in: 0...6)).map { _ in pieces.randomElement() ?? "" }.joined()
+      }
+      let found = Words(read("A=\(Words.text(words).environmentQuoted)\n")["A"] ?? "")
+      #expect(found.all.map { Array($0.utf8) } == words.map { Array($0.utf8) })
+      #expect(found.isClosed)
+    }
   }
 }

@@ -21,7 +21,7 @@ extension PullCommand {
       throw ValidationError(
         "--drill: without --into, no directory remembers the result; run sluice drill --from … --state FILE")
     }
-    let curlOptions = PullSettings.split(curl ?? "")
+    let curlOptions = Words(curl ?? "").all
     let counts = retention.counts
     let options = PullRun.Options(
       url: backupURL,

@@ -95,7 +95,8 @@ struct PullCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "More options for curl, separated by spaces, such as '--cacert FILE'.", valueName: "options"))
+      "More options for curl, such as '--cacert FILE': words between spaces, or in quotation marks.",
+      valueName: "options"))
   var curl: String?
 
   @Flag(help: "Fetch a whole archive, compressed as the service does by default.")

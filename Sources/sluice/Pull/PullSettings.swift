@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Pull
+import System
 
 /// The settings of `sluice-pull.service` and its instances: variables of the environment that stand for options of
 /// `sluice pull`, so that the unit can read them from a file. They are read if the command line has no URL.
@@ -65,7 +66,7 @@ struct PullSettings {
   }
 
   /// The command line that the unit makes of them, with `SLUICE_PULL_OPTIONS`.
-  func command() throws -> PullCommand { try command(Self.split(value("OPTIONS") ?? "")) }
+  func command() throws -> PullCommand { try command(Words(value("OPTIONS") ?? "").all) }
 
   /// The command line that they stand for.
   ///
@@ -105,7 +106,7 @@ struct PullSettings {
       if let value = value(name) { found.append((name, value, ["\(option)=\(value)"])) }
     }
     for (name, option) in [("NOTIFY", "--notify"), ("PING", "--ping")] {
-      if let value = value(name) { found.append((name, "…", Self.split(value).map { "\(option)=\($0)" })) }
+      if let value = value(name) { found.append((name, "…", Words(value).all.map { "\(option)=\($0)" })) }
     }
     if let pause = value("PAUSE") {
       let isNumber = pause.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
@@ -123,7 +124,7 @@ struct PullSettings {
   /// A number, or options of `sluice keep`.
   private static func retention(_ keep: String, in directory: String) throws -> [String] {
     if keep.utf8.starts(with: "--".utf8) {
-      let words = split(keep)
+      let words = Words(keep).all
       do {
         let command = try KeepCommand.parse([directory] + words)
         guard !command.dryRun, command.name == KeepCommand.defaultName else {
@@ -141,7 +142,4 @@ struct PullSettings {
   private static func wrong(_ name: String, _ value: String, _ advice: String) -> ValidationError {
     ValidationError("\(prefix)\(name) is '\(value)': \(advice)")
   }
-
-  /// Words between blanks, without quotes.
-  static func split(_ text: String) -> [String] { text.split { " \t\n".contains($0) }.map(String.init) }
 }

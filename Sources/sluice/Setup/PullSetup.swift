@@ -25,7 +25,8 @@ struct PullSetup: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The directory for the backups of --pull; the unit runs as its owner. With none, only the destinations of "
-        + "--options get them. (default: /var/lib/sluice-pull@NAME)", valueName: "dir"),
+        + "--to, --restic, --borg or --rclone get them. (default: /var/lib/sluice-pull@NAME)",
+      valueName: "dir"),
     completion: .directory)
   var into: String?
 
@@ -60,9 +61,13 @@ struct PullSetup: ParsableArguments {
       valueName: "url|@file"))
   var ping: [String] = []
 
+  @OptionGroup var destinations: DestinationArguments
+
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("More options of sluice pull for the unit, separated by spaces.", valueName: "options")
+    help: ArgumentHelp(
+      "More options of sluice pull for the unit, separated by spaces; one with a space in it is in quotation marks.",
+      valueName: "options")
   )
   var options: String?
 
@@ -78,7 +83,8 @@ struct PullSetup: ParsableArguments {
   /// Whether an option is given that only a pull has.
   private var isUsed: Bool {
     url != nil || unixSocket != nil || into != nil || keep != nil || drill != nil || tokenFile != nil
-      || options != nil || !variable.isEmpty || !notify.isEmpty || !ping.isEmpty || show
+      || options != nil || !destinations.all.isEmpty || !variable.isEmpty || !notify.isEmpty || !ping.isEmpty
+      || show
   }
 
   func validate() throws {
@@ -89,7 +95,8 @@ struct PullSetup: ParsableArguments {
     guard PullCommand.isName(pull), pull.utf8.count <= Self.maximumName else {
       throw ValidationError("--pull \(pull): give a name of letters, digits and ._-, such as app")
     }
-    for value in [url, unixSocket, into, options, keep, drill] + notify + ping {
+    for value in [url, unixSocket, into, options, keep, drill] + notify + ping + destinations.all.map(\.place)
+    {
       guard let value else { continue }
       guard !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
         throw ValidationError("--pull \(pull): a setting can have no control characters")
@@ -99,6 +106,9 @@ struct PullSetup: ParsableArguments {
       // Never its text: it may be a secret.
       throw ValidationError(
         "--variable: give NAME=VALUE or NAME=@FILE; names that begin with SLUICE_ are other options")
+    }
+    for (option, value) in [("--options", options), ("--keep", keep)] where !Words(value ?? "").isClosed {
+      throw ValidationError("\(option): a quotation mark has no second, or a backslash is at its end")
     }
     if let unixSocket, !unixSocket.utf8.starts(with: "/".utf8) || unixSocket.contains(" ") {
       throw ValidationError("--unix-socket \(unixSocket): give an absolute path without spaces")
@@ -119,6 +129,12 @@ extension PullSetup {
   static func tokenPath(_ name: String) -> BytePath { BytePath("/etc/credstore/\(unit(name)).token") }
   static func dropInPath(_ name: String) -> BytePath { DropIn.path(unit(name), .service) }
 
+  /// `SLUICE_PULL_OPTIONS`: what the options of setup say, and the further ones.
+  private var unitOptions: String {
+    let places = destinations.all.map { "\($0.option)=\($0.place)" }
+    return [Words.text(places), options ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
+  }
+
   /// The settings, in the order of the file.
   private func settings(_ name: String, _ owner: DataOwner?) throws -> [(name: String, value: String)] {
     var settings = [("URL", url ?? "http://localhost/api/backup"), ("NAME", name), ("DELTA", "yes")]
@@ -132,7 +148,7 @@ extension PullSetup {
     where !values.isEmpty {
       settings.append((name, try values.map { try Self.notice(option, $0) }.joined(separator: " ")))
     }
-    if let options { settings.append(("OPTIONS", options)) }
+    if !unitOptions.isEmpty { settings.append(("OPTIONS", unitOptions)) }
     return settings.map { ("SLUICE_PULL_\($0)", $1) }
   }
 
@@ -183,7 +199,7 @@ extension PullSetup {
     guard PullSettings.isOne(name) else { return "…" }
     if name == PullSettings.url { return BackupURL(value, isWhole: true)?.shown ?? "…" }
     guard PullSettings.secrets.contains(name) else { return value }
-    return PullSettings.split(value).map(Self.shown).joined(separator: " ")
+    return Words.text(Words(value).all.map(Self.shown))
   }
 
   /// A word of an option, or `--OPTION=WORD`.

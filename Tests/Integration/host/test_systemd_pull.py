@@ -1,6 +1,7 @@
 """`sluice-pull.service` under systemd: in its sandbox the command has all that it needs, and nothing is kept on doubt."""
 
 import json
+import random
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -170,6 +171,30 @@ def test_an_instance_feeds_an_engine_and_keeps_nothing_beside_it(sluice, instanc
     status = machine.run("sluice", "status", "--pulls").stdout
     assert re.fullmatch(rf".*/sluice-pull@app: app: last whole backup .*; kept by {engine} \(last 14\); last drill .* ago passed\n", status)
     assert not list(machine.path(instance.kept).glob("app-*"))
+
+
+def test_an_instance_s_destinations_have_any_words(instance, sluice, house, on_machine):
+    """`setup` writes what the unit runs: systemd reads the settings and makes words of the options."""
+    machine = instance.machine
+    sluice.settle(on_machine(house), socket=f"SocketGroup={APPLICATION}")
+    dice = random.Random(20261129)
+    pieces = ["a", "-", " ", "'", '"', "\\", "$", "${HOME}", "`", "#", ";", "%", "%i", "{", "}", "é", "*", "~"]
+    commands = ["age -r KEY -o \"/mnt/My Disk/x\"", *("".join(dice.choices(pieces, k=8)) for _ in range(20))]
+    machine.write("/srv/words", '#!/bin/sh\nprintf "%s\\0" "$@" >"$STATE_DIRECTORY/words"\n', mode="0755")
+    instance.drop_in("ExecStart=", "ExecStart=/srv/words $SLUICE_PULL_OPTIONS", "ExecStopPost=")
+    options = [word for command in commands for word in ("--to", command)]
+    machine.run("sluice", "setup", "--pull", "app", "--unix-socket", SOCKET_PATH, *options, "--options", "--gone 'a b'", "--enable")
+    machine.systemctl("start", instance.unit)
+    found = machine.path(f"{instance.kept}/words").read_text().split("\0")[:-1]
+    assert found == [*(f"--to={command}" for command in commands), "--gone", "a b"]
+    # A command that is run.
+    place = "/var/lib/sluice-pull@app/my disk"
+    machine.run("rm", f"/etc/systemd/system/{instance.unit}.d/test.conf")
+    command = f"mkdir -p \"{place}\" && cat >'{place}/it'\"'s.zip\""
+    machine.run("sluice", "setup", "--pull", "app", "--unix-socket", SOCKET_PATH, "--to", command, "--enable")
+    assert instance.run() == 0, instance.lines()
+    assert Archive(machine.path(f"{instance.kept}/my disk/it's.zip")).manifest["complete"]
+    assert "kept (last 1 of 14)" in machine.run("sluice", "status", "--pulls").stdout
 
 
 def test_timers_of_many_hosts_are_spread_over_three_hours(installed):
