@@ -54,8 +54,15 @@ struct Sluice: ParsableCommand {
     keepBuffers()
     var command: any ParsableCommand
     do { command = try parseAsRoot() } catch {
-      // A unit with a wrong option has clients that wait, too.
-      if !exitCode(for: error).isSuccess { try? ServiceSockets(listen: []).refuseAll() }
+      if !exitCode(for: error).isSuccess {
+        // A unit with a wrong option has clients that wait, too.
+        try? ServiceSockets(listen: []).refuseAll()
+        let words = Array(CommandLine.arguments.dropFirst(2))
+        switch CommandLine.arguments.dropFirst().first {
+        case PullCommand.configuration.commandName: PullCommand.tellOfRefusal(error, words)
+        default: break
+        }
+      }
       leave(error)
     }
     do { try command.run() } catch { leave(error) }

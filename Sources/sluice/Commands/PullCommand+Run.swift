@@ -7,20 +7,21 @@ import System
 
 extension PullCommand {
   func run() throws {
-    // It has told by itself, also that a setting is wrong.
-    if ended, PullReport.causeOfDeath == nil { return }
+    let words = Array(CommandLine.arguments.dropFirst(2))
+    if ended { return Self.tellOfDeath(words) }
     guard url != nil else {
       let settings = PullSettings.ofThisProcess()
       for name in settings.unknown { printError("sluice: warning: \(name) is no setting of sluice pull") }
-      return try settings.command(Array(CommandLine.arguments.dropFirst(2))).run()
+      let command: PullCommand
+      do { command = try settings.command(words) } catch {
+        Self.tellOfRefusal(error, words)
+        throw error
+      }
+      return try command.run()
     }
     let isInterrupted = holdSignals()
     umask(0o077)
     guard let backupURL else { return }
-    guard drill == nil || recordDirectory != nil else {
-      throw ValidationError(
-        "--drill: without --into, no directory remembers the result; run sluice drill --from … --state FILE")
-    }
     let curlOptions = Words(curl ?? "").all
     let counts = retention.counts
     let options = PullRun.Options(
@@ -33,13 +34,15 @@ extension PullCommand {
       checkTimeout: checkTimeout.defaultValueDescription, retention: retention.keepOptions,
       tiers: Retention.Rule.allCases.map { ($0.rawValue, counts[$0] ?? 0) }.filter { $0.1 > 0 },
       gone: retention.gone, destinations: destinations.all, recordDirectory: recordDirectory)
-    let report = PullReport(
-      PullMessenger(targets: noticeTargets()), textfile.map { PullTextfile(file: Textfile(path: $0)) },
-      series: name, directory: recordDirectory)
-    if ended, let cause = PullReport.causeOfDeath { return report.endOfKilled(cause) }
+    let report = report()
     var place: PullPlace?
     var kept: PullRun.Kept?
     do {
+      guard drill == nil || recordDirectory != nil else {
+        throw ValidationError(
+          "--drill: without --into, no directory remembers the result; run sluice drill --from … --state FILE"
+        )
+      }
       place = try takePlace(isInterrupted)
       report.begin()
       let (worth, hasFailed) = try pull(options, &kept, isInterrupted)
@@ -88,32 +91,6 @@ extension PullCommand {
     var run = try PullRun(options, isInterrupted: isInterrupted)
     defer { kept = run.kept }
     return (try run.run(), run.hasFailedDelivery)
-  }
-
-  /// More than a URL has, and its line's end.
-  static let maximumNoticeFile = NoticeURL.maximumSize + 2
-
-  /// Where messages go. A file that has no URL is a warning: the backup is not to fail by it.
-  private func noticeTargets() -> [PullMessenger.Target] {
-    var targets: [PullMessenger.Target] = []
-    for (option, values) in [("--notify", notify), ("--ping", ping)] {
-      for value in values {
-        let text = value.utf8.starts(with: "@".utf8) ? Self.firstLine(of: String(value.dropFirst())) : value
-        guard let url = text.flatMap(NoticeURL.init) else {
-          printError(
-            "sluice: warning: \(option) \(printable(value)): its first line is no URL of http or https")
-          continue
-        }
-        targets.append(option == "--ping" ? .ping(url) : .notify(url))
-      }
-    }
-    return targets
-  }
-
-  private static func firstLine(of file: String) -> String? {
-    (try? SmallFile.firstLine(of: file, atMost: maximumNoticeFile)).map {
-      String(decoding: $0, as: UTF8.self)
-    }
   }
 
   /// The socket that curl connects to by options of its own.

@@ -42,7 +42,7 @@ struct PullCommand: ParsableCommand {
       Without a URL, the variables SLUICE_PULL_URL, SLUICE_PULL_DIRECTORY and so on say what to do: so \
       sluice-pull.service runs it, with the settings in /etc/default/sluice-pull.
 
-      --notify and --ping tell how it ended; a message that cannot be sent is a warning and does not change the \
+      --notify and --ping tell how it ended, also if another option or setting is wrong. A message that cannot be sent is a warning and does not change the \
       exit status. Other users can read a command line, so put a secret URL into a file.
 
       With a tier, --last to --yearly, sluice keep removes old backups at the end. Without one, none is removed. \

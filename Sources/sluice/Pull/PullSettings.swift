@@ -94,6 +94,18 @@ struct PullSettings {
     return try PullCommand.parse(words + further)
   }
 
+  /// The options of them that say where a pull tells how it ended; an option may be wrong.
+  var tellingOptions: [String] {
+    let directory = value("DIRECTORY").flatMap { $0.utf8.starts(with: "/".utf8) ? $0 : nil }
+    return [("--name", value("NAME")), ("--into", directory), ("--textfile", value("TEXTFILE"))]
+      .compactMap { option, value in value.map { "\(option)=\($0)" } }
+      + Self.notices.flatMap { notices(of: $0) }
+  }
+
+  private func notices(of name: String) -> [String] {
+    Words(value(name) ?? "").all.map { "--\(name.lowercased())=\($0)" }
+  }
+
   /// Each setting with the options that it stands for.
   private func options(in directory: String) throws -> [(name: String, value: String, options: [String])] {
     var found: [(name: String, value: String, options: [String])] = []
@@ -105,9 +117,7 @@ struct PullSettings {
     ] {
       if let value = value(name) { found.append((name, value, ["\(option)=\(value)"])) }
     }
-    for (name, option) in [("NOTIFY", "--notify"), ("PING", "--ping")] {
-      if let value = value(name) { found.append((name, "…", Words(value).all.map { "\(option)=\($0)" })) }
-    }
+    for name in Self.notices where value(name) != nil { found.append((name, "…", notices(of: name))) }
     if let pause = value("PAUSE") {
       let isNumber = pause.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
       found.append(("PAUSE", pause, ["--pause=\(pause)\(isNumber ? "s" : "")"]))

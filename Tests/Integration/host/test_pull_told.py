@@ -116,6 +116,67 @@ def test_no_other_process_and_no_message_shows_the_secret(data, puller, tmp_path
     assert refused.returncode == 64 and "SLUICE_PULL_NOTIFY" in refused.error
 
 
+@pytest.mark.parametrize(
+    ("settings", "options", "words"),
+    [
+        ({"keep": "--last 7 --fortnightly 3"}, [], "SLUICE_PULL_KEEP is "),
+        ({"url": "backup.example.org"}, [], "SLUICE_PULL_URL is "),
+        ({"drill": "monthly"}, [], "SLUICE_PULL_DRILL is 'monthly'"),
+        ({"directory": "kept"}, [], "SLUICE_PULL_DIRECTORY is 'kept'"),
+        ({"textfile": "app.txt"}, [], "SLUICE_PULL_TEXTFILE is 'app.txt'"),
+        ({"ping": f"ftp://{SECRET}"}, [], "SLUICE_PULL_PING is '…'"),
+        ({}, ["--restik=/srv/restic"], "Unknown option '--restik'"),
+        ({}, ["--name=a", "--last"], "Missing value for '--last <n>'"),
+        ({}, ["--borg", ""], "--borg: give a place"),
+        ({"directory": "none", "drill": "30d"}, ["--restic", "/srv/restic"], "no directory remembers the result"),
+        ({"name": "../app"}, [], "SLUICE_PULL_NAME is '../app'"),
+    ],
+)
+def test_a_wrong_setting_is_told_to_all_that_are_right(puller, tmp_path, settings, options, words):
+    """Once: what ends the unit tells of nothing that the pull itself has told."""
+    told_by_unit = {"SERVICE_RESULT": "exit-code", "EXIT_CODE": "exited", "EXIT_STATUS": "64"}
+    with hook() as (url, heard):
+        right = {"notify": f"{url}/{SECRET}", "ping": f"{url}/{SECRET}", "textfile": tmp_path / "app.prom", "name": "app"}
+        right = {name: str(value) for name, value in right.items() if name not in settings}
+        result = puller.run(settings.get("url", "http://127.0.0.1:1/"), *options, **right, **{name: value for name, value in settings.items() if name != "url"})
+        again = puller.run(settings.get("url", "http://127.0.0.1:1/"), "--ended", *options, **right,
+                           **{name: value for name, value in settings.items() if name != "url"}, **told_by_unit)  # fmt: skip
+    assert result.returncode == 64 and words in result.error and SECRET not in result.error + result.output
+    assert (again.returncode, again.error) == (0, "")
+    [message], pings = told(heard)
+    assert pings == ([f"/{SECRET}/fail"] if "ping" in right else [])
+    series = settings.get("name") or ("a" if "--name=a" in options else "app")
+    assert (message["event"], message["series"], message["exit_status"], message["file"]) == ("failure", series, 64, None)
+    assert words in message["detail"]
+    if "textfile" in right:
+        assert (tmp_path / "app.prom").exists() == ("name" not in settings)
+    if "name" not in settings and "directory" not in settings:
+        ended = json.loads((puller.kept / f".{series}.pull.json").read_text())
+        assert ended["exit_status"] == 64 and words in ended["detail"]
+
+
+def test_a_wrong_command_line_is_told_and_help_is_not(tmp_path):
+    (tmp_path / "kept").mkdir()
+    with hook() as (url, heard):
+        options = ("--into", tmp_path / "kept", "--notify", url, "--textfile", tmp_path / "a.prom")
+        assert run("pull", "http://127.0.0.1:1/", *options, "--help").returncode == 0 and heard == []
+        result = run("pull", "http://127.0.0.1:1/", *options, "--last", "many", "--notify", "nowhere", "--ping")
+    assert result.returncode == 64
+    [message], _ = told(heard)
+    assert message["exit_status"] == 64 and f"sluice: {message['detail']}" in result.stderr
+    assert 'last_exit_status{series="backup"} 64\n' in (tmp_path / "a.prom").read_text()
+    assert json.loads((tmp_path / "kept/.backup.pull.json").read_text())["exit_status"] == 64
+
+
+def test_of_a_pull_that_was_killed_the_unit_tells_though_a_setting_is_wrong(puller):
+    with hook() as (url, heard):
+        killed = {"SERVICE_RESULT": "oom-kill", "EXIT_CODE": "killed", "EXIT_STATUS": "KILL"}
+        ended = puller.run("http://127.0.0.1:1/", "--ended", "--restik", notify=url, keep="many", **killed)
+    assert ended.returncode == 0
+    [message], _ = told(heard)
+    assert message["exit_status"] == 255 and "oom-kill, killed, KILL" in message["detail"]
+
+
 @pytest.mark.parametrize("result", [("success", "exited", "0"), ("exit-code", "exited", "3"), ("oom-kill", "killed", "KILL"), ("exit-code", "exited", "203")])
 def test_of_a_pull_that_was_killed_the_unit_tells(puller, tmp_path, result):
     said = dict(zip(("SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"), result, strict=True))

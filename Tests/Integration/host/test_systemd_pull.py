@@ -173,6 +173,87 @@ def test_an_instance_feeds_an_engine_and_keeps_nothing_beside_it(sluice, instanc
     assert not list(machine.path(instance.kept).glob("app-*"))
 
 
+LISTENER = """import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        open("/srv/heard", "a").write(self.path + "\\n")
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+http.server.HTTPServer(("127.0.0.1", 8090), Handler).serve_forever()
+"""
+
+
+def test_each_bad_night_of_an_instance_is_told_once(sluice, installed, house, on_machine):
+    """To the program of the administrator, to a unit of the user's own, and to a dead man's switch."""
+    machine, name = installed, "my-app.2"
+    unit = f"sluice-pull@{name}"
+    instance = PullUnit(machine, f"{unit}.service", f"/etc/sluice/pull.d/{name}", f"/var/lib/private/{unit}")
+    sluice.settle(on_machine(house), socket=f"SocketGroup={APPLICATION}")
+    machine.run("sluice", "setup", "--pull", name, "--unix-socket", SOCKET_PATH, "--ping", "http://127.0.0.1:8090/x")
+    machine.write("/etc/sluice/pull-failed", '#!/bin/sh\necho "$1 $MONITOR_SERVICE_RESULT" >>/srv/told\n', mode="0755")
+    machine.write("/etc/systemd/system/mine@.service", '[Service]\nType=oneshot\nExecStart=/bin/sh -c "echo %i >>/srv/mine"\n')
+    machine.write(f"/etc/systemd/system/{unit}.service.d/mine.conf", "[Unit]\nOnFailure=mine@%N.service\n")
+    machine.write("/srv/listener.py", LISTENER)
+    good = machine.path(instance.settings).read_text()
+    listener = machine.start("/usr/bin/python3", "/srv/listener.py")
+
+    def read(file):
+        path = machine.shared / file
+        return path.read_text().splitlines() if path.exists() else []
+
+    def night(change=None, kill=False):
+        """What has been told of it when all is still."""
+        machine.path(instance.settings).write_text(good)
+        # Nights are no seconds: systemd.unit(5), StartLimitIntervalSec=.
+        machine.systemctl("reset-failed", instance.unit, f"mine@{unit}.service", f"sluice-pull-failed@{unit}.service", check=False)
+        if change:
+            change()
+        before = {file: len(read(file)) for file in ("told", "mine", "heard")}
+        if kill:
+            process = machine.start("systemctl", "start", instance.unit)
+            machine.wait_for_property(instance.unit, "ActiveState", "activating")
+            wait_until(lambda: len(read("heard")) > before["heard"], "its start")
+            machine.systemctl("kill", "--signal=KILL", instance.unit)
+            process.wait()
+        else:
+            machine.systemctl("start", instance.unit, check=False)
+        wait_until(lambda: machine.systemctl("list-jobs", "--no-legend") == "", "no job to be left")
+        for each in ("mine", "sluice-pull-failed"):
+            machine.wait_for_property(f"{each}@{unit}.service", "ActiveState", "inactive")
+        return [read(file)[count:] for file, count in before.items()]
+
+    def set(**settings):
+        lines = [f"SLUICE_PULL_{name}={value}\n" for name, value in settings.items()]
+        machine.path(instance.settings).write_text(good + "".join(lines))
+
+    bad = lambda result: ([f"{unit}.service {result}"], [unit])  # noqa: E731
+    try:
+        assert night() == [[], [], ["/x/start", "/x"]], instance.lines()
+        for settings, pings in (
+            ({"CURL": "--unix-socket /nowhere"}, ["/x/start", "/x/fail"]), ({"KEEP": "many"}, ["/x/fail"]),
+            ({"OPTIONS": "--restik /srv/restic"}, ["/x/fail"]), ({"TOKEN_FILE": "/nowhere"}, ["/x/start", "/x/fail"]),
+            ({"OPTIONS": "--to /no/such/engine"}, ["/x/start", "/x/fail"]), ({"PING": "nowhere"}, []),
+        ):  # fmt: skip
+            assert night(lambda settings=settings: set(**settings)) == [*bad("exit-code"), pings], (settings, instance.lines())
+        # Nothing of it is known.
+        assert night(lambda: machine.path(instance.settings).unlink()) == [*bad("resources"), []]
+        slow = "--unix-socket /srv/silent.sock"
+        silent = machine.start("/usr/bin/python3", "-c", "import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('/srv/silent.sock'); s.listen(); time.sleep(600)")
+        wait_until(lambda: (machine.shared / "silent.sock").exists(), "a service that says nothing")
+        machine.run("chmod", "0777", "/srv/silent.sock")
+        assert night(lambda: set(CURL=slow), kill=True) == [*bad("signal"), ["/x/start", "/x/fail"]], instance.lines()
+        silent.kill()
+        assert night() == [[], [], ["/x/start", "/x"]], instance.lines()
+    finally:
+        listener.kill()
+        machine.run("sluice", "setup", "--pull", name, "--remove")
+        machine.run("sh", "-c", f"rm -rf /etc/sluice/pull-failed /var/lib/private/{unit} /var/lib/{unit} /srv/told /srv/mine /srv/heard /srv/*.sock /srv/listener.py "
+                    f"/etc/systemd/system/{unit}.service.d /etc/systemd/system/mine@.service")  # fmt: skip
+        machine.systemctl("daemon-reload")
+
+
 def test_an_instance_s_destinations_have_any_words(instance, sluice, house, on_machine):
     """`setup` writes what the unit runs: systemd reads the settings and makes words of the options."""
     machine = instance.machine
