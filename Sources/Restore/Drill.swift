@@ -62,16 +62,20 @@ package struct DrillRecord: Codable, Equatable, Sendable {
   /// Of the last drill: when it ended, in RFC 3339, on which backup, and in words why it did not pass.
   package var time: String
   package var backup: String
+  /// From where that was restored; nil in a record of a version that did not say so.
+  package var place: String?
   package var result: Result
   package var detail: String
   /// Of the last drill that did not fail: the databases by their paths.
   package var databases: [String: DrilledDatabase]
 
   package init(
-    time: String, backup: String, result: Result, detail: String, databases: [String: DrilledDatabase]
+    time: String, backup: String, place: String?, result: Result, detail: String,
+    databases: [String: DrilledDatabase]
   ) {
     self.time = time
     self.backup = backup
+    self.place = place
     self.result = result
     self.detail = detail
     self.databases = databases

@@ -60,6 +60,7 @@ struct Sluice: ParsableCommand {
         let words = Array(CommandLine.arguments.dropFirst(2))
         switch CommandLine.arguments.dropFirst().first {
         case PullCommand.configuration.commandName: PullCommand.tellOfRefusal(error, words)
+        case DrillCommand.configuration.commandName: DrillCommand.tellOfRefusal(error, words)
         default: break
         }
       }

@@ -20,8 +20,8 @@ struct DrillCommand: ParsableCommand {
       private directory inside the spool directory, which is removed at the end. SQLite checks every database \
       (quick_check) and counts the rows of every table.
 
-      PULL is the name of a pull that sluice setup --pull has set up: the newest of its backups is read, and the result \
-      is remembered beside them. Variables for restic and the like come from the pull's settings, too. \
+      PULL is the name of a pull that sluice setup --pull has set up: the newest of its backups is read from each place \
+      where it keeps them, and the results are remembered beside them. Variables for restic and the like come from the pull's settings, too. \
       sluice pull --drill does the same by itself.
 
       --state FILE remembers the result. At the next drill, a table or a database that is gone, a table that has lost \
@@ -103,10 +103,45 @@ struct DrillCommand: ParsableCommand {
     let isInterrupted = holdSignals()
     umask(0o077)
     raiseDescriptorLimit()
-    let (arguments, state) = try place()
-    guard let source = arguments.source(isInterrupted: isInterrupted) else { return }
+    let places: [DrillPlace]
+    do { places = try self.places(isInterrupted) } catch {
+      Self.tellOfRefusal(error, Array(CommandLine.arguments.dropFirst(2)))
+      throw error
+    }
+    var codes: Set<Int32> = []
+    for place in places {
+      if places.count > 1 { put("\(printable(place.source.shown)):\n", STDOUT_FILENO) }
+      do { codes.insert(try drill(place)) } catch let failure as Failure where places.count > 1 {
+        if isInterrupted() { throw failure }
+        printError("sluice: \(printable("\(place.source.shown): \(failure)"))")
+        codes.insert(EXIT_FAILURE)
+      }
+    }
+    if let worst = [EXIT_FAILURE, Self.changed].first(where: codes.contains) { throw ExitCode(worst) }
+  }
+
+  /// Something was lost or skipped.
+  private static let changed: Int32 = 3
+
+  /// Restores from one place, and tells how that ended, but for an interruption.
+  ///
+  /// - Returns: the exit status.
+  /// - Throws: a `Failure`.
+  private func drill(_ place: DrillPlace) throws -> Int32 {
+    do {
+      let hasChanged = try look(at: place)
+      place.tell(hasChanged ? Self.changed : EXIT_SUCCESS)
+      return hasChanged ? Self.changed : EXIT_SUCCESS
+    } catch {
+      if !place.source.isInterrupted() { place.tell(EXIT_FAILURE) }
+      throw error
+    }
+  }
+
+  /// - Returns: whether something was lost or skipped.
+  private func look(at place: DrillPlace) throws -> Bool {
     var before: DrillRecord?
-    if let state {
+    if let state = place.state {
       do { before = try DrillRecord.read(state) } catch {
         throw Failure(
           description:
@@ -115,25 +150,28 @@ struct DrillCommand: ParsableCommand {
       }
     }
     var run = DrillRun(
-      source: source, at: self.source.at?.value, checks: check, share: maxLoss.value,
-      timeLimit: checkTimeout.value, before: before, isInterrupted: isInterrupted)
+      source: place.source, at: source.at?.value, checks: check, share: maxLoss.value,
+      timeLimit: checkTimeout.value, before: before, isInterrupted: place.source.isInterrupted)
     var failure: Failure?
     do { try run.run() } catch let error as Failure { failure = error }
     // Nothing was found.
-    if isInterrupted() { throw failure ?? Failure(description: "interrupted") }
-    if let state {
+    if place.source.isInterrupted() { throw failure ?? Failure(description: "interrupted") }
+    if let state = place.state {
       do { try run.record(failure?.description).write(state) } catch {
         throw Failure(description: "--state \(state): \(error)")
       }
     }
-    if let textfile { write(to: Textfile(path: textfile), failure != nil ? 1 : run.changes.isEmpty ? 0 : 3) }
     if let failure { throw failure }
-    if !run.changes.isEmpty { throw ExitCode(3) }
+    return !run.changes.isEmpty
   }
 
-  /// Where the backups are, and the result of the drill before.
-  private func place() throws -> (SourceArguments, state: String?) {
-    guard let pull else { return (source, state) }
+  /// Where the backups are, and the results of the drills before.
+  private func places(_ isInterrupted: @escaping @Sendable () -> Bool) throws -> [DrillPlace] {
+    guard let pull else {
+      return source.source(isInterrupted: isInterrupted).map {
+        [DrillPlace($0, state: state, textfile: textfile, number: 1)]
+      } ?? []
+    }
     let unit = PullUnit(instance: pull)
     guard let command = try unit.command() else {
       throw Failure(
@@ -141,38 +179,33 @@ struct DrillCommand: ParsableCommand {
           "\(unit.settingsPath): there are no settings of a pull, or none that this user can read; see sluice setup --pull"
       )
     }
-    guard let backupSource = command.backupSource else {
+    guard !command.backupSources.isEmpty else {
       throw Failure(description: "\(pull): what only a command of --to has cannot be read back")
     }
     // restic and the like have them from the unit; what the administrator has set counts before.
     for (name, value) in unit.programVariables { unsafe setenv(name, value, 0) }
-    var arguments = source
-    arguments.from = backupSource
-    arguments.name = command.name
     let directory = command.into ?? unit.stateDirectory.lossyString
-    return (arguments, state ?? "\(directory)/\(DrillRecord.name(of: command.name))")
+    return zip(1..., command.backupSources).compactMap { number, from in
+      var arguments = source
+      arguments.from = from
+      arguments.name = command.name
+      return arguments.source(isInterrupted: isInterrupted).map {
+        DrillPlace(
+          $0, state: state ?? "\(directory)/\(DrillRecord.name(of: command.name))", textfile: textfile,
+          number: number)
+      }
+    }
   }
 
-  private static let lastSuccess = Textfile.Family(
-    name: "sluice_drill_last_success_timestamp_seconds",
-    help: "When a drill last found a backup that restores, sound, with nothing lost; 0 if none is known.")
-  private static let lastEnd = Textfile.Family(
-    name: "sluice_drill_last_end_timestamp_seconds", help: "When the last drill ended.")
-  private static let lastStatus = Textfile.Family(
-    name: "sluice_drill_last_exit_status", help: "Exit status of the last drill.")
-
-  /// What an earlier drill says of the last success stays if this one was none.
-  private func write(to file: Textfile, _ status: Int32) {
-    let now = "\(Timestamp.now().wholeSeconds)"
-    do throws(SystemError) {
-      try file.write(
-        [
-          (Self.lastSuccess, status == 0 ? now : file.earlier(Self.lastSuccess, of: source.name)),
-          (Self.lastEnd, now), (Self.lastStatus, "\(status)"),
-        ], of: source.name)
-    } catch {
-      printError("sluice: warning: \(printable(file.path)) cannot be written: \(error)")
-    }
+  /// Tells that no drill has begun, for what is wrong with the command line or with the settings of the pull.
+  ///
+  /// - Parameter words: of the command line, behind `drill`.
+  static func tellOfRefusal(_ error: any Error, _ words: [String]) {
+    guard let path = words.values(of: "--textfile").last, path.hasSuffix(Textfile.ending) else { return }
+    let pull = words.first.flatMap { PullCommand.isName($0) ? $0 : nil }
+    DrillPlace.tell(
+      Sluice.exitCode(for: error).rawValue, path,
+      series: words.values(of: "--name").last ?? pull ?? KeepCommand.defaultName)
   }
 }
 

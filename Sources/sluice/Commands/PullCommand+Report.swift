@@ -10,7 +10,7 @@ extension PullCommand {
   private func report(in directory: String?) -> PullReport {
     PullReport(
       PullMessenger(targets: noticeTargets()),
-      textfile.map { PullTextfile(file: Textfile(path: $0)) },
+      textfile.map { PullTextfile(file: Textfile(path: $0, labels: [("series", name)])) },
       series: name, directory: directory)
   }
 

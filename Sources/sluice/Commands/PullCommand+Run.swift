@@ -46,9 +46,11 @@ extension PullCommand {
       place = try takePlace(isInterrupted)
       report.begin()
       let (worth, hasFailed) = try pull(options, &kept, isInterrupted)
+      // Also if something is missing tonight, or a destination has not got it: an earlier one may be whole.
+      do { try drillIfDue(isInterrupted) } catch let failure as Failure where hasFailed {
+        throw Failure(description: "\(kept?.detail ?? ""); \(failure)")
+      }
       if hasFailed { throw ExitCode(1) }
-      // Also if something is missing tonight: an earlier one may be whole.
-      try drillIfDue(isInterrupted)
       switch worth {
       case .whole: break
       case .incomplete: throw ExitCode(3)

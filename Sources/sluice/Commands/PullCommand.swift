@@ -134,8 +134,8 @@ struct PullCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "After a backup, run sluice drill if the last one is this old or has failed. The result is in "
-        + "DIR/.NAME.drill.json.", valueName: "time"))
+      "After a backup, run sluice drill for each place whose last one is this old or has failed. The results are in "
+        + "DIR/.NAME.drill.json, then DIR/.NAME.drill-2.json.", valueName: "time"))
   var drill: TimeSpan?
 
   @Flag(help: "Only tell of a pull that was killed: for ExecStopPost= of its unit.")
@@ -169,7 +169,7 @@ struct PullCommand: ParsableCommand {
     guard Self.isName(name) else {
       throw ValidationError("--name \(name): give letters, digits and ._-, such as backup")
     }
-    guard drill == nil || backupSource != nil else {
+    guard drill == nil || !backupSources.isEmpty else {
       throw ValidationError("--drill: what only a command of --to has cannot be read back")
     }
     for (option, values) in [("--notify", notify), ("--ping", ping)] {

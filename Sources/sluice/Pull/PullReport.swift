@@ -29,7 +29,7 @@ struct PullReport {
     }
     if let textfile {
       do throws(SystemError) {
-        try textfile.write(series: series, status: status, kept: kept, took: ContinuousClock.now - start)
+        try textfile.write(status: status, kept: kept, took: ContinuousClock.now - start)
       } catch {
         printError("sluice: warning: \(printable(textfile.file.path)) cannot be written: \(error)")
       }

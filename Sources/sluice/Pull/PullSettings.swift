@@ -56,8 +56,9 @@ struct PullSettings {
   ]
 
   static let url = prefix + "URL"
+  private static let notices = ["NOTIFY", "PING"]
   /// Those of words that may have a secret in them.
-  static let secrets = ["NOTIFY", "PING", "CURL", "OPTIONS"].map { prefix + $0 }
+  static let secrets = (notices + ["CURL", "OPTIONS"]).map { prefix + $0 }
 
   /// An empty one is as good as none.
   private func value(_ name: String) -> String? {

@@ -19,18 +19,18 @@ struct PullTextfile {
     name: "sluice_pull_last_duration_seconds", help: "How long the last pull took.")
 
   /// Replaces the file. What an earlier one says of the last success stays if this pull was none.
-  func write(series: String, status: Int32, kept: PullRun.Kept?, took: Duration) throws(SystemError) {
+  func write(status: Int32, kept: PullRun.Kept?, took: Duration) throws(SystemError) {
     let now = Timestamp.now().wholeSeconds
     let isSuccess = status == 0
     try file.write(
       [
-        (Self.lastSuccess, isSuccess ? "\(now)" : file.earlier(Self.lastSuccess, of: series)),
+        (Self.lastSuccess, isSuccess ? "\(now)" : file.earlier(Self.lastSuccess)),
         (
           Self.lastSuccessBytes,
-          isSuccess ? "\(kept?.size ?? 0)" : file.earlier(Self.lastSuccessBytes, of: series)
+          isSuccess ? "\(kept?.size ?? 0)" : file.earlier(Self.lastSuccessBytes)
         ),
         (Self.lastEnd, "\(now)"), (Self.lastStatus, "\(status)"),
         (Self.lastDuration, "\(took.components.seconds)"),
-      ], of: series)
+      ])
   }
 }

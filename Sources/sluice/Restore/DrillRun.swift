@@ -160,7 +160,7 @@ struct DrillRun {
   /// - Parameter failure: then the numbers of the last good drill stay.
   func record(_ failure: String?) -> DrillRecord {
     DrillRecord(
-      time: Timestamp.now().seconds, backup: backup,
+      time: Timestamp.now().seconds, backup: backup, place: source.shown,
       result: failure != nil ? .failed : changes.isEmpty ? .passed : .changed,
       detail: failure ?? changes.prefix(20).joined(separator: "; "),
       databases: failure != nil ? before?.databases ?? [:] : databases)

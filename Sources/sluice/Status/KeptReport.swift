@@ -17,14 +17,7 @@ struct KeptReport {
     /// Which programs have them.
     let programs: [String]
     let pull: PullRecord?
-    let drill: DrillRecord?
-    /// Whether there is a record of a drill that cannot be read.
-    let hasUnreadDrill: Bool
-    /// How old the last drill may be; nil if none is run by the pull.
-    let drillAge: Duration?
-
-    /// The night in which it is due, and one more.
-    private static let drillSlack = Duration.seconds(2 * 86_400)
+    let drills: [LastDrill]
 
     /// The last whole one, in seconds since 1970, and its bytes.
     var last: (time: Int64, file: String, bytes: UInt64)? {
@@ -51,12 +44,7 @@ struct KeptReport {
       }
       programs = kinds.enumerated().filter { !kinds[..<$0.offset].contains($0.element) }.map(\.element)
       pull = PullRecord.read(in: directory, of: name)
-      var (drill, hasUnreadDrill): (DrillRecord?, Bool) = (nil, false)
-      do { drill = try DrillRecord.read("\(directory)/\(DrillRecord.name(of: series.name))") } catch {
-        hasUnreadDrill = true
-      }
-      (self.drill, self.hasUnreadDrill) = (drill, hasUnreadDrill)
-      drillAge = command?.drill.map { $0.value + Self.drillSlack }
+      drills = LastDrill.all(in: directory, of: series.name, command)
     }
   }
 
@@ -123,27 +111,15 @@ struct KeptReport {
       words.append(
         "the last pull FAILED\(ago): \(failure.detail ?? "exit status \(failure.exitStatus)")")
     }
-    let isDrillLate = facts.drill.map { isOverdue($0, facts) } ?? false
-    if let drill = facts.drill {
-      let ago = Timestamp(drill.time).map { " \(age($0.wholeSeconds)) ago" } ?? ""
-      words.append(
-        "last drill\(isDrillLate ? " LATE," : "")\(ago) \(drill.result == .passed ? "passed" : drill.result.rawValue.uppercased())"
-      )
+    words += facts.drills.compactMap { drill in
+      drill.words(now, isAmongSeveral: facts.drills.count > 1, hasBackup: last != nil)
     }
-    if facts.drill == nil, facts.drillAge != nil, last != nil, !facts.hasUnreadDrill {
-      words.append("no drill yet")
-    }
-    if facts.hasUnreadDrill { words.append("the record of the last drill cannot be READ") }
+    let codes = facts.drills.map { $0.code(now) }
     return StatusRow(
       name: "\(directory): \(facts.name)",
-      code: isLate || isDrillLate || facts.drill?.result == .failed || facts.hasUnreadDrill
-        ? 1 : fault == nil && failure == nil && facts.drill?.result != .changed ? 0 : 3,
+      code: isLate || codes.contains(1)
+        ? 1 : fault == nil && failure == nil && !codes.contains(3) ? 0 : 3,
       words: words.joined(separator: "; "), json: json(directory, facts))
-  }
-
-  private func isOverdue(_ drill: DrillRecord, _ facts: Facts) -> Bool {
-    guard let limit = facts.drillAge, let time = Timestamp(drill.time) else { return false }
-    return Duration.seconds(now - time.wholeSeconds) > limit
   }
 
   private func age(_ time: Int64) -> String { PageWords.age(Int(now - time)) }
@@ -159,7 +135,7 @@ struct KeptReport {
   // MARK: JSON
 
   private static let keys = [
-    "directory", "problem", "name", "whole", "tiers", "last", "pull", "drill", "newer",
+    "directory", "problem", "name", "whole", "tiers", "last", "pull", "drills", "newer",
   ]
 
   private static func text(_ fields: [(String, JSONValue)]) -> String {
@@ -188,11 +164,7 @@ struct KeptReport {
           ("detail", $0.detail.map(JSONValue.string) ?? .null),
         ])
       } ?? .null,
-      facts.drill.map {
-        .object([
-          ("time", .string($0.time)), ("file", .string($0.backup)), ("result", .string($0.result.rawValue)),
-        ])
-      } ?? .null,
+      .array(facts.drills.compactMap(\.json)),
       facts.series.newerFault.map(JSONValue.string) ?? .null,
     ]
     return Self.text(Array(zip(Self.keys, values)))

@@ -1,6 +1,7 @@
 """What `sluice pull` tells: messages, pings and metrics, of each outcome one, and never a secret."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -275,10 +276,11 @@ def test_a_drill_is_run_though_something_is_missing_and_has_metrics(data, puller
     with serve(data) as server:
         result = puller.run(server.url + TARGET, textfile=tmp_path / "app.prom", drill="30d")
         assert result.returncode == 1 and "the drill found less than before: gone.db was skipped" in result.error
-        assert 'sluice_drill_last_exit_status{series="backup"} 3\n' in (tmp_path / "app.drill.prom").read_text()
+        labels = f'{{series="backup",place="{puller.kept}"}}'
+        assert f"sluice_drill_last_exit_status{labels} 3\n" in (tmp_path / "app.drill.prom").read_text()
         (data / "gone.db").unlink()
         assert puller.run(server.url + TARGET, textfile=tmp_path / "app.prom", drill="0s").returncode == 0
-        assert 'sluice_drill_last_exit_status{series="backup"} 0\n' in (tmp_path / "app.drill.prom").read_text()
+        assert f"sluice_drill_last_exit_status{labels} 0\n" in (tmp_path / "app.drill.prom").read_text()
         # A later night lacks something: the one before is whole.
         (data / "gone.db").symlink_to("nowhere")
         result = puller.run(server.url + TARGET, textfile=tmp_path / "app.prom", drill="0s")
@@ -323,6 +325,72 @@ def test_a_drill_that_finds_less_or_fails_is_told_as_a_failure(data, puller):
         assert result.error.endswith("the backup is kept, but the drill failed; the line before says why\n")
         ended = run("status", "--pulls", puller.kept)
         assert ended.returncode == 1 and "the record of the last drill cannot be READ" in ended.stdout
+
+
+def test_each_place_is_drilled_by_itself(data, puller, tmp_path):
+    (remote := tmp_path / "remote").mkdir()
+    settings = {"drill": "30d", "textfile": tmp_path / "app.prom"}
+    places = [str(puller.kept), f"rclone:{remote}"]
+    records = [puller.kept / f".backup.{name}.json" for name in ("drill", "drill-2")]
+    metrics = [tmp_path / f"app.{name}.prom" for name in ("drill", "drill-2")]
+    status = lambda: re.sub(r"\d+ s ago", "0 s ago", run("status", "--pulls", puller.kept).stdout)  # noqa: E731
+
+    with serve(data) as server:
+        drills = lambda *options: puller.run(server.url + TARGET, "--rclone", remote, *options, **settings)  # noqa: E731
+        result = drills()
+        assert (result.returncode, result.error, result.output.count("restored and sound")) == (0, "", 2)
+        assert [json.loads(record.read_text())["place"] for record in records] == places
+        for place, file in zip(places, metrics, strict=True):
+            assert f'sluice_drill_last_exit_status{{series="backup",place="{place}"}} 0\n' in file.read_text()
+        assert f"; last drill of {places[0]} 0 s ago passed; last drill of {places[1]} 0 s ago passed\n" in status()
+        assert "restored" not in drills().output
+
+        # Those there are damaged.
+        for file in remote.iterdir():
+            file.write_bytes(file.read_bytes()[:-1])
+        drill = run("drill", "--from", places[1], "--state", records[1], "--textfile", metrics[1])
+        assert drill.returncode == 1
+        assert f"; last drill of {places[1]} 0 s ago FAILED\n" in status() and run("status", "--pulls", puller.kept).returncode == 1
+        [row] = json.loads(run("status", "--pulls", puller.kept, "--json").stdout)
+        assert [(drill["place"], drill["result"]) for drill in row["drills"]] == list(zip(places, ("passed", "failed"), strict=True))
+        assert f'sluice_drill_last_exit_status{{series="backup",place="{places[1]}"}} 1\n' in metrics[1].read_text()
+        # The next night repeats that one alone.
+        result = drills()
+        assert (result.returncode, result.output.count("restored and sound")) == (0, 1)
+        assert f"; last drill of {places[1]} 0 s ago passed\n" in status()
+        # A table is emptied: both find it.
+        change(data / "b.db", "DELETE FROM t")
+        for record in records:
+            record.write_text(json.dumps(json.loads(record.read_text()) | {"result": "failed"}))
+        result = drills()
+        assert result.returncode == 1
+        both = [f"the drill of {place} found less than before: b.db: table t has 0 rows and had 200" for place in places]
+        assert f"the backup is kept, but {both[0]}; {both[1]}\n" in result.error
+        # Another place has no part in what the drills of this one have found.
+        (other := tmp_path / "other").mkdir()
+        result = puller.run(server.url + TARGET, "--rclone", other, **settings)
+        assert (result.returncode, result.output.count("restored and sound, nothing lost")) == (0, 1)
+        assert json.loads(records[1].read_text())["place"] == f"rclone:{other}"
+
+
+def test_a_drill_that_cannot_begin_is_in_its_metrics(data, puller, tmp_path):
+    file = tmp_path / "drill.prom"
+    drill = lambda *options: run("drill", "--from", puller.kept, "--textfile", file, *options)  # noqa: E731
+    status = lambda: re.findall(r"(?m)^sluice_drill_last_(exit_status|success_timestamp_seconds)(\{.*\}) (\d+)$", file.read_text())  # noqa: E731
+    assert drill("--max-loss", "many").returncode == 64
+    assert status() == [("success_timestamp_seconds", '{series="backup"}', "0"), ("exit_status", '{series="backup"}', "64")]
+    with serve(data) as server:
+        assert puller.run(server.url + TARGET).returncode == 0
+    assert drill("--state", tmp_path / "state").returncode == 0
+    labels = f'{{series="backup",place="{puller.kept}"}}'
+    [(_, _, passed), ended] = status()
+    assert int(passed) > 1e9 and ended == ("exit_status", labels, "0")
+    (tmp_path / "state").write_text("{")
+    for wrong, code in ((("--state", tmp_path / "state"), 1), (("--max-loss", "many"), 64), (("--state", tmp_path / "none/state"), 1)):
+        assert drill(*wrong).returncode == code
+        assert status() == [("success_timestamp_seconds", labels, passed), ("exit_status", labels, str(code))]
+    checked = subprocess.run(["promtool", "check", "metrics"], input=file.read_bytes(), capture_output=True, timeout=30)
+    assert (checked.returncode, checked.stderr) == (0, b"")
 
 
 def test_a_drill_needs_what_it_can_read_again(data, puller, tmp_path):

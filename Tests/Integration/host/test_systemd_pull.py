@@ -154,6 +154,30 @@ def test_an_instance_on_the_application_s_own_host_needs_no_drop_in_by_hand(slui
     assert machine.systemctl("list-timers", "--all", "--no-legend", "sluice-pull@*") == ""
 
 
+def test_an_instance_drills_each_place(sluice, instance, house, on_machine):
+    machine, repository = instance.machine, "/var/lib/sluice-pull@app/restic"
+    sluice.settle(on_machine(house), socket=f"SocketGroup={APPLICATION}")
+    machine.run("sluice", "setup", "--pull", "app", "--unix-socket", SOCKET_PATH, "--restic", repository, "--drill", "30d",
+                "--variable", "RESTIC_PASSWORD=a", "--enable")  # fmt: skip
+    instance.drop_in(f"ExecStartPre=sh -c 'test -d {repository} || restic init --repo {repository}'")
+    assert instance.run() == 0, instance.lines()
+    places = ["/var/lib/sluice-pull@app", f"restic:{repository}"]
+    status = lambda: re.sub(r"\d+ (s|min) ago", "now", machine.run("sluice", "status", "--pulls", check=False).stdout)  # noqa: E731
+    assert status().endswith("".join(f"; last drill of {place} now passed" for place in places) + "\n"), status()
+    for name in (".app.drill.json", ".app.drill-2.json"):
+        machine.path(f"{instance.kept}/{name}").unlink()
+    assert status().endswith("".join(f"; no drill of {place} yet" for place in places) + "\n"), status()
+    said = machine.run("sluice", "drill", "app", "--textfile", "/srv/drill.prom").stdout
+    assert [said.count(f"{place}:\n") for place in places] == [1, 1] and said.count("restored and sound") == 2
+    samples = "".join((machine.shared / f"drill{number}.prom").read_text() for number in ("", "-2"))
+    assert all(f'sluice_drill_last_exit_status{{series="app",place="{place}"}} 0\n' in samples for place in places)
+    # Of one that cannot be read the other one's drill is done all the same.
+    machine.run("mv", repository, f"{repository}.gone")
+    ended = machine.run("sluice", "drill", "app", "--textfile", "/srv/drill.prom", check=False)
+    assert ended.returncode == 1 and ended.stdout.count("restored and sound") == 1 and f"restic:{repository}: " in ended.stderr
+    assert f"; last drill of {places[0]} now passed; last drill of {places[1]} now FAILED\n" in status()
+
+
 @pytest.mark.parametrize("engine", ["restic", "borg"])
 def test_an_instance_feeds_an_engine_and_keeps_nothing_beside_it(sluice, instance, house, on_machine, engine):
     machine, repository = instance.machine, "/var/lib/sluice-pull@app/repository"

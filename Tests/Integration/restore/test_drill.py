@@ -52,7 +52,7 @@ def test_what_is_kept_tells_of_the_last_drill(place):
     assert run(*kept).returncode == 3 and "ago CHANGED" in run(*kept).stdout
     assert drill(place, *options, "--check", "SELECT 0").returncode == 1
     assert run(*kept).returncode == 1 and "ago FAILED" in run(*kept).stdout
-    assert json.loads(run(*kept, "--json").stdout)[0]["drill"]["result"] == "failed"
+    assert json.loads(run(*kept, "--json").stdout)[0]["drills"][0]["result"] == "failed"
     assert values()[0] == passed[0] and values()[1] >= passed[1] and values()[2] == 1
     checked = subprocess.run(["promtool", "check", "metrics"], input=(place / "drill.prom").read_bytes(), capture_output=True, timeout=30)
     assert (checked.returncode, checked.stderr) == (0, b"")
