@@ -38,8 +38,8 @@ final class Delivery {
   private(set) var sent: SentBytes
   /// Whether a destination has not got the archive.
   private(set) var hasFailed = false
-  /// Whether a destination has it.
-  private(set) var hasArrived = false
+  /// Whether one has got it.
+  private(set) var hasDelivered = false
 
   init(
     to destinations: [Destination], _ work: PullWork, isInterrupted: @escaping () -> Bool,
@@ -165,7 +165,7 @@ final class Delivery {
       removeRest(each.destination)
       return
     }
-    hasArrived = true
+    hasDelivered = true
     remove(of: each.destination) { try each.destination.sweep($0, engine) }
   }
 

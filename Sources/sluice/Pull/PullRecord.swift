@@ -4,7 +4,7 @@ import System
 /// How the last pull of a series ended, for `sluice status --pulls`: a small file of JSON beside the backups, or in the unit's
 /// state directory if they are kept elsewhere.
 struct PullRecord: Codable, Equatable {
-  /// A whole backup that has come.
+  /// A whole backup that is kept, whatever else failed: a drill, a second destination, the removal of old ones.
   struct Whole: Codable, Equatable {
     /// When the pull ended, in RFC 3339.
     var time: String
@@ -53,14 +53,15 @@ struct PullRecord: Codable, Equatable {
     return record?.format == 1 ? record : nil
   }
 
-  /// Replaces the record of a series; what the last one says of a whole or a good backup stays if this pull brought none.
+  /// Replaces the record of a series; what the last one says of a whole or a good backup stays if this pull kept none.
   /// If it cannot be written, `sluice status` knows less; that a good backup cannot be remembered is a warning.
   static func replace(
     in directory: String, of series: String, status: Int32, _ kept: PullRun.Kept?, detail: String?
   ) {
     let time = Timestamp.now().seconds
     let whole = kept.flatMap { kept in
-      status == 0 ? Whole(time: time, file: BytePath(kept.path).name.lossyString, bytes: kept.size) : nil
+      kept.worth == .whole
+        ? Whole(time: time, file: BytePath(kept.path).name.lossyString, bytes: kept.size) : nil
     }
     let last = read(in: directory, of: series)
     let record = PullRecord(

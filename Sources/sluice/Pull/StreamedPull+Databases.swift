@@ -9,8 +9,8 @@ extension StreamedPull {
   /// Compares the archive that the destinations have with the last good one, and names what is gone.
   ///
   /// - Returns: whether old backups must stay.
-  mutating func judgeDatabases(_ delivery: Delivery) -> Bool {
-    guard let kept, delivery.hasArrived else { return false }
+  mutating func judgeDatabases() -> Bool {
+    guard let kept else { return false }
     let hasTiers = !options.tiers.isEmpty
     guard let directory = options.recordDirectory else {
       if hasTiers, options.destinations.contains(where: \.removesOld) {

@@ -100,13 +100,16 @@ struct StreamedPull {
     // Known here and not there: the verdict of an archive whose reading ended early is a fault.
     guard received != nil else { throw Doubt(reason: "sluice verify did not read all of it") }
     try delivery.finish(worth)
+    guard delivery.hasDelivered else {
+      throw Failure(description: "\(options.url.shown): the archive is sound, and no destination has got it")
+    }
     kept = PullRun.Kept(
       path: delivery.file ?? options.url.shown, size: delivery.sent.count, worth: worth,
       missing: Worth.missing(work.lines(of: "verified")),
       detail: delivery.hasFailed ? "a destination has not got it" : detail)
     put("\(printable("\(options.url.shown): \(delivery.sent.count) bytes, \(worth.said)"))\n", STDOUT_FILENO)
     if worth != .whole { printError("sluice: \(printable("\(options.url.shown): \(detail)"))") }
-    let isSmaller = judgeDatabases(delivery)
+    let isSmaller = judgeDatabases()
     if worth == .whole, !delivery.hasFailed, !isSmaller { try delivery.retain(options.tiers) }
     return (worth, delivery.hasFailed || isSmaller)
   }

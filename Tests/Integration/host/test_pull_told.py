@@ -201,19 +201,58 @@ def test_metrics_remember_the_last_success(data, puller, tmp_path):
     path = collected / "app.prom"
     settings = {"name": "app", "textfile": path}
     assert puller.run("http://127.0.0.1:1/", **settings).returncode == 1
-    assert values(path)["last_success_timestamp_seconds"] == values(path)["last_success_bytes"] == 0
+    assert values(path)["last_success_timestamp_seconds"] == values(path)["last_whole_timestamp_seconds"] == values(path)["last_whole_bytes"] == 0
     with serve(data) as server:
         assert puller.run(server.url + TARGET, **settings).returncode == 0
     good = values(path)
     assert good["last_exit_status"] == 0 and good["last_success_timestamp_seconds"] == good["last_end_timestamp_seconds"] > 1e9
+    assert good["last_whole_timestamp_seconds"] == good["last_end_timestamp_seconds"] and good["last_whole_bytes"] > 0
     assert puller.run("http://127.0.0.1:1/", **settings).returncode == 1
     bad = values(path)
     assert bad["last_exit_status"] == 1 and bad["last_end_timestamp_seconds"] >= good["last_end_timestamp_seconds"]
-    assert {name: bad[name] for name in good if "success" in name} == {name: good[name] for name in good if "success" in name}
+    assert {name: bad[name] for name in good if re.search("success|whole", name)} == {name: good[name] for name in good if re.search("success|whole", name)}
     # Another user's collector reads it, and nothing else is left there.
     assert stat.S_IMODE(path.stat().st_mode) == 0o644 and list(collected.iterdir()) == [path]
     checked = subprocess.run(["promtool", "check", "metrics"], input=path.read_bytes(), capture_output=True, timeout=30)
     assert (checked.returncode, checked.stderr) == (0, b"")
+
+
+def test_a_whole_backup_counts_though_something_else_fails(data, puller, tmp_path):
+    """A drill, a second destination, the removal of old ones."""
+    path, ended = tmp_path / "app.prom", puller.kept / ".app.pull.json"
+    settings = {"name": "app", "textfile": path}
+    with serve(data) as server:
+        assert puller.run(server.url + TARGET, **settings).returncode == 0
+        long_ago = "2020-01-01T00:00:00Z"
+
+        def whole(*options, status=1, **more):
+            """The metrics, and whether tonight's archive is the last whole one."""
+            before = path.read_text()
+            path.write_text(re.sub(r"(_(?:whole|success)_timestamp_seconds\{.*\}) \d+", r"\1 1", before))
+            record = json.loads(ended.read_text())
+            record["last_whole"]["time"] = long_ago
+            ended.write_text(json.dumps(record))
+            result = puller.run(server.url + TARGET, *options, **settings, **more)
+            assert result.returncode == status, result.error
+            found, record = values(path), json.loads(ended.read_text())
+            assert (found["last_exit_status"], record["exit_status"]) == (status, status)
+            assert found["last_success_timestamp_seconds"] == (1 if status else found["last_end_timestamp_seconds"])
+            isNew = record["last_whole"]["time"] != long_ago
+            assert isNew == (found["last_whole_timestamp_seconds"] == found["last_end_timestamp_seconds"])
+            return isNew
+
+        assert whole("--to", "false")
+        (puller.kept / ".app.drill.json").write_text("{")
+        assert whole(drill="30d")
+        assert whole("--to", "true", "--to", "cat >/dev/null", directory="none", STATE_DIRECTORY=puller.kept)
+        # No destination has it.
+        assert not whole("--to", "false", directory="none", STATE_DIRECTORY=puller.kept)
+        (data / "gone.db").symlink_to("nowhere")
+        assert not whole(status=3)
+        (data / "gone.db").unlink()
+        (data / "b.db").unlink()
+        assert whole()
+        assert whole(keep="--last 14 --gone *.db", status=0)
 
 
 def test_metrics_that_cannot_be_written_are_a_warning(data, puller, tmp_path):
