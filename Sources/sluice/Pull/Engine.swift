@@ -25,7 +25,7 @@ struct Engine {
       end = try ChildProcess.run(
         command[0], Array(command.dropFirst()),
         ChildProcess.Streams(input: nothing.rawValue, output: output.rawValue, error: error.rawValue),
-        variables: variables.include, patience: Self.patience, isInterrupted: { isInterrupted() })
+        variables: variables.include, patience: Self.patience, isInterrupted: { isInterrupted() || isLate() })
     } catch {
       throw Failure(description: "\(command[0]) cannot be run: \(error)")
     }
