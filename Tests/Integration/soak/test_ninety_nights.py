@@ -1,6 +1,5 @@
-"""Ninety nights of three hosts, whose clocks are moved, and of one machine that pulls from them: what is kept, told and restored."""
+"""Ninety nights of three hosts, whose clocks are moved, and of one machine that pulls from them: what its directories, restic and borg keep."""
 
-import filecmp
 import hashlib
 import os
 import shutil
@@ -17,10 +16,13 @@ import pytest
 import data as make
 from archive import Archive
 from clock import Clock, utc
+from engines import Borg, Restic, environment
 from faults import preloaded
 from harness import serve, wait_until
 from pulling import TARGET, Puller, hook, proxy
 from restoring import restore, rows
+from stores import CommandStore, EngineStore
+from tiers import CREATED, MODIFIED, Backup, newest, to_be_kept
 
 # The year ends in these nights, and so does a February with 29 days.
 FIRST = utc(2003, 12, 4, 3)
@@ -33,12 +35,12 @@ FULL = {
     25: {"app": "its volume is not mounted"},
     26: {"app": "the directory of the backups is not mounted"},
     35: {"wiki": "a database is locked"},
-    45: {"mail": "the store is away"},
-    46: {"mail": "the store is away"},
+    45: {"app": "the store is away", "wiki": "the store is away", "mail": "the store is away"},
+    46: {"app": "the store is away", "wiki": "the store is away", "mail": "the store is away"},
     55: {"app": "kill the server"},
     58: {"wiki": "kill sluice pull"},
     61: {"mail": "kill curl"},
-    64: {"mail": "kill the command"},
+    64: {"app": "kill the command", "wiki": "kill the command", "mail": "kill the command"},
 }
 # By how much a clock is wrong in a night; "puller" is that of the machine that keeps the backups.
 FULL_CLOCKS = {
@@ -52,7 +54,8 @@ FULL_TIERS = {"last": 3, "daily": 7, "weekly": 4, "monthly": 3}
 SHORT = {
     2: {"app": "its volume is not mounted", "wiki": "the host is down", "mail": "the store is away"},
     3: {"app": "kill the server", "wiki": "a database is locked", "mail": "kill curl"},
-    5: {"app": "the directory of the backups is not mounted", "wiki": "kill sluice pull", "mail": "kill the command"},
+    5: {"wiki": "kill sluice pull", "mail": "kill the command"},
+    7: {"app": "the directory of the backups is not mounted", "wiki": "kill the command"},
 }
 SHORT_CLOCKS = {1: {"wiki": YEAR}, 3: {"puller": YEAR}, 4: {"puller": YEAR, "wiki": YEAR}, 5: {"puller": -DAYS, "mail": -DAYS}}
 SHORT_TIERS = {"last": 1, "daily": 2, "weekly": 1}
@@ -75,62 +78,14 @@ ENDS = {
 HALF_WAY = {"kill the server": "server", "kill sluice pull": "pull", "kill curl": "curl"}
 # More than the kernel holds for a client that has stopped.
 NOISE, MUCH_NOISE, HALF = 100_000, 16 << 20, 2 << 20
-# What the command of a store does; a file `hold` stops it half way.
-STORE = "cd '{}' && head -c 65536 >part && if [ -e hold ]; then : >half; exec sleep 600; fi && cat >>part && mv part $SLUICE_NAME"
-
-
-@dataclass(eq=False)
-class Backup:
-    """What a night has made, as the test knows it: no clock and no name of the program's."""
-
-    night: int
-    true: object  # when it was
-    created: object  # by the host's clock
-    modified: object  # by the puller's
-    whole: bool
-    content: dict
-    seen_ahead: bool = False
-
-
-CREATED, MODIFIED = (lambda backup: backup.created), (lambda backup: backup.modified)
-PERIODS = {
-    "daily": lambda date: date.date(),
-    "weekly": lambda date: date.isocalendar()[:2],
-    "monthly": lambda date: (date.year, date.month),
+# An archive is kept in the directory, and the store has not got it.
+STORELESS = ("the store is away", "kill the command")
+STORES = {
+    "app": lambda path: EngineStore(path, Restic, "restic"),
+    # As its interpreter is called.
+    "wiki": lambda path: EngineStore(path, Borg, "python3"),
+    "mail": CommandStore,
 }
-
-
-def newest(backups, date, tiers):
-    """The newest N, and the newest of each of the last N days, weeks and months that have a backup."""
-    backups = sorted(backups, key=date, reverse=True)
-    kept = {*backups[: tiers["last"]]}
-    for tier, period in PERIODS.items():
-        of_period = {}
-        for backup in backups:
-            of_period.setdefault(period(date(backup)), backup)
-        kept |= {*[*of_period.values()][: tiers.get(tier, 0)]}
-    return kept
-
-
-def to_be_kept(backups, now, tiers):
-    """The tiers, as docs/off-site.md has them."""
-    # "A backup that both clocks place in the future is kept and counts for nothing."
-    future = {backup for backup in backups if min(backup.created, backup.modified) > now}
-    counted = backups - future
-    # "An incomplete backup never takes a complete one's place"; nor does one that was once seen in the future.
-    whole = {backup for backup in counted if backup.whole}
-    kept = future
-    # "A backup that either order keeps is kept."
-    for date in (
-        CREATED,
-        lambda backup: backup.created if backup.created <= now else backup.modified,
-        lambda backup: backup.modified if backup.modified <= now else backup.created,
-    ):
-        for pool in (counted, whole, {backup for backup in whole if not backup.seen_ahead}):
-            kept = kept | newest(pool, date, tiers)
-    for backup in future:
-        backup.seen_ahead |= min(backup.created, backup.modified) > now + timedelta(days=1)
-    return kept
 
 
 class Application:
@@ -195,16 +150,20 @@ class Night:
     number: int
     now: object  # by the puller's clock
     event: str
+    # How the pull ends, and what comes to the store.
+    status: int
+    arrives: bool
+    is_blocked: bool
 
     @property
     def is_good(self):
-        return ENDS[self.event][0] == 0
+        return self.status == 0
 
 
 class Host:
     """One of three: its server, its data, and what the puller keeps of it."""
 
-    def __init__(self, name, path, library, puller_clock, url, tiers):
+    def __init__(self, name, path, library, puller_clock, engines, url, tiers):
         path.mkdir()
         self.name, self.path, self.tiers, self.url = name, path, tiers, url
         self.application = Application(path / "data")
@@ -212,14 +171,12 @@ class Host:
         self.clock = Clock(path / "clock", library)
         self.puller = Puller(path)
         self.puller.environment |= puller_clock.environment
-        self.made, self.store, self.stack = {}, None, ExitStack()
+        self.made, self.store, self.stack = {}, STORES[name](path / "store"), ExitStack()
+        self.puller.environment |= engines | self.store.environment
         # Those that have been removed too; and in how many nights they were judged by the nights as they were.
         self.ever, self.judged = [], 0
         self.settings = {"delta": "yes", "name": name, "notify": f"{url}/{name}", "ping": f"{url}/{name}"}
         self.settings["keep"] = " ".join(f"--{tier} {count}" for tier, count in tiers.items())
-        if name == "mail":
-            (path / "store").mkdir()
-            self.store = path / "store"
         self.start()
 
     def start(self):
@@ -231,14 +188,17 @@ class Host:
         self.stack.close()
 
     def pull(self, url=None, **settings):
-        options = ["--to", STORE.format(self.store)] if self.store else []
-        return self.puller.start((url or self.server.url) + TARGET, *options, **self.settings | settings)
+        return self.puller.start((url or self.server.url) + TARGET, *self.store.options, **self.settings | settings)
 
     def names(self):
         return {name for name in os.listdir(self.puller.kept) if not name.startswith(".")} if self.puller.kept.exists() else set()
 
-    def stored(self):
-        return {name for name in os.listdir(self.store) if name.endswith(".zip")}
+    def night(self, number, now, event):
+        status, worth = ENDS[event]
+        arrives = worth is not None and event not in STORELESS
+        # A store of old and new dates is named only where it would have removed something.
+        is_blocked = status == 0 and self.store.is_blocked(now)
+        return Night(number, now, event, 1 if is_blocked else status, arrives, is_blocked)
 
     def spend(self, night):
         """A night: the pull, and how it ended."""
@@ -251,7 +211,7 @@ class Host:
             elif event == "the directory of the backups is not mounted":
                 stack.enter_context(away(self.puller.kept))
             elif event == "the store is away":
-                stack.enter_context(away(self.store))
+                stack.enter_context(away(self.store.path))
             elif event == "a database is locked":
                 connection = stack.enter_context(closing(sqlite3.connect(self.path / "data/log.db")))
                 connection.execute("BEGIN EXCLUSIVE")
@@ -262,12 +222,11 @@ class Host:
             return self.puller.result(process or self.pull())
 
     def kill_command(self):
-        (self.store / "hold").touch()
+        self.store.hold()
         process = self.pull()
-        wait_until((self.store / "half").exists, "half of the archive in the store")
-        os.kill(child(process, "sleep"), signal.SIGKILL)
-        for name in ("hold", "half", "part"):
-            (self.store / name).unlink()
+        wait_until(self.store.is_half_way, "half of the archive in the store")
+        os.kill(child(process, self.store.process), signal.SIGKILL)
+        self.store.go_on()
         return process
 
     def kill_half_way(self, victim):
@@ -311,7 +270,7 @@ def assert_told(host, heard, night):
 def assert_kept(host, before, night, result, made):
     """After a success exactly what the tiers keep, after a failure no less; and no other good one is lost."""
     status, worth = ENDS[night.event]
-    assert result.returncode == status, (night, result.output, result.error)
+    assert result.returncode == night.status, (night, result.output, result.error)
     gone = {line.removeprefix("removed ") for line in result.output.splitlines() if line.startswith("removed ")}
     new = (host.names() | gone) - before
     assert len(new) == (worth is not None), (night, new, result.error)
@@ -322,7 +281,7 @@ def assert_kept(host, before, night, result, made):
     there, left = ({host.made[name] for name in names} for names in (before | new, host.names()))
     kept = to_be_kept(there, night.now, host.tiers) if worth else there
     seen = (night, sorted(backup.night for backup in kept), sorted(backup.night for backup in left), result.output)
-    assert left == kept if night.is_good else left >= kept, seen
+    assert left == kept if status == 0 else left >= kept, seen
     # "One wrong clock removes nothing": if the other has always been right, the tiers hold for the nights as they were.
     if any(all(date(backup) == backup.true for backup in host.ever) for date in (CREATED, MODIFIED)):
         lost = newest({backup for backup in host.ever if backup.whole}, lambda backup: backup.true, host.tiers) - left
@@ -331,12 +290,20 @@ def assert_kept(host, before, night, result, made):
     return new
 
 
-def assert_stored(host, before, night):
-    """The store has the archive if the pull has succeeded, and nothing new if not."""
-    new = host.stored() - before
-    assert len(new) == night.is_good, (night, new)
-    for name in new & host.names():
-        assert filecmp.cmp(host.store / name, host.puller.kept / name, shallow=False), (night, name)
+def assert_stored(host, night, result, made):
+    """The store has the archive if that was kept, and of the older ones what its own rules keep; after a bad night, all."""
+    store = host.store
+    new = store.names() - {*store.kept}
+    assert len(new) == night.arrives, (night, new, result.error)
+    store.kept |= dict.fromkeys(new, made)
+    kept = store.to_be_kept(host.tiers) if night.is_good else {*store.kept.values()}
+    store.kept = {name: backup for name, backup in store.kept.items() if backup in kept}
+    assert store.names() == {*store.kept}, (night, sorted(backup.night for backup in kept))
+    # One line says why the store has not got it, or keeps too many.
+    lines = [line for line in result.error.splitlines() if line.startswith(f"sluice: {store.option} ")]
+    assert len(lines) == (night.is_blocked or night.event in STORELESS), (night, lines)
+    if night.is_blocked and night.now == made.true:
+        assert f"old ones cannot be removed: {store.remove_latest()} is dated later" in lines[0], (night, lines)
 
 
 def assert_restores(archive, backup, into):
@@ -354,30 +321,32 @@ def assert_restores(archive, backup, into):
 @pytest.mark.parametrize(
     ("nights", "events", "clocks", "tiers"),
     [
-        pytest.param(6, SHORT, SHORT_CLOCKS, SHORT_TIERS, id="6"),
+        pytest.param(8, SHORT, SHORT_CLOCKS, SHORT_TIERS, id="8"),
         pytest.param(90, FULL, FULL_CLOCKS, FULL_TIERS, id="90", marks=pytest.mark.slow),
     ],
 )
-def test_nights(tmp_path, figure, nights, events, clocks, tiers):
+def test_nights(tmp_path, monkeypatch, figure, nights, events, clocks, tiers):
+    for name, value in (engines := environment(tmp_path)).items():
+        monkeypatch.setenv(name, value)
     library = preloaded(tmp_path, "clock")
     puller_clock = Clock(tmp_path / "clock", library)
     told, deltas = {"success": 0, "failure": 0}, 0
     with hook() as (url, heard), ExitStack() as servers:
         hosts = []
         for name in ("app", "wiki", "mail"):
-            hosts.append(Host(name, tmp_path / name, library, puller_clock, url, tiers))
+            hosts.append(Host(name, tmp_path / name, library, puller_clock, engines, url, tiers))
             servers.callback(hosts[-1].stop)
         for number in range(1, nights + 1):
             for minute, host in enumerate(hosts):
                 true = FIRST + timedelta(days=number, minutes=10 * minute)
                 wrong = clocks.get(number, {})
-                night = Night(number, true + wrong.get("puller", timedelta(0)), events.get(number, {}).get(host.name))
+                night = host.night(number, true + wrong.get("puller", timedelta(0)), events.get(number, {}).get(host.name))
                 created = true + wrong.get(host.name, timedelta(0))
                 host.clock.set(created)
                 puller_clock.set(night.now)
                 noise = MUCH_NOISE if night.event in HALF_WAY else NOISE
                 held = host.application.live(number, noise)
-                before, stored = host.names(), host.stored() if host.store else None
+                before = host.names()
                 heard.clear()
                 result = host.spend(night)
                 made = Backup(number, true, created, night.now, ENDS[night.event][1] == "whole", held)
@@ -386,19 +355,22 @@ def test_nights(tmp_path, figure, nights, events, clocks, tiers):
                 for name in new & host.names() if night.event else ():
                     assert_restores(host.puller.kept / name, made, tmp_path / "restored")
                 assert_told(host, heard, night)
-                if host.store:
-                    assert_stored(host, stored, night)
+                assert_stored(host, night, result, made)
                 told["success" if night.is_good else "failure"] += 1
                 deltas += "transferred instead of" in result.output
                 if host.server.process.poll() is not None:
                     host.stop()
                     host.start()
-    restored = 0
+    restored = {}
     for host in hosts:
-        for name in sorted(host.names()):
+        for name in host.names():
             assert_restores(host.puller.kept / name, host.made[name], tmp_path / "restored")
-            restored += 1
-    figure("pulls", f"{told['success']} good and {told['failure']} bad nights, {deltas} deltas; {restored} kept and restored")
+        for name, backup in host.store.kept.items():
+            (path := tmp_path / "stored.zip").write_bytes(host.store.content(name))
+            assert_restores(path, backup, tmp_path / "restored")
+        restored[host.name] = len(host.names()), len(host.store.kept)
+    figure("pulls", f"{told['success']} good and {told['failure']} bad nights, {deltas} deltas")
+    figure("kept and restored, in the directory and in the store", restored)
     # "app" has had a right clock all the time.
     figure("judged by the nights as they were", [host.judged for host in hosts])
     assert hosts[0].judged == nights
