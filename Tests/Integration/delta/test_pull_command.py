@@ -22,7 +22,7 @@ from harness import SLUICE, run, serve, wait_until
 from pulling import ENDED, TARGET, listening, old_backup, proxy
 from restoring import backup, small
 from tokens import FIRST, SECOND
-from volumes import mounted, volume
+from volumes import small_disk, volume
 
 DATED = r"backup-\d{4}-\d\d-\d\dT\d{6}Z\.zip"
 RECORD = ".backup.base"
@@ -119,13 +119,16 @@ def assert_same(path, url, puller):
     assert rows(path) == rows(whole)
 
 
-def test_a_full_disk_is_named(puller, url):
-    with mounted(puller.kept, "-t", "tmpfs", "-o", "size=2m", "tmpfs"):
+def test_a_full_disk_is_named_and_the_next_night_is_right(puller, url, data, state):
+    with small_disk(puller.kept) as enlarge:
         result = puller.run(f"{url}?compression=store")
         assert result.returncode == 1
         said = rf"sluice: --into {re.escape(str(puller.kept))}: no room is left: \d{{7}} bytes of the answer fitted\n"
         assert re.fullmatch(said, result.error), result.error
         assert puller.names() == []
+        enlarge()
+        first = puller.new(url)
+        assert_same(first, url, puller)
 
 
 # A delta.

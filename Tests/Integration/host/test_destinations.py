@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event
 
@@ -15,85 +16,21 @@ import pytest
 import data as make
 from archive import Archive
 from breaking import Breaking
+from engines import Age, Borg, Rclone, Restic, environment
 from harness import SLUICE, run, serve, wait_until
 from pulling import HEAD, answering, children
 from restoring import SLOW, backup, small
+from volumes import small_disk
 
 # The command that a puller gives each engine beside the options; the archive must be larger than what is held back.
 HELD = 128 << 10
-
-
-class Restic:
-    def __init__(self, path):
-        self.path, self.options = path, ["--restic", path]
-        self.call("init")
-
-    def call(self, *arguments):
-        return subprocess.run(["restic", "-q", "-r", self.path, *arguments], check=True, capture_output=True).stdout
-
-    def names(self):
-        # Their identifiers: restic lists no other.
-        return {name.name for name in (self.path / "snapshots").iterdir()}
-
-    def content(self, name):
-        [file] = json.loads(self.call("snapshots", "--json", name))[0]["paths"]
-        return self.call("dump", name, file)
-
-
-class Borg:
-    def __init__(self, path):
-        self.path, self.options = path, ["--borg", path]
-        self.call("init", "-e", "none", path)
-
-    def call(self, *arguments):
-        return subprocess.run(["borg", *arguments], check=True, capture_output=True).stdout
-
-    def names(self):
-        return set(self.call("list", "--short", "--consider-checkpoints", self.path).decode().split())
-
-    def content(self, name):
-        return self.call("extract", "--stdout", f"{self.path}::{name}")
-
-
-class Rclone:
-    def __init__(self, path):
-        path.mkdir()
-        self.path, self.options = path, ["--rclone", path]
-
-    def names(self):
-        return set(os.listdir(self.path))
-
-    def content(self, name):
-        return (self.path / name).read_bytes()
-
-
-class Age:
-    """By --to, as a script that renames what is whole."""
-
-    def __init__(self, path):
-        path.mkdir()
-        self.path, key = path, path.with_suffix(".key")
-        subprocess.run(["age-keygen", "-o", key], check=True, capture_output=True)
-        self.key, to = key, re.search(r"age1\w+", key.read_text())[0]
-        command = f"cd {shlex.quote(str(path))} && age -r {to} >part && mv part $SLUICE_NAME.age"
-        self.options = ["--to", command]
-
-    def names(self):
-        return set(os.listdir(self.path)) - {"part"}
-
-    def content(self, name):
-        return subprocess.run(["age", "-d", "-i", self.key, self.path / name], check=True, capture_output=True).stdout
 
 
 class Stores:
     """One of each, and what `sluice pull` does with all of them."""
 
     def __init__(self, path):
-        self.path, self.last = path, None
-        environment = {"RESTIC_PASSWORD": "secret-of-restic", "BORG_BASE_DIR": str(path / "borg-base"), "XDG_CACHE_HOME": str(path / "cache"),
-                       "RCLONE_CONFIG": str(path / "rclone.conf"), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes"}  # fmt: skip
-        os.environ |= environment
-        (path / "rclone.conf").touch()
+        self.last = None
         self.all = [engine(path / engine.__name__.lower()) for engine in (Restic, Borg, Rclone, Age)]
 
     def start(self, url, *options, engines=None, **environment):
@@ -144,7 +81,9 @@ class Stores:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):
     before = dict(os.environ)
-    yield Stores(tmp_path_factory.mktemp("stores"))
+    path = tmp_path_factory.mktemp("stores")
+    os.environ |= environment(path)
+    yield Stores(path)
     os.environ.clear()
     os.environ.update(before)
 
@@ -244,16 +183,24 @@ def started(process, *words):
     return wait_until(found, f"{words} to run")
 
 
-@pytest.mark.parametrize("victim", ["sluice", pytest.param("server", marks=pytest.mark.slow)])
+ENGINES = ["restic", "borg", "rclone", "age"]
+ONE_BY_ONE = [pytest.param(name, marks=pytest.mark.slow) for name in ("server", *ENGINES)]
+
+
+@pytest.mark.parametrize("victim", ["sluice", "engines", *ONE_BY_ONE])
 def test_a_process_that_is_killed_half_way_leaves_no_backup(stores, data, archive, victim):
     """kill -9 of `sluice pull` closes the pipe of every engine: the guard ends them before they see that."""
     before, done = stores.names(), Event()
-    with answering(HEAD, archive[: len(archive) // 2], done) as url:
+    half = len(archive) // 2
+    with answering(HEAD, archive[:half], done, b"" if victim == "server" else archive[half:]) as url:
         process = stores.start(url)
-        engines = started(process, b"restic", b"borg", b"rclone", b"age")
+        engines = started(process, *map(str.encode, ENGINES))
         wait_until(lambda: [*stores.all[2].path.glob("*.sluice-partial")], "rclone to write")
         if victim == "sluice":
             process.kill()
+        killed = ENGINES if victim == "engines" else [name for name in ENGINES if name == victim]
+        for name in killed:
+            os.kill(engines[name.encode()], signal.SIGKILL)
         done.set()
         result = stores.result(process)
         assert result.returncode == (-signal.SIGKILL if victim == "sluice" else 1)
@@ -262,19 +209,31 @@ def test_a_process_that_is_killed_half_way_leaves_no_backup(stores, data, archiv
             wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "an engine to end")
     left = [now - then for now, then in zip(stores.names(), before)]
     # rclone writes where the name is that of no backup.
-    assert [name for names in left for name in names if not name.endswith(".sluice-partial")] == []
-    assert len(left[2]) == (victim == "sluice")
+    partial = [name for names in left for name in names if name.endswith(".sluice-partial")]
+    assert len(partial) == (victim == "sluice")
+    assert [len(names - {*partial}) for names in left] == [bool(killed) and name not in killed for name in ENGINES]
+    if killed:
+        assert_named(result.error, killed)
     # A later night removes and names that, once it is a day old.
-    for name in left[2]:
+    for name in partial:
         os.utime(stores.all[2].path / name, (0, 0))
     # The next night is right, in spite of what a killed engine has left locked.
+    stores.last = None
     with serve(data) as server:
         _, _, result = stores.new(f"{server.url}/api/backup", "--last", "3")
-    for name in left[2]:
+    for name in partial:
         assert f"removed what was left: {name}\n" in result.error and name not in stores.last[2]
     if SLOW:
-        stores.all[0].call("check")
-        stores.all[1].call("check", stores.all[1].path)
+        stores.all[0].check()
+        stores.all[1].check()
+
+
+def assert_named(error, killed):
+    """Each engine that was killed has one line, and rclone one more for what was removed. Of age, the shell says a word, too."""
+    lines = [line for line in error.splitlines() if line != "Killed" and not re.fullmatch(r"sluice: --rclone \S+: removed what was left: \S+", line)]
+    options = ["--to" if name == "age" else f"--{name}" for name in killed]
+    assert sorted(line.split()[1] for line in lines) == sorted(options), error
+    assert all(line.endswith(": it was killed by signal 9") for line in lines), error
 
 
 def test_an_engine_that_ends_is_named_and_the_others_go_on(stores, archive):
@@ -403,21 +362,37 @@ def test_a_command_that_reads_nothing_has_no_backup(tmp_path):
     )  # fmt: skip
 
 
-def test_a_store_that_is_full_lists_nothing_new(stores, tmp_path):
+def test_a_store_that_is_full_lists_nothing_new_and_the_next_night_is_right(stores, tmp_path):
+    """Each on a disk of its own, which gets more room then."""
     (data := tmp_path / "data").mkdir()
-    make.bulk(data / "main.db", make.WAL, 3)
-    (bin := tmp_path / "bin").mkdir()
-    for name in ("restic", "borg", "rclone", "age"):
-        (bin / name).write_text(f'#!/bin/bash\nulimit -f 200\nexec {shutil.which(name)} "$@"\n')
-        (bin / name).chmod(0o755)
-    before = stores.names()
-    with serve(data) as server:
-        url = f"{server.url}/api/backup"
-        result = stores.pull(url, PATH=f"{bin}:{os.environ['PATH']}")
-        assert result.returncode == 1
-        failed = re.findall(r"^sluice: (--\w+) (?!.*removed what was left)", result.error, re.MULTILINE)
-        assert sorted(failed) == ["--borg", "--rclone", "--restic", "--to"], result.error
-        assert stores.names() == before
+    make.bulk(data / "main.db", make.WAL, 1)
+    (place := tmp_path / "stores").mkdir()
+    with ExitStack() as disks:
+        enlarge = [disks.enter_context(small_disk(below(place, name))) for name in ENGINES]
+        full = Stores(place)
+        with serve(data) as server:
+            url = f"{server.url}/api/backup"
+            first, names, _ = full.new(url)
+            make.bulk(data / "more.db", make.WAL, 4)
+            result = full.pull(url, "--last", "1")
+            assert result.returncode == 1
+            failed = re.findall(r"^sluice: (--\w+) (?!.*removed what was left)", result.error, re.MULTILINE)
+            assert sorted(failed) == ["--borg", "--rclone", "--restic", "--to"], result.error
+            full.last = full.names()
+            assert full.last == [{name} for name in names]
+            assert {engine.content(name) for engine, name in zip(full.all, names)} == {first}
+            for each in enlarge:
+                each()
+            second, new, _ = full.new(url, "--last", "1")
+        assert len(second) > len(first)
+        assert full.last == [{new[0]}, {new[1]}, {names[2], new[2]}, {names[3], new[3]}]
+        full.all[0].check()
+        full.all[1].check()
+
+
+def below(place, name):
+    (place / name).mkdir()
+    return place / name
 
 
 @pytest.mark.slow

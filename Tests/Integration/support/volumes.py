@@ -21,6 +21,13 @@ def mounted(place, *arguments):
 
 
 @contextmanager
+def small_disk(place, mebibytes=2):
+    """A file system with so much room; what it yields gives it more."""
+    with mounted(place, "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs"):
+        yield lambda: subprocess.run(["mount", "-o", "remount,size=1g", place], check=True)
+
+
+@contextmanager
 def volume(kind, place):
     """A file system of 400 MiB of a kind that clones files, at an empty directory."""
     image = place.with_suffix(".img")
