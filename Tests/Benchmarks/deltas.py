@@ -10,10 +10,8 @@ Python package apsw brings it (apsw/sqlite_extra_binaries).
 """
 
 import os
-import random
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -25,55 +23,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Integration/suppor
 
 import data as make  # noqa: E402
 from harness import TICKS_PER_SECOND, Server  # noqa: E402
-
-ROWS_PER_PAGE = 4
-
-
-def fill(path, mebibytes):
-    """Telemetry as text, four rows to a page of 4 KiB."""
-    chance = random.Random(1)
-    text = "\n".join(
-        '{"node":"%012x","rssi":%d,"amplitude":[%s],"phase":%.4f}'
-        % (
-            chance.getrandbits(48),
-            -chance.randrange(30, 95),
-            ",".join(f"{chance.gauss(10, 4):.3f}" for _ in range(16)),
-            chance.random(),
-        )
-        for _ in range(40_000)
-    )
-    connection = make.create(path, make.WAL)
-    connection.execute("CREATE TABLE reading(id INTEGER PRIMARY KEY, at REAL, content TEXT)")
-    count = mebibytes * 256 * ROWS_PER_PAGE
-    for first in range(0, count, 100_000):
-        connection.execute("BEGIN")
-        connection.executemany(
-            "INSERT INTO reading VALUES (?, ?, ?)",
-            ((id, chance.random(), text_at(text, id)) for id in range(first, min(count, first + 100_000))),
-        )
-        connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    return text, count
-
-
-def text_at(text, place):
-    start = place * 40_009 % (len(text) - 1000)
-    return text[start : start + 980]
-
-
-def change(path, text, count, seed):
-    """A new row for an old one, on one page in a hundred."""
-    chance = random.Random(seed)
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("BEGIN")
-    for id in chance.sample(range(count), count // ROWS_PER_PAGE // 100):
-        row = chance.random(), text_at(text, chance.randrange(1 << 30)), id
-        connection.execute("UPDATE reading SET at = ?, content = ? WHERE id = ?", row)
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-
 
 def timed(server, command):
     """Seconds, and those of the server's processor, for a shell's command."""
@@ -110,7 +59,7 @@ def main(program, mebibytes=1024, rounds=5):
     (work / "data").mkdir()
     (work / "state").mkdir()
     database = work / "data/telemetry.db"
-    text, count = fill(database, mebibytes)
+    text, count = make.readings(database, mebibytes)
     gigabytes = database.stat().st_size / 1e9
     rsync = os.environ.get("SQLITE3_RSYNC")
     figures = {"whole": [], "delta": [], "pull, whole": [], "pull, delta": [], "sqlite3_rsync": []}
@@ -123,7 +72,7 @@ def main(program, mebibytes=1024, rounds=5):
         if rsync:
             subprocess.run([rsync, database, work / "replica.db"], check=True, capture_output=True)
         for number in range(rounds):
-            change(database, text, count, number)
+            make.change_readings(database, text, count, number)
             base = tag(work / "head")
             seconds, cpu = timed(server, f"curl -fsS -o {work}/whole.zip '{url}default'")
             figures["whole"].append(((work / "whole.zip").stat().st_size, seconds, cpu))

@@ -1,5 +1,6 @@
 """`sluice pull` into an object store of several servers, some of which are killed in the middle of a night, or all before it."""
 
+import hashlib
 import json
 import os
 import random
@@ -12,13 +13,16 @@ from threading import Event
 import pytest
 
 import data as make
-from harness import SLUICE, run, wait_until
-from pulling import HEAD, answering
+from engines import Borg, environment
+from harness import SLUICE, run, serve, wait_until
+from pulling import HEAD, answering, proxy
 from restoring import SLOW, backup
 from seaweed import KEYS, VOLUMES, seaweed
 
 MEBIBYTE = 1 << 20
 MEBIBYTES = 32
+# Of SQLite's.
+PAGE = 4096
 # restic 0.14 tries each request ten times, with pauses that grow, and then the same again to remove its lock.
 LONGEST_NIGHT = 3600 if SLOW else 300
 # In the words of the engines.
@@ -63,8 +67,7 @@ class Rclone:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     path, before = tmp_path_factory.mktemp("store"), dict(os.environ)
-    (path / "rclone.conf").touch()
-    os.environ |= KEYS | {"RESTIC_PASSWORD": "secret-of-restic", "XDG_CACHE_HOME": str(path / "cache"), "RCLONE_CONFIG": str(path / "rclone.conf")}
+    os.environ |= KEYS | environment(path) | {"BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes"}
     # With it, rclone 1.60 opens no S3 remote, not even one without TLS.
     os.environ.pop("AWS_CA_BUNDLE", None)
     # SeaweedFS takes up to half a minute before it refuses. rclone asks ten times, and so does the S3 library of restic for each try.
@@ -204,3 +207,46 @@ def test_the_store_is_away_for_a_night(store, nights, tmp_path, kind):
     assert good.returncode == 0 and len(engine.names() - listed) == 1, good.error
     assert_restored(engine, third, tmp_path / "third")
     engine.check()
+
+
+@pytest.mark.parametrize("mebibytes", [32, pytest.param(1024, marks=pytest.mark.slow)])
+def test_the_second_night_of_borg_adds_little(store, tmp_path, figure, mebibytes):
+    """1 % of the pages have changed. Its repository is copied to the store as docs/off-site.md has it."""
+    store.start_all()
+    for name in ("data", "state", "kept", "back"):
+        (tmp_path / name).mkdir()
+    text, count = make.readings(tmp_path / "data/main.db", mebibytes)
+    repository, remote = Borg(tmp_path / "borg"), Rclone(store, "of-borg").folder
+    fetched = []
+
+    def night(url):
+        """How many bytes were fetched, and how many the store has got, of which it keeps two copies."""
+        fetched.clear()
+        before = sum(map(store.held, VOLUMES))
+        pull = run("pull", url.partition("?")[0], "--into", tmp_path / "kept", *repository.options, timeout=LONGEST_NIGHT)
+        assert (pull.returncode, pull.stderr) == (0, "")
+        sync("rclone", "sync", repository.path, remote, "--exclude", "/{index,hints,integrity}.*")
+        return sum(fetched), (sum(map(store.held, VOLUMES)) - before) / 2
+
+    def sync(*command):
+        subprocess.run(command, check=True, timeout=LONGEST_NIGHT)
+
+    with serve(tmp_path / "data", "--state-directory", tmp_path / "state") as server:
+        with proxy(server, lambda _, at, data: fetched.append(len(data)) or data) as url:
+            whole = night(url)
+            assert whole[0] >= mebibytes * MEBIBYTE < 4 * whole[1]
+            changed = PAGE * make.change_readings(tmp_path / "data/main.db", text, count, seed=1)
+            second = night(url)
+    figure("the second night, fetched", f"1/{whole[0] / second[0]:.0f} of the whole")
+    figure("the second night, added to borg on S3", f"{second[1] / changed:.2f} times the changed pages")
+    assert second[0] <= whole[0] / 40 and second[1] <= 2.5 * changed
+
+    # The way back, from the store alone.
+    sync("rclone", "sync", remote, tmp_path / "back")
+    sync("borg", "check", tmp_path / "back")
+    newest = max((tmp_path / "kept").glob("*.zip"))
+    (tmp_path / "restored").mkdir()
+    restored = run("restore", "--from", f"borg:{tmp_path / 'back'}", "--into", tmp_path / "restored", "--spool-directory", tmp_path)
+    assert (restored.returncode, restored.stderr) == (0, "")
+    with zipfile.ZipFile(newest) as archive, archive.open("main.db") as expected, open(tmp_path / "restored/main.db", "rb") as found:
+        assert hashlib.file_digest(found, "sha256").digest() == hashlib.file_digest(expected, "sha256").digest()

@@ -101,3 +101,54 @@ def house(directory):
     (directory / "subdirectory").mkdir()
     ledger(directory / "subdirectory" / "inner.db", ROLLBACK, accounts=10)
     return directory
+
+
+READINGS_PER_PAGE = 4
+
+
+def readings(path, mebibytes):
+    """Telemetry as text, four rows to a page of 4 KiB. The text, and how many rows."""
+    chance = random.Random(1)
+    text = "\n".join(
+        '{"node":"%012x","rssi":%d,"amplitude":[%s],"phase":%.4f}'
+        % (
+            chance.getrandbits(48),
+            -chance.randrange(30, 95),
+            ",".join(f"{chance.gauss(10, 4):.3f}" for _ in range(16)),
+            chance.random(),
+        )
+        for _ in range(40_000)
+    )
+    connection = create(path, WAL)
+    connection.execute("CREATE TABLE reading(id INTEGER PRIMARY KEY, at REAL, content TEXT)")
+    count = mebibytes * 256 * READINGS_PER_PAGE
+    for first in range(0, count, 100_000):
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT INTO reading VALUES (?, ?, ?)",
+            ((id, chance.random(), reading_at(text, id)) for id in range(first, min(count, first + 100_000))),
+        )
+        connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return text, count
+
+
+def reading_at(text, place):
+    start = place * 40_009 % (len(text) - 1000)
+    return text[start : start + 980]
+
+
+def change_readings(path, text, count, seed):
+    """A new row for an old one, on one page in a hundred. How many."""
+    chance = random.Random(seed)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN")
+    ids = chance.sample(range(count), count // READINGS_PER_PAGE // 100)
+    for id in ids:
+        row = chance.random(), reading_at(text, chance.randrange(1 << 30)), id
+        connection.execute("UPDATE reading SET at = ?, content = ? WHERE id = ?", row)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return len(ids)
