@@ -45,14 +45,18 @@ class Restic:
 
 class Borg:
     def __init__(self, path):
-        self.path, self.options = path, ["--borg", path]
+        self.path, self.options, self.listed = path, ["--borg", path], (None, None)
         self.call("init", "-e", "none", path)
 
     def call(self, *arguments):
         return subprocess.run(["borg", *arguments], check=True, capture_output=True).stdout
 
     def names(self):
-        return set(self.call("list", "--short", "--consider-checkpoints", self.path).decode().split())
+        # borg needs half a second for each answer: it is asked again once a file of the repository is another.
+        files = {(path, path.stat().st_mtime_ns) for path in self.path.glob("data/*/*")}
+        if files != self.listed[0]:
+            self.listed = files, self.call("list", "--short", "--consider-checkpoints", self.path).decode().split()
+        return {*self.listed[1]}
 
     def content(self, name):
         return self.call("extract", "--stdout", f"{self.path}::{name}")
