@@ -25,6 +25,8 @@ package struct SystemError: Error, Equatable, Sendable {
   package var isBrokenPipe: Bool { errno == EPIPE }
   /// Whether the kernel had no memory for it.
   package var isShortage: Bool { errno == ENOMEM || errno == ENOBUFS }
+  /// Whether the file system, or what the user may have of it, is full.
+  package var isFull: Bool { errno == ENOSPC || errno == EDQUOT }
   /// Whether an operation was called off.
   package var isCancelled: Bool { errno == ECANCELED }
 }

@@ -43,7 +43,10 @@ extension PullRun {
   private func finish(_ application: DeltaApplication, _ received: Received) throws {
     guard let form = received.delta else { return }
     if let expected = received.contentDigest { try require(expected, of: "body") }
-    do { try application.finish(form) } catch let error where !(error is PullInterruption) {
+    do { try application.finish(form) } catch let error as SystemError where error.isFull {
+      // The whole archive needs the same room.
+      throw Self.full(options, "\(counted(work.size("archive"), "byte")) of the archive fitted")
+    } catch let error where !(error is PullInterruption) {
       throw Doubt(reason: "\(error)")
     }
   }

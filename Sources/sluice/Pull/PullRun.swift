@@ -129,12 +129,13 @@ struct PullRun {
   private static func failure(_ refusal: Attempt.Refusal, _ options: Options, _ work: PullWork) -> Failure {
     // There was no room for curl's words either.
     if refusal == .curl(writeError), FileSystemSpace(of: BytePath(options.directory))?.isFull == true {
-      return Failure(
-        description:
-          "--into \(options.directory): no room is left: \(counted(work.size("body"), "byte")) of the answer fitted"
-      )
+      return full(options, "\(counted(work.size("body"), "byte")) of the answer fitted")
     }
     return PullAnswer.failure(options.request, refusal, work.lines(of: "error").first ?? "")
+  }
+
+  static func full(_ options: Options, _ reason: String) -> Failure {
+    Failure(description: "--into \(options.directory): no room is left: \(reason)")
   }
 
   // MARK: the base

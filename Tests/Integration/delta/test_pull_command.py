@@ -131,6 +131,23 @@ def test_a_full_disk_is_named_and_the_next_night_is_right(puller, url, data, sta
         assert_same(first, url, puller)
 
 
+def test_a_disk_that_a_second_archive_does_not_fit_on_keeps_the_first(puller, url, data, state):
+    """The delta fits, and what is made of it does not."""
+    with small_disk(puller.kept, 10) as enlarge:
+        first = puller.new(url)
+        before = first.read_bytes()
+        kept(state, 1)
+        change(data)
+        result = puller.run(url, "--last", "1")
+        said = rf"sluice: --into {re.escape(str(puller.kept))}: no room is left: \d{{7}} bytes of the archive fitted\n"
+        assert result.returncode == 1 and re.fullmatch(said, result.error), result.error
+        assert puller.names() == [first.name] and first.read_bytes() == before
+        enlarge()
+        second = puller.new(url, "--last", "1", saved=True)
+        assert puller.names() == [second.name]
+        assert_same(second, url, puller)
+
+
 # A delta.
 
 
