@@ -33,9 +33,12 @@ extension Destination {
     return left.isEmpty ? nil : left.joined(separator: ", ")
   }
 
-  func borgPrune(_ counts: [(name: String, count: Int)], _ series: String, _ engine: Engine) throws {
+  /// - Parameter kept: all archives of the series. Of what is worth something else there is none: borg is not asked for it.
+  func borgPrune(
+    _ counts: [(name: String, count: Int)], _ series: String, _ kept: [BackupStore.Backup], _ engine: Engine
+  ) throws {
     let rules = counts.flatMap { ["--keep-\($0.name)", "\($0.count)"] }
-    for worth in Worth.allCases {
+    for worth in Worth.allCases where kept.contains(where: { ($0.word ?? Worth.whole.word) == worth.word }) {
       let pattern = "\(series)-????-??-??T??????Z\(worth.suffix).zip"
       try engine.run(borg("prune", ["--glob-archives", pattern] + rules + [place]), variables)
     }

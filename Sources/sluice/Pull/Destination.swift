@@ -97,8 +97,9 @@ struct Destination {
     _ counts: [(name: String, count: Int)], after archive: ArchiveName, _ engine: Engine
   ) throws {
     guard removesOld else { return }
-    if let later = try newest(archive.series, engine), let time = Timestamp(inFileName: archive.time),
-      later.name.time > time
+    let kept = try list(archive.series, engine)
+    if let later = kept.max(by: { $0.name.time < $1.name.time }),
+      let time = Timestamp(inFileName: archive.time), later.name.time > time
     {
       throw Failure(
         description: "\(later.file) is dated later, by a clock that was wrong: remove it or wait until then")
@@ -106,18 +107,18 @@ struct Destination {
     switch kind {
     case .command, .rclone: break
     case .restic: try resticForget(counts, archive.series, engine)
-    case .borg: try borgPrune(counts, archive.series, engine)
+    case .borg: try borgPrune(counts, archive.series, kept, engine)
     }
   }
 
-  private func newest(_ series: String, _ engine: Engine) throws -> BackupStore.Backup? {
-    guard let store = source.flatMap({ BackupStore($0) }), let program = store.program else { return nil }
+  private func list(_ series: String, _ engine: Engine) throws -> [BackupStore.Backup] {
+    guard let store = source.flatMap({ BackupStore($0) }), let program = store.program else { return [] }
     try engine.run([program] + store.listArguments, variables)
     let list = engine.work.beginning(of: "engine-output", atMost: BackupStore.maximumListSize)
     guard let backups = store.backups(in: list, of: series) else {
       throw Failure(description: "\(program): its list cannot be read")
     }
-    return backups.max { $0.name.time < $1.name.time }
+    return backups
   }
 }
 
