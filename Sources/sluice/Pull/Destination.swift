@@ -102,7 +102,9 @@ struct Destination {
       let time = Timestamp(inFileName: archive.time), later.name.time > time
     {
       throw Failure(
-        description: "\(later.file) is dated later, by a clock that was wrong: remove it or wait until then")
+        description:
+          "\(later.file) is dated later: a clock was wrong. If it is right now, remove that one or wait until then"
+      )
     }
     switch kind {
     case .command, .rclone: break

@@ -298,7 +298,7 @@ def test_what_a_wrong_clock_has_dated_takes_no_new_archive_s_place(stores, data,
         for count in (2, 3):
             result = pull()
             assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
-            assert f"the archive is kept, but old ones cannot be removed: {name} is dated later, by a clock that was wrong" in result.stderr
+            assert f"the archive is kept, but old ones cannot be removed: {name} is dated later: a clock was wrong. If it is right now, remove that one" in result.stderr
             assert len(engine.names()) == count
         if kind is Restic:
             [later] = [each for each in engine.names() if name.encode() in engine.call("ls", each)]
