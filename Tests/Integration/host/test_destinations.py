@@ -7,7 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 
@@ -362,8 +362,9 @@ def test_a_command_that_reads_nothing_has_no_backup(tmp_path):
     )  # fmt: skip
 
 
-def test_a_store_that_is_full_lists_nothing_new_and_the_next_night_is_right(stores, tmp_path):
+def test_a_store_that_is_full_lists_nothing_new_and_the_next_night_is_right(stores, tmp_path, monkeypatch):
     """Each on a disk of its own, which gets more room then."""
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     (data := tmp_path / "data").mkdir()
     make.bulk(data / "main.db", make.WAL, 1)
     (place := tmp_path / "stores").mkdir()
