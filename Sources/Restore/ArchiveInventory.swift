@@ -7,6 +7,11 @@ package struct ArchiveInventory: Codable, Equatable, Sendable {
   package let databases: Set<BytePath>
   private let leftOut: Set<BytePath>
 
+  private enum CodingKeys: String, CodingKey {
+    case databases
+    case leftOut = "left_out"
+  }
+
   /// More than any that is written, in bytes: each name is in a manifest, too.
   package static let maximumSize = Manifest.maximumSize
 

@@ -55,8 +55,11 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How long SQLite may check one database.", valueName: "time"))
   var checkTimeout = TimeSpan.hours(1)
 
-  /// Of `sluice pull`, which compares it with what the last archive had: a file of JSON.
-  @Option(help: .private)
+  /// `sluice pull` compares it with what the last archive had.
+  @Option(
+    help: ArgumentHelp(
+      "Write JSON with the databases that have a table, and what was left out, for sluice pull.",
+      valueName: "file"), completion: .file())
   var inventory: String?
 
   func run() throws {
