@@ -36,8 +36,8 @@ final class Delivery {
   private var held: [[UInt8]] = []
   private var heldCount = 0
   private(set) var sent: SentBytes
-  /// Whether a destination has not got the archive.
-  private(set) var hasFailed = false
+  /// Why a destination has not got the archive, or keeps too many: of the first that it is true of.
+  private(set) var fault: String?
   /// Whether one has got it.
   private(set) var hasDelivered = false
 
@@ -97,8 +97,9 @@ final class Delivery {
   }
 
   private func fail(_ destination: Destination, _ reason: String) {
-    hasFailed = true
-    printError("sluice: \(destination.shown): \(printable(destination.withoutPassword(reason)))")
+    let words = "\(destination.shown): \(printable(destination.withoutPassword(reason)))"
+    fault = fault ?? words
+    printError("sluice: \(words)")
   }
 
   /// The archive is not sound: ends all commands before their input ends, and removes what an engine has left.

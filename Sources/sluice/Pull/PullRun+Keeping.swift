@@ -72,9 +72,14 @@ extension PullRun {
       delivery.discard()
       throw error
     }
-    hasFailedDelivery = delivery.hasFailed
-    if delivery.hasFailed { kept?.detail = "a destination has not got it" }
+    note(delivery)
     return delivery
+  }
+
+  private mutating func note(_ delivery: Delivery) {
+    guard let fault = delivery.fault else { return }
+    hasFailedDelivery = true
+    kept?.detail = fault
   }
 
   /// Removes old archives, and says how it ended.
@@ -101,8 +106,8 @@ extension PullRun {
       let reason = work.lines(of: "error").last ?? "sluice keep failed"
       throw Failure(description: "\(path) is kept, but \(reason.trimmingPrefix("sluice: "))")
     }
-    if worth == .whole, !delivery.hasFailed { try delivery.retain(options.tiers) }
-    hasFailedDelivery = delivery.hasFailed
+    if worth == .whole, delivery.fault == nil { try delivery.retain(options.tiers) }
+    note(delivery)
     return worth
   }
 }

@@ -101,17 +101,22 @@ struct StreamedPull {
     guard received != nil else { throw Doubt(reason: "sluice verify did not read all of it") }
     try delivery.finish(worth)
     guard delivery.hasDelivered else {
-      throw Failure(description: "\(options.url.shown): the archive is sound, and no destination has got it")
+      throw Failure(
+        description:
+          "\(options.url.shown): the archive is sound, but no destination has got it: \(delivery.fault ?? "")"
+      )
     }
     kept = PullRun.Kept(
       path: delivery.file ?? options.url.shown, size: delivery.sent.count, worth: worth,
-      missing: Worth.missing(work.lines(of: "verified")),
-      detail: delivery.hasFailed ? "a destination has not got it" : detail)
+      missing: Worth.missing(work.lines(of: "verified")), detail: delivery.fault ?? detail)
     put("\(printable("\(options.url.shown): \(delivery.sent.count) bytes, \(worth.said)"))\n", STDOUT_FILENO)
     if worth != .whole { printError("sluice: \(printable("\(options.url.shown): \(detail)"))") }
     let isSmaller = judgeDatabases()
-    if worth == .whole, !delivery.hasFailed, !isSmaller { try delivery.retain(options.tiers) }
-    return (worth, delivery.hasFailed || isSmaller)
+    if worth == .whole, delivery.fault == nil, !isSmaller {
+      try delivery.retain(options.tiers)
+      if let fault = delivery.fault { kept?.detail = fault }
+    }
+    return (worth, delivery.fault != nil || isSmaller)
   }
 
   /// Passes on all that comes. What broke off is resumed only if the same archive goes on.

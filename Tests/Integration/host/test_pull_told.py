@@ -326,6 +326,23 @@ def test_a_drill_is_run_though_something_is_missing_and_has_metrics(data, puller
         assert result.returncode == 3 and "restored and sound, nothing lost" in result.output
 
 
+@pytest.mark.parametrize("directory", [None, "none"])
+def test_the_destination_that_failed_is_told(data, puller, directory):
+    settings = {"directory": directory} if directory else {}
+    with serve(data) as server, hook() as (url, heard):
+        one = puller.run(server.url + TARGET, "--to", "cat >/dev/null", "--to", "cat >/dev/null; exit 7", notify=url, **settings)
+        all = puller.run(server.url + TARGET, "--to", "cat >/dev/null; exit 7", notify=url, **settings)
+    assert (one.returncode, all.returncode) == (1, 1)
+    why = "--to 'cat >/dev/null; exit 7': it ended with status 7"
+    (_, some, _, none), _ = told(heard)
+    assert some["detail"] == why and some["file"] and some["bytes"] > 0
+    if directory:
+        assert none["detail"].endswith(f": the archive is sound, but no destination has got it: {why}") and none["file"] is None
+        assert "whole" in one.output and all.output == ""
+    else:
+        assert none["detail"] == why and none["file"]
+
+
 def test_one_that_is_ended_while_it_waits_for_its_place_is_told(puller):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as place, hook() as (url, heard):
 
