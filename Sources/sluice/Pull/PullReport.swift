@@ -50,7 +50,9 @@ struct PullReport {
   static var causeOfDeath: String? {
     let result = variable("SERVICE_RESULT")
     let (code, status) = (variable("EXIT_CODE"), variable("EXIT_STATUS"))
-    guard !result.isEmpty, result != "success" else { return nil }
+    // A condition of the administrator's that is not met is no failure: ExecCondition= of systemd.service(5).
+    guard !["", "success", "exec-condition"].contains(result) else { return nil }
+    if code.isEmpty { return "systemd did not start the pull: \(result)" }
     if code == "exited", let status = Int(status), status < firstOfSystemd { return nil }
     return "the pull was ended by systemd or by a signal: \(result), \(code), \(status)"
   }

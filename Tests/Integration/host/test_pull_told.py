@@ -178,18 +178,24 @@ def test_of_a_pull_that_was_killed_the_unit_tells_though_a_setting_is_wrong(pull
     assert message["exit_status"] == 255 and "oom-kill, killed, KILL" in message["detail"]
 
 
-@pytest.mark.parametrize("result", [("success", "exited", "0"), ("exit-code", "exited", "3"), ("oom-kill", "killed", "KILL"), ("exit-code", "exited", "203")])
+@pytest.mark.parametrize(
+    "result",
+    [
+        ("success", "exited", "0"), ("exit-code", "exited", "3"), ("oom-kill", "killed", "KILL"), ("exit-code", "exited", "203"),
+        ("exit-code", "", ""), ("exec-condition", "", ""),
+    ],
+)  # fmt: skip
 def test_of_a_pull_that_was_killed_the_unit_tells(puller, tmp_path, result):
     said = dict(zip(("SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"), result, strict=True))
     with hook() as (url, heard):
         ended = puller.run("http://127.0.0.1:1/", "--ended", notify=url, ping=url, textfile=tmp_path / "a.prom", **said)
     assert ended.returncode == 0 and puller.names() == []
-    if result[1] == "exited" and int(result[2]) < 200:
-        assert (heard, ended.error, (tmp_path / "a.prom").exists()) == ([], "", False), "it has told by itself"
+    if result[1] == "exited" and int(result[2]) < 200 or result[0] == "exec-condition":
+        assert (heard, ended.error, (tmp_path / "a.prom").exists()) == ([], "", False), "it has told by itself, or it was not to run"
         return
     [message], pings = told(heard)
     assert pings == ["/fail"] and (message["event"], message["exit_status"]) == ("failure", 255)
-    assert ", ".join(result) in message["detail"] and "last_exit_status" in (tmp_path / "a.prom").read_text()
+    assert (", ".join(result) if result[1] else "systemd did not start the pull: exit-code") in message["detail"] and "last_exit_status" in (tmp_path / "a.prom").read_text()
 
 
 def values(path):

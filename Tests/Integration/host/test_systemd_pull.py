@@ -269,6 +269,14 @@ def test_each_bad_night_of_an_instance_is_told_once(sluice, installed, house, on
         machine.run("chmod", "0777", "/srv/silent.sock")
         assert night(lambda: set(CURL=slow), kill=True) == [*bad("signal"), ["/x/start", "/x/fail"]], instance.lines()
         silent.kill()
+        # Not to run is no failure; not to be able to is one.
+        condition = f"/etc/systemd/system/{unit}.service.d/condition.conf"
+        for line, words in (("ExecCondition=/bin/false", [[], [], []]), ("ExecStartPre=/bin/false", [*bad("exit-code"), ["/x/fail"]])):
+            machine.write(condition, f"[Service]\n{line}\n")
+            machine.systemctl("daemon-reload")
+            assert night() == words, instance.lines()
+        machine.run("rm", condition)
+        machine.systemctl("daemon-reload")
         assert night() == [[], [], ["/x/start", "/x"]], instance.lines()
     finally:
         listener.kill()
