@@ -12,6 +12,8 @@ struct IndexDependence {
   /// Its expressions call functions or compare by such a collation: an application may have others of these names, and another
   /// version of SQLite other results.
   let hasReplaceableContent: Bool
+  /// Its tree has no entries: libSQL keeps those of a vector index in a table.
+  let hasEntriesElsewhere: Bool
 
   /// The indexes of which that is anything. What has no rowid is its own primary key's index, and here by its name.
   static func all(
@@ -38,7 +40,9 @@ struct IndexDependence {
       let dependence = IndexDependence(
         index: row[0], table: row[1], hasForeignCollation: row[3] == "1", hasExpression: hasExpression,
         isPartial: isPartial, hasReplaceableOrder: row[4] == "1",
-        hasReplaceableContent: isGenerated || hasExpression && isReplaceable(row[9], of: row[8]))
+        hasReplaceableContent: isGenerated || hasExpression && isReplaceable(row[9], of: row[8]),
+        hasEntriesElsewhere: hasExpression
+          && SQLWords(row[9]).words.contains { SQLWords.folded($0.name ?? "") == "libsql_vector_idx" })
       guard dependence.hasForeignCollation || hasExpression || dependence.hasReplaceableOrder else {
         return true
       }
@@ -62,7 +66,8 @@ struct IndexDependence {
   /// Whether a message may be a stand-in's doing.
   static func mayExplain(_ message: String, _ indexes: [String: IndexDependence]) -> Bool {
     guard let (name, isOfCount) = subject(of: message), let index = indexes[name] else { return false }
-    return isOfCount ? index.isPartial : index.hasForeignCollation || index.hasExpression
+    return isOfCount
+      ? index.isPartial || index.hasEntriesElsewhere : index.hasForeignCollation || index.hasExpression
   }
 
   /// The index of which a message tells nothing, since the application's own functions and collations, or another version's

@@ -27,6 +27,8 @@ struct SchemaStatement {
       guard type == "table" else { return nil }
     default: break
     }
+    // Turso leaves them in; a name may be the first of them.
+    if words.prefix(3).map(\.keyword) == ["if", "not", "exists"] { words = words.dropFirst(3) }
     guard let type, ["table", "index", "view", "trigger"].contains(type),
       let name = words.popFirst()?.name, words.first != .mark(UInt8(ascii: "."))
     else { return nil }

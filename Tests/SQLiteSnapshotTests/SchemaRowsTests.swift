@@ -62,6 +62,7 @@ struct SchemaRowsTests {
       "tbl_name = 'u' WHERE name = 'i'", "name = 'w' WHERE name = 'v'", "tbl_name = 'w' WHERE name = 'of_v'",
       "sql = replace(sql, 'main.t', 'main.u') WHERE name = 'g'", "name = 'u' WHERE name = 'words'",
       "tbl_name = 'u' WHERE name = 'sqlite_autoindex_t_1'",
+      "sql = 'CREATE INDEX IF NOT EXISTS j ON t USING fts (b)' WHERE name = 'i'",
     ])
   func `finds it behind what a later version explains`(change: String) throws {
     let fault = try findings(
@@ -78,6 +79,7 @@ struct SchemaRowsTests {
       "sql = 'CREATE TABLE t(a OF SOME NEW KIND 5)' WHERE name = 't'",
       "sql = 'CREATE INDEX i NEW t(b)' WHERE name = 'i'",
       "sql = 'CREATE NEW KIND OF INDEX i ON t(b)' WHERE name = 'i'",
+      "sql = 'CREATE INDEX IF NOT EXISTS i ON t USING fts (b)' WHERE name = 'i'",
       "sql = 'CREATE INDEX i ON t(b) WHERE b = NEWLY' WHERE name = 'i'",
       "sql = 'CREATE INDEX i ON t(NEWLY + 1)' WHERE name = 'i'",
       "sql = 'CREATE TABLE \"the rest\"(a, b AS (NEWLY), PRIMARY KEY(a))' WHERE name = 'the rest'",
