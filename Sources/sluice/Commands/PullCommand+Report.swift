@@ -40,7 +40,8 @@ extension PullCommand {
 
   /// By the options and settings alone that say where a pull tells, and of these by each that is right by itself.
   private static func report(_ words: [String]) -> PullReport {
-    let words = PullSettings.ofThisProcess().tellingOptions + words
+    let settings = PullSettings.ofThisProcess()
+    let words = settings.tellingOptions + words
     var legible = ["http://localhost/", "--to", "true"]
     guard var command = try? parse(legible) else {
       preconditionFailure("that is a command line of sluice pull")
@@ -50,6 +51,11 @@ extension PullCommand {
         guard let more = try? parse(legible + ["\(option)=\(value)"]) else { continue }
         (command, legible) = (more, legible + ["\(option)=\(value)"])
       }
+    }
+    // Without settings, it is a person's command that was mistyped, or cron's, which shows all words: no pull has failed.
+    guard settings.isThere else {
+      command.textfile = nil
+      return command.report(in: nil)
     }
     guard let name = words.values(of: "--name").last else { return command.report() }
     command.name = name

@@ -60,7 +60,7 @@ extension PullCommand {
       let detail = error is ExitCode ? kept?.detail : "\(error)"
       report.end(
         status: Self.exitCode(for: error).rawValue, kept, detail: detail, isInterrupted: isInterrupted())
-      throw error
+      throw error is StreamedPull.Undelivered ? ExitCode.failure : error
     }
     report.end(status: 0, kept, detail: nil, isInterrupted: false)
     // Until here.

@@ -35,6 +35,9 @@ struct StreamedPull {
   /// The verifier reads no more: it has found a fault.
   private struct VerdictIsKnown: Error {}
 
+  /// Each destination was named with its fault.
+  struct Undelivered: Error, CustomStringConvertible { let description: String }
+
   /// - Throws: a `Failure` that names what is wrong.
   init(_ options: PullRun.Options, isInterrupted: @escaping () -> Bool) throws {
     self.options = options
@@ -46,7 +49,7 @@ struct StreamedPull {
   }
 
   /// - Returns: also whether a destination has not got the archive, or keeps too many: it was named.
-  /// - Throws: a `Failure` that says why no destination has anything new.
+  /// - Throws: a `Failure` that says why no destination has anything new; `Undelivered`.
   mutating func run() throws -> (worth: Worth, hasFailed: Bool) {
     defer { work.removeAll() }
     let verifier = try Verifier(work, checkTimeout: options.checkTimeout)
@@ -101,7 +104,7 @@ struct StreamedPull {
     guard received != nil else { throw Doubt(reason: "sluice verify did not read all of it") }
     try delivery.finish(worth)
     guard delivery.hasDelivered else {
-      throw Failure(
+      throw Undelivered(
         description:
           "\(options.url.shown): the archive is sound, but no destination has got it: \(delivery.fault ?? "")"
       )

@@ -205,7 +205,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
     def log_message(self, *_):
         pass
-http.server.HTTPServer(("127.0.0.1", 8090), Handler).serve_forever()
+server = http.server.HTTPServer(("127.0.0.1", 8090), Handler)
+open("/srv/listening", "w").close()
+server.serve_forever()
 """
 
 
@@ -222,6 +224,7 @@ def test_each_bad_night_of_an_instance_is_told_once(sluice, installed, house, on
     machine.write("/srv/listener.py", LISTENER)
     good = machine.path(instance.settings).read_text()
     listener = machine.start("/usr/bin/python3", "/srv/listener.py")
+    wait_until((machine.shared / "listening").exists, "the one that is told")
 
     def read(file):
         path = machine.shared / file
@@ -281,7 +284,7 @@ def test_each_bad_night_of_an_instance_is_told_once(sluice, installed, house, on
     finally:
         listener.kill()
         machine.run("sluice", "setup", "--pull", name, "--remove")
-        machine.run("sh", "-c", f"rm -rf /etc/sluice/pull-failed /var/lib/private/{unit} /var/lib/{unit} /srv/told /srv/mine /srv/heard /srv/*.sock /srv/listener.py "
+        machine.run("sh", "-c", f"rm -rf /etc/sluice/pull-failed /var/lib/private/{unit} /var/lib/{unit} /srv/told /srv/mine /srv/heard /srv/listening /srv/*.sock /srv/listener.py "
                     f"/etc/systemd/system/{unit}.service.d /etc/systemd/system/mine@.service")  # fmt: skip
         machine.systemctl("daemon-reload")
 
