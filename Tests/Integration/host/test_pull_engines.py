@@ -215,13 +215,15 @@ def test_each_program_gets_no_secret_of_another(nights, archive):
     with answering(HEAD, archive[: len(archive) // 2], done, archive[len(archive) // 2 :]) as url, hook() as (place, heard):
         settings = {"SLUICE_PULL_URL": url, "SLUICE_PULL_DIRECTORY": "none", "SLUICE_PULL_NOTIFY": place, "SLUICE_PULL_DELTA": "yes"}
         process = nights.start(None, *options, **secrets | settings)
-        now = wait_until(lambda: (now := running(process)).keys() >= ALLOWED.keys() - {"drill"} and now, "all of them to run")
-        for name, pid in now.items():
-            if name in ALLOWED:
-                got = {each.partition(b"=")[0].decode() for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
-                assert got & SECRETS == ALLOWED[name], name
-                assert {"PATH", "HOME", "TMPDIR"} <= got, name
-        done.set()
+        try:
+            now = wait_until(lambda: (now := running(process)).keys() >= ALLOWED.keys() - {"drill"} and now, "all of them to run")
+            for name, pid in now.items():
+                if name in ALLOWED:
+                    got = {each.partition(b"=")[0].decode() for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
+                    assert got & SECRETS == ALLOWED[name], name
+                    assert {"PATH", "HOME", "TMPDIR"} <= got, name
+        finally:
+            done.set()
         result = nights.result(process)
     assert (result.returncode, result.stderr) == (0, "") and len(heard) == 2
     # Also before and after: the messages, the other commands of the engines, and the drill's.
