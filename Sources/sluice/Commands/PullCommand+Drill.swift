@@ -23,9 +23,6 @@ extension PullCommand {
     textfile.map { $0.dropLast(Textfile.ending.count) + ".drill" + Textfile.ending }
   }
 
-  /// As the unit's own time limit: a drill of one place that has not ended by then has failed.
-  private static let longestDrill = Duration.seconds(12 * 3600)
-
   /// Runs `sluice drill` for each place whose last one was long ago or has failed, one after the other.
   ///
   /// - Throws: a `Failure` that says what the drills found.
@@ -61,7 +58,7 @@ extension PullCommand {
     ofDrillFrom source: String, _ options: [String], _ record: String,
     _ isInterrupted: @escaping @Sendable () -> Bool
   ) throws -> String? {
-    let end = ContinuousClock.now + Self.longestDrill
+    let end = ContinuousClock.now + GuardedCommand.longestEnd
     let result = try ChildProcess.run(
       "/proc/self/exe",
       ["drill", "--from", source] + options + ["--check-timeout", checkTimeout.defaultValueDescription],
@@ -69,7 +66,7 @@ extension PullCommand {
       isInterrupted: { isInterrupted() || ContinuousClock.now > end })
     if isInterrupted() { throw Failure(description: "interrupted amid a drill; the backup is kept") }
     if result.isSuccess { return nil }
-    if ContinuousClock.now > end { return "did not end within 12 hours" }
+    if ContinuousClock.now > end { return GuardedCommand.tooLong }
     let detail = (try? DrillRecord.read(record))?.detail ?? ""
     return (result == .exited(3) ? "found less than before" : "failed")
       + (detail.isEmpty ? "; the line before says why" : ": \(detail)")

@@ -75,7 +75,7 @@ final class GuardedCommand {
   /// How long a command may go on that reads nothing any more.
   private static let patience = Duration.seconds(10)
   /// How long one may go on that has everything: rclone uploads only then to some remotes. So long may a pull of the unit last
-  /// in all, `TimeoutStartSec=`.
+  /// in all, `TimeoutStartSec=`; so long, too, an engine's further command and a drill of one place.
   static let longestEnd = Duration.seconds(12 * 3600)
   static let tooLong = "did not end within 12 hours"
 
