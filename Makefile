@@ -133,8 +133,10 @@ SANITIZED_TESTS = $(THREADED_TESTS) $(if $(filter address,$(SANITIZE)),$(addpref
 SANITIZED = $(if $(SANITIZE),--sanitize $(SANITIZE) --scratch-path .build-$(SANITIZE) \
   $(addprefix -Xcc -,O0 g0 fno-sanitize=all) $(OPTIMIZED))
 OPTIMIZED = $(if $(filter address,$(SANITIZE)),-c release -Xswiftc -enable-testing -Xswiftc -gline-tables-only)
-# What SnapshotStressTests race for are pages, between processes: ThreadSanitizer can only make it slow.
-SKIPPED = $(if $(filter thread,$(SANITIZE)),--skip 'ZipTests|SnapshotStressTests')
+# ThreadSanitizer can only make slow what one thread does: the codecs, the tiers and the plan of a restore; and what races for
+# pages with other processes.
+ONE_THREAD_TESTS := ZipTests|DeltaTests|RetentionTests|RetentionNightsTests|RestorePlanTests|SnapshotStressTests|page by page
+SKIPPED = $(if $(filter thread,$(SANITIZE)),--skip '$(ONE_THREAD_TESTS)')
 SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \
   TSAN_OPTIONS="exitcode=99 atexit_sleep_ms=0"
 
