@@ -81,7 +81,8 @@ packages: setup # All that the tests need.
 # Java reads the archives too where it is installed; with CI=true, it must.
 unit: setup # Swift's tests; with SANITIZE=address or thread, under that sanitizer.
 	$(call install,$(UNIT_PACKAGES))
-	$(SANITIZER_OPTIONS) swift test $(SANITIZED) $(SKIPPED) $(TRAITS)
+	$(BUILD_TESTS)
+	$(SANITIZER_OPTIONS) swift test --skip-build $(SANITIZED) $(SKIPPED) $(TRAITS)
 
 PYTEST = $(PYTHON) -m pytest -q -n $(AT_ONCE) --dist loadgroup
 
@@ -141,11 +142,13 @@ SKIPPED = $(if $(filter thread,$(SANITIZE)),--skip '$(ONE_THREAD_TESTS)')
 SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \
   TSAN_OPTIONS="exitcode=99 atexit_sleep_ms=0"
 
-instrumented: setup # What unit and sanitized run, with SANITIZE in it.
-	swift build --build-tests $(SANITIZED) $(TRAITS)
+# One command for all: an optimized build by another one, of the product alone or by `swift test`, compiles every module again.
+BUILD_TESTS = swift build --build-tests $(SANITIZED) $(TRAITS)
 
-sanitized: packages # End to end, against a program with SANITIZE in it.
-	swift build --product sluice $(SANITIZED) $(TRAITS)
+instrumented: setup # What unit and sanitized run, with SANITIZE in it.
+	$(BUILD_TESTS)
+
+sanitized: instrumented packages # End to end, against a program with SANITIZE in it.
 	$(SANITIZER_OPTIONS) SLUICE=.build-$(SANITIZE)/$(if $(OPTIMIZED),release,debug)/sluice COSTS=any CONSISTENCY_BACKUPS=20 \
 	  $(PYTEST) -k '$(UNSUITED)' $(SANITIZED_TESTS)
 
