@@ -35,6 +35,8 @@ static inline int cisal_deflate(
 ) {
   struct isal_zstream stream;
   isal_deflate_stateless_init(&stream);
+  // The window: 0 is the default. ISA-L 2.30 leaves what was on the stack, and the same data becomes other bytes.
+  stream.hist_bits = 0;
   stream.level = level;
   stream.level_buf = level_buffer;
   stream.level_buf_size = level_buffer_size;
