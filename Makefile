@@ -79,9 +79,8 @@ packages: setup # All that the tests need.
 	$(call install,$(TEST_PACKAGES) $(if $(shell command -v java),,default-jdk-headless))
 
 # Java reads the archives too where it is installed; with CI=true, it must.
-unit: setup # Swift's tests; with SANITIZE=address or thread, under that sanitizer.
+unit: instrumented # Swift's tests; with SANITIZE=address or thread, under that sanitizer.
 	$(call install,$(UNIT_PACKAGES))
-	$(BUILD_TESTS)
 	$(SANITIZER_OPTIONS) swift test --skip-build $(SANITIZED) $(SKIPPED) $(TRAITS)
 
 PYTEST = $(PYTHON) -m pytest -q -n $(AT_ONCE) --dist loadgroup
@@ -142,11 +141,9 @@ SKIPPED = $(if $(filter thread,$(SANITIZE)),--skip '$(ONE_THREAD_TESTS)')
 SANITIZER_OPTIONS = ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \
   TSAN_OPTIONS="exitcode=99 atexit_sleep_ms=0"
 
-# One command for all: an optimized build by another one, of the product alone or by `swift test`, compiles every module again.
-BUILD_TESTS = swift build --build-tests $(SANITIZED) $(TRAITS)
-
+# One command for both: an optimized build by another one, of the product alone or by `swift test`, compiles every module again.
 instrumented: setup # What unit and sanitized run, with SANITIZE in it.
-	$(BUILD_TESTS)
+	swift build --build-tests $(SANITIZED) $(TRAITS)
 
 sanitized: instrumented packages # End to end, against a program with SANITIZE in it.
 	$(SANITIZER_OPTIONS) SLUICE=.build-$(SANITIZE)/$(if $(OPTIMIZED),release,debug)/sluice COSTS=any CONSISTENCY_BACKUPS=20 \
