@@ -8,14 +8,13 @@ import subprocess
 import threading
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 import harness
 from archive import Archive
 from client import Connection
-from harness import serve, wait_until
+from harness import serve, threads, wait_until
 from manager import Manager
 
 FIRST, SECOND = "first-" + "a" * 32, "second-" + "b" * 32
@@ -95,9 +94,8 @@ def test_a_data_directory_that_hangs_leaves_other_requests_answered(house, tmp_p
     tokens = tmp_path / "tokens"
     tokens.write_text(f"{FIRST}\n")
     with serve(house, "--token-file", tokens, prefix=["prlimit", "--nofile=64"]) as server:
-        tasks = Path(f"/proc/{server.pid}/task").iterdir()
-        [looking] = [path.name for path in tasks if (path / "comm").read_text() == "directory\n"]
-        command = ["strace", "-p", looking, "-e", "trace=openat", "-e", "inject=openat:delay_enter=60000000"]
+        [looking] = [thread for thread, name in threads(server.pid).items() if name == "directory"]
+        command = ["strace", "-p", str(looking), "-e", "trace=openat", "-e", "inject=openat:delay_enter=60000000"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
             strace.stderr.readline()
             with ExitStack() as stack:

@@ -61,6 +61,15 @@ def cpu_ticks(process):
     return int(fields[11]) + int(fields[12])
 
 
+def threads(pid):
+    """The names of its threads, by their ids."""
+    names = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # before it is opened, and between that and the read, it may end
+            names[int(task.name)] = (task / "comm").read_text().strip()
+    return names
+
+
 # Of the log of a server whose test fails.
 LINES_SHOWN = 200
 
@@ -135,8 +144,7 @@ class Server:
 
     def niceness(self):
         """Of its threads, by name."""
-        threads = list(Path(f"/proc/{self.pid}/task").iterdir())
-        return {(path / "comm").read_text().strip(): os.getpriority(os.PRIO_PROCESS, int(path.name)) for path in threads}
+        return {name: os.getpriority(os.PRIO_PROCESS, thread) for thread, name in threads(self.pid).items()}
 
     def resident_kib(self):
         return self._status("VmRSS")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import SLUICE, run, wait_until
+from harness import SLUICE, run, threads, wait_until
 from restoring import backup, small, tree
 
 # An expression that takes SQLite hours in a single step, which nothing can interrupt.
@@ -54,10 +54,6 @@ def test_a_restore_does_not_go_on_without_a_verdict(tmp_path):
     assert tree(target) == before
 
 
-def threads(process):
-    return {path.read_text().strip() for path in Path(f"/proc/{process.pid}/task").glob("*/comm")}
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("command", ["verify", "restore"])
 def test_a_signal_ends_it_inside_sqlite(tmp_path, command, number):
@@ -66,7 +62,7 @@ def test_a_signal_ends_it_inside_sqlite(tmp_path, command, number):
         (tmp_path / name).mkdir()
     options = {"verify": ["--spool-directory", tmp_path / "spool"], "restore": ["--into", tmp_path / "target"]}[command]
     process = subprocess.Popen([SLUICE, command, archive, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: "check" in threads(process), "a check")
+    wait_until(lambda: "check" in threads(process.pid).values(), "a check")
     process.send_signal(number)
     output, errors = process.communicate(timeout=20)
     assert process.returncode == 1 and output == "" and "interrupted" in errors
