@@ -1,0 +1,39 @@
+import Crypto
+import Testing
+
+@testable import Archive
+
+@Suite(.timeLimit(.minutes(1)))
+struct ItemDigestTests {
+  /// Blocks of several lengths, some of them empty.
+  private let blocks = (0..<200).map { [UInt8](repeating: UInt8($0), count: $0 * 7 % 50 * 100) }
+
+  private func hash(of blocks: some Sequence<[UInt8]>) -> SHA256.Digest {
+    var hash = SHA256()
+    for block in blocks { hash.update(data: block) }
+    return hash.finalize()
+  }
+
+  @Test func `blocks that come in any order are hashed in theirs`() async {
+    for _ in 0..<20 {
+      let digest = ItemDigest()
+      let blocks = blocks
+      async let value = digest.value(ofBlocks: blocks.count)
+      await withTaskGroup { group in
+        for index in blocks.indices.shuffled() { group.addTask { digest.add(blocks[index], at: index) } }
+      }
+      #expect(await value == hash(of: blocks))
+    }
+  }
+
+  @Test func `a wait for the first blocks ends without the others`() async {
+    let digest = ItemDigest()
+    async let first: Void = digest.reaches(2)
+    digest.add(blocks[3], at: 3)
+    digest.add(blocks[1], at: 1)
+    digest.add(blocks[0], at: 0)
+    await first
+    digest.add(blocks[2], at: 2)
+    #expect(await digest.value(ofBlocks: 4) == hash(of: blocks[..<4]))
+  }
+}
