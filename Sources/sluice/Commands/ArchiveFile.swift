@@ -26,7 +26,8 @@ actor ArchiveFile {
     }
     let final = try Self.target(path ?? defaultName, mustBeNew: path == nil)
     let folder = Self.folder(of: final)
-    let partial = "\(folder).sluice-\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
+    let number = String(UInt64.random(in: 0 ... .max), radix: 16)
+    let partial = "\(folder)\(Self.partialPrefix)\(number)\(Self.partialSuffix)"
     paths = (final, partial)
     // What a backup holds is for its owner alone.
     let opened = unsafe open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -34,6 +35,8 @@ actor ArchiveFile {
     // With its last property set, an actor goes on to its own thread, which has an errno of its own.
     descriptor = opened
     guard opened >= 0 else { throw Self.failure(final, "cannot be written to", "open", reason) }
+    // So another backup sees that this one still runs. Some file systems have no locks.
+    _ = flock(opened, LOCK_EX | LOCK_NB)
   }
 
   /// Looks at what is by that name already, before a long backup is made for nothing.
@@ -65,6 +68,31 @@ actor ArchiveFile {
       else { continue }
       let what = suffix.isEmpty ? "it is" : "it belongs to"
       throw Failure(description: "-o \(printable(path)): \(what) a database of SQLite; give another name")
+    }
+  }
+
+  // What its name is until it is whole, around a random number.
+  private static let partialPrefix = ".sluice-"
+  private static let partialSuffix = ".partial"
+  /// In seconds. A backup that runs writes more often: so it is seen also where the file system has no locks.
+  private static let leftoverAge: Int64 = 3600
+
+  /// Removes what backups that were killed have left where a file is to be. To be called before this process has a database open, as
+  /// for `refuseDatabase`.
+  static func removeLeftovers(beside path: String?) {
+    guard let final = try? target(path ?? "file", mustBeNew: false),
+      let folder = try? Directory(path: folder(of: final))
+    else { return }
+    let oldest = FileSystem.now() / 1_000_000_000 - leftoverAge
+    for name in (try? folder.names()) ?? []
+    where name.hasPrefix(BytePath(partialPrefix)) && name.hasSuffix(BytePath(partialSuffix)) {
+      guard let status = try? folder.status(name), status.kind == .regular,
+        status.owner == FileSystem.user(), status.modified < oldest,
+        let file = try? folder.openFile(name, writing: false), let start = try? file.read(4, at: 0),
+        // Of an archive, of which there may be nothing yet.
+        start.isEmpty || start == [0x50, 0x4b, 3, 4], flock(file.rawValue, LOCK_EX | LOCK_NB) == 0
+      else { continue }
+      try? folder.remove(name)
     }
   }
 

@@ -75,6 +75,7 @@ struct BackupCommand: ParsableCommand {
       throw Failure(description: "-o -: a zip would garble the terminal; send it to a file or a pipe")
     }
     if let output, output != "-" { try ArchiveFile.refuseDatabase(at: output) }
+    if output != "-" { ArchiveFile.removeLeftovers(beside: output) }
     raiseDescriptorLimit()
     let (options, resources) = (try archive.options(), try archive.resources())
     let isComplete = try Loop.run {

@@ -1,6 +1,7 @@
 """`sluice backup`: the same zip without a server, as a file that is whole or is not there."""
 
 import calendar
+import fcntl
 import hashlib
 import os
 import pty
@@ -166,6 +167,32 @@ def test_even_a_kill_leaves_no_partial_file_under_that_name(large, tmp_path):
     assert file.read_text() == "the backup of yesterday"
     for other in set(tmp_path.iterdir()) - {file}:
         assert not other.name.endswith(".zip") and not zipfile.is_zipfile(other)
+
+
+def test_what_a_killed_backup_has_left_goes_with_the_next_one(house, large, tmp_path):
+    (folder := tmp_path / "folder").mkdir()
+    process, file = start_large_backup(large, folder)
+    [left] = set(folder.iterdir()) - {file}
+    with left.open() as open_file, pytest.raises(BlockingIOError):
+        fcntl.flock(open_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    process.kill()
+    process.communicate(timeout=60)
+    assert run("backup", "--data", house, "-o", file).returncode == 0
+    assert left.exists(), "it may belong to one that runs, on a file system without locks"
+    empty, locked, notes, inner, link = others = [folder / f".sluice-{name}.partial" for name in "12345"]
+    empty.touch()
+    locked.write_bytes(left.read_bytes()[:100])
+    notes.write_text("no archive")
+    inner.mkdir()
+    link.symlink_to(left)
+    for path in (left, *others):
+        os.utime(path, (time.time() - 4000,) * 2, follow_symlinks=False)
+    with locked.open() as open_file:
+        fcntl.flock(open_file, fcntl.LOCK_EX)
+        assert run("backup", "--data", house, "-o", file).returncode == 0
+    assert set(folder.iterdir()) == {file, locked, notes, inner, link}
+    assert run("backup", "--data", house, cwd=folder).returncode == 0
+    assert not locked.exists()
 
 
 def test_a_full_disk_leaves_nothing(house, tmp_path):
