@@ -19,6 +19,7 @@ import data as make
 from archive import Archive
 from harness import SLUICE, run, wait_until
 from restoring import LOOKALIKES, MEASURE, SLOW, backup, lookalikes, restore, small
+from volumes import MEBIBYTE, volume
 
 WHOLE, DAMAGED, FOREIGN, INCOMPLETE = 0, 1, 2, 3
 
@@ -376,6 +377,42 @@ def test_no_room_to_check_is_no_verdict(tmp_path):
     result = run("verify", archive, "--spool-directory", spool, prefix=limited)
     assert result.returncode == 1 and result.stdout == "" and "no room" in result.stderr
     assert not list(spool.iterdir())
+
+
+def requests(place):
+    """How many reads the device of a file system has done: the kernel's Documentation/block/stat.rst."""
+    device = os.stat(place).st_dev
+    return int(Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat").read_text().split()[0])
+
+
+def test_a_database_that_memory_has_no_room_for_is_not_read_page_by_page(tmp_path):
+    """Its pages are dropped before SQLite's check begins, as if more had come than memory holds."""
+    (source := tmp_path / "source").mkdir()
+    size = make.bulk(source / "large.db", make.WAL, 62).stat().st_size
+    archive = backup(source, tmp_path / "x.zip")
+    with zipfile.ZipFile(archive) as contents:
+        held_back = contents.getinfo("VERSION").header_offset - 1000
+    content = archive.read_bytes()
+    (place := tmp_path / "spool").mkdir()
+    with volume("ext4", place), subprocess.Popen([SLUICE, "verify", "-", "--spool-directory", place], stdin=subprocess.PIPE) as process:
+        process.stdin.write(content[:held_back])
+        process.stdin.flush()
+
+        def spooled():
+            for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+                with suppress(FileNotFoundError):
+                    if os.readlink(descriptor).startswith(f"{place}/") and descriptor.stat().st_size > size - MEBIBYTE:
+                        return descriptor
+            return None
+
+        with wait_until(spooled, "nearly all of it in the spool").open("rb") as spool:
+            os.fsync(spool.fileno())
+            os.posix_fadvise(spool.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        before = requests(place)
+        process.stdin.write(content[held_back:])
+        process.stdin.close()
+        assert process.wait() == 0
+        assert requests(place) - before < size / 4096 / 8
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
