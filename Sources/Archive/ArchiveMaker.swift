@@ -9,8 +9,8 @@ import Zip
 /// Items are read where `next` is called. Blocks are compressed by threads that all sessions share, a few ahead of the one
 /// that is asked for and never more.
 final class ArchiveMaker {
-  /// Blocks being compressed beyond one for each processor: enough that none of them waits for the reading. Six were no faster.
-  private static let blocksAhead = 1
+  /// Blocks being compressed beyond one for each processor: enough that none of them waits for the reading.
+  private static let blocksAhead = 2
   /// A chunk is whole when this many bytes have gone in or come out: to pass one from thread to thread takes time, which
   /// ought to be little beside that of making it.
   private static let chunkSize = 512 << 10
@@ -157,8 +157,6 @@ final class ArchiveMaker {
       if block.index == 0, writtenItem > 0 { try begin(items[writtenItem]) }
       let finished = try await block.finished()
       let deflated = finished.deflated
-      // What is hashed late is held until then: one block that was written at the most.
-      await block.digest.reaches(block.index)
       let sha256 = block.isLast ? await block.digest.value(ofBlocks: block.index + 1) : nil
       // While this waited for the compressors, a limit may have been passed.
       guard !isAbandoned else { throw .cancelled }

@@ -3,15 +3,14 @@ import Delta
 import System
 import Zip
 
-/// A block of an item on its way into the archive: a thread of a pool compresses it, and computes the digests of its units if
-/// there is to be a history. Another one adds it to the item's digest meanwhile.
+/// A block of an item on its way into the archive: a thread of a pool compresses it, adds it to the item's digest, and computes
+/// those of its units if there is to be a history.
 struct Block {
   /// In its item.
   let index: Int
   let isLast: Bool
   let digest: ItemDigest
   private let made: Task<Made, any Error>
-  private let hashed: Task<Void, Never>
 
   struct Made: Sendable {
     let deflated: DeflatedBlock
@@ -30,11 +29,9 @@ struct Block {
     made = Task(executorPreference: compressors) { @concurrent in
       try Task.checkCancellation()
       let deflated = try engine.deflate(bytes, isLast: isLast)
-      return Made(deflated: deflated, unitDigests: unitHash?.digests(of: bytes) ?? [])
-    }
-    // By itself: whichever thread adds the blocks that came early would hold up its own.
-    hashed = Task(executorPreference: compressors) { @concurrent in
-      if !Task.isCancelled { digest.add(bytes, at: index) }
+      let unitDigests = unitHash?.digests(of: bytes) ?? []
+      digest.add(bytes, at: index)
+      return Made(deflated: deflated, unitDigests: unitDigests)
     }
   }
 
@@ -52,10 +49,7 @@ struct Block {
   }
 
   /// Spares the pool the work, if it has not begun.
-  func cancel() {
-    made.cancel()
-    hashed.cancel()
-  }
+  func cancel() { made.cancel() }
 }
 
 extension WorkerPool {

@@ -1,8 +1,8 @@
 import Crypto
 import System
 
-/// The SHA-256 of an item whose blocks come from several threads: the one that brings the next in order adds it, and with it
-/// those that came early. No thread waits for another.
+/// The SHA-256 of an item whose blocks come from several threads, each when it is done with it: the one that brings the next
+/// in order adds it, and with it those that came early. No thread waits for another.
 final class ItemDigest: Sendable {
   private struct State {
     /// Of the blocks so far; nil while a thread adds one.
@@ -11,10 +11,7 @@ final class ItemDigest: Sendable {
     var next = 0
     /// What came early, by index: no more than there are blocks under way.
     var early: [Int: [UInt8]] = [:]
-    var waiter: (count: Int, continuation: CheckedContinuation<Void, Never>)?
-
-    /// How many blocks have been added.
-    var count: Int { hash == nil ? next - 1 : next }
+    var waiter: (count: Int, continuation: CheckedContinuation<SHA256.Digest, Never>)?
 
     mutating func takeNext() -> (hash: SHA256, block: [UInt8])? {
       guard let hash, let block = early.removeValue(forKey: next) else { return nil }
@@ -23,11 +20,13 @@ final class ItemDigest: Sendable {
       return (hash, block)
     }
 
-    /// - Returns: what waits for so many blocks, once they have been added.
-    mutating func takeWaiter() -> CheckedContinuation<Void, Never>? {
-      guard let waiter, waiter.count <= count else { return nil }
+    /// - Returns: what waits for the digest, and the digest, if all blocks have been added.
+    mutating func takeWaiter() -> (
+      continuation: CheckedContinuation<SHA256.Digest, Never>, digest: SHA256.Digest
+    )? {
+      guard let waiter, let hash, waiter.count == next else { return nil }
       self.waiter = nil
-      return waiter.continuation
+      return (waiter.continuation, hash.finalize())
     }
   }
 
@@ -39,28 +38,20 @@ final class ItemDigest: Sendable {
     while case (var hash, let block)? = state.withLock({ $0.takeNext() }) {
       hash.update(data: block)
       state.withLock { [hash] in $0.hash = hash }
-      resumeWaiter()
     }
+    resumeWaiter()
   }
 
-  /// Waits until the first `count` blocks have been added. One task may wait at a time.
-  func reaches(_ count: Int) async {
+  /// The digest of the first `count` blocks, once all of them have been added. To be asked once.
+  func value(ofBlocks count: Int) async -> SHA256.Digest {
     await withCheckedContinuation { continuation in
       state.withLock { $0.waiter = (count, continuation) }
       resumeWaiter()
     }
   }
 
-  /// The digest of all `count` blocks, once they have been added.
-  func value(ofBlocks count: Int) async -> SHA256.Digest {
-    await reaches(count)
-    guard let hash = state.withLock({ $0.count == count ? $0.hash : nil }) else {
-      preconditionFailure("there are more blocks")
-    }
-    return hash.finalize()
-  }
-
   private func resumeWaiter() {
-    state.withLock { $0.takeWaiter() }?.resume()
+    guard let (continuation, digest) = state.withLock({ $0.takeWaiter() }) else { return }
+    continuation.resume(returning: digest)
   }
 }

@@ -25,15 +25,4 @@ struct ItemDigestTests {
       #expect(await value == hash(of: blocks))
     }
   }
-
-  @Test func `a wait for the first blocks ends without the others`() async {
-    let digest = ItemDigest()
-    async let first: Void = digest.reaches(2)
-    digest.add(blocks[3], at: 3)
-    digest.add(blocks[1], at: 1)
-    digest.add(blocks[0], at: 0)
-    await first
-    digest.add(blocks[2], at: 2)
-    #expect(await digest.value(ofBlocks: 4) == hash(of: blocks[..<4]))
-  }
 }
