@@ -54,15 +54,8 @@ package final class Directory {
     try descriptor.status()
   }
 
-  /// Takes the directory's lock, for as long as it is held open: no child process gets it. The corresponding C function is `flock`.
-  ///
-  /// - Returns: false if another process has it.
-  package func lock() throws(SystemError) -> Bool {
-    let result = flock(descriptor.rawValue, LOCK_EX | LOCK_NB)
-    if result < 0, errno == EWOULDBLOCK { return false }
-    try Self.check("flock", result)
-    return true
-  }
+  /// Takes the directory's lock: see `SystemCalls.lock`.
+  package func lock() throws(SystemError) -> Bool { try SystemCalls.lock(descriptor.rawValue) }
 
   /// Gives a file a second name.
   package func link(_ name: BytePath, to newName: BytePath) throws(SystemError) {

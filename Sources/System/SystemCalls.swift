@@ -97,6 +97,14 @@ package enum SystemCalls {
     _ = unsafe poll(&polled, nfds_t(polled.count), milliseconds)
   }
 
+  /// Takes the lock of an open file or directory, for as long as it is held open: no child process gets it. The corresponding C
+  /// function is `flock`.
+  ///
+  /// - Returns: false if another process has it.
+  package static func lock(_ descriptor: CInt) throws(SystemError) -> Bool {
+    try attempt("flock") { Int(flock(descriptor, LOCK_EX | LOCK_NB)) } != nil
+  }
+
   /// Lets a write take what there is room for, and not wait. The corresponding C function is `fcntl`.
   package static func setNonblocking(_ descriptor: CInt) throws(SystemError) {
     try require("fcntl") { Int(fcntl(descriptor, F_SETFL, O_NONBLOCK)) }

@@ -36,7 +36,7 @@ actor ArchiveFile {
     descriptor = opened
     guard opened >= 0 else { throw Self.failure(final, "cannot be written to", "open", reason) }
     // So another backup sees that this one still runs. Some file systems have no locks.
-    _ = flock(opened, LOCK_EX | LOCK_NB)
+    _ = try? SystemCalls.lock(opened)
   }
 
   /// Looks at what is by that name already, before a long backup is made for nothing.
@@ -90,7 +90,7 @@ actor ArchiveFile {
         status.owner == FileSystem.user(), status.modified < oldest,
         let file = try? folder.openFile(name, writing: false), let start = try? file.read(4, at: 0),
         // Of an archive, of which there may be nothing yet.
-        start.isEmpty || start == [0x50, 0x4b, 3, 4], flock(file.rawValue, LOCK_EX | LOCK_NB) == 0
+        start.isEmpty || start == [0x50, 0x4b, 3, 4], (try? SystemCalls.lock(file.rawValue)) == true
       else { continue }
       try? folder.remove(name)
     }
