@@ -379,6 +379,15 @@ def test_no_room_to_check_is_no_verdict(tmp_path):
     assert not list(spool.iterdir())
 
 
+def spooled(process, place, size=1):
+    """Its open file of that size, or a larger one, in a spool directory. The name is gone as soon as SQLite has it open."""
+    for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if os.readlink(descriptor).startswith(f"{place}/") and descriptor.stat().st_size >= size:
+                return descriptor
+    return None
+
+
 def requests(place):
     """How many reads the device of a file system has done: the kernel's Documentation/block/stat.rst."""
     device = os.stat(place).st_dev
@@ -398,14 +407,7 @@ def test_a_database_that_memory_has_no_room_for_is_not_read_page_by_page(tmp_pat
         process.stdin.write(content[:held_back])
         process.stdin.flush()
 
-        def spooled():
-            for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
-                with suppress(FileNotFoundError):
-                    if os.readlink(descriptor).startswith(f"{place}/") and descriptor.stat().st_size > size - MEBIBYTE:
-                        return descriptor
-            return None
-
-        with wait_until(spooled, "nearly all of it in the spool").open("rb") as spool:
+        with wait_until(lambda: spooled(process, place, size - MEBIBYTE), "nearly all of it in the spool").open("rb") as spool:
             os.fsync(spool.fileno())
             os.posix_fadvise(spool.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         before = requests(place)
@@ -420,15 +422,7 @@ def test_an_end_leaves_nothing_in_the_spool(large_archive, tmp_path, number):
     command = [SLUICE, "verify", large_archive, "--spool-directory", tmp_path]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def is_spooled():
-        # Its name is gone as soon as SQLite has it open.
-        for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
-            with suppress(FileNotFoundError):
-                if os.readlink(descriptor).startswith(str(tmp_path)) and descriptor.stat().st_size:
-                    return True
-        return False
-
-    wait_until(is_spooled, "a database in the spool")
+    wait_until(lambda: spooled(process, tmp_path), "a database in the spool")
     process.send_signal(number)
     output, errors = process.communicate(timeout=20)
     assert process.returncode == 1 and output == "" and "interrupted" in errors
