@@ -103,7 +103,10 @@ let package = Package(
       swiftSettings: testSettings),
     .testTarget(
       name: "ArchiveTests",
-      dependencies: ["Archive", "CSQLite", "EventLoop", "SQLiteSnapshot", "System", "TestSupport", "Zip"],
+      dependencies: [
+        "Archive", "CSQLite", "EventLoop", "SQLiteSnapshot", "System", "TestSupport", "Zip",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: testSettings),
     .testTarget(
       name: "RestoreTests",
