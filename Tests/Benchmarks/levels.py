@@ -1,4 +1,5 @@
-"""What each level of each engine makes of database pages in blocks of 256 KiB: the tables in Sources/Zip/Compression.swift.
+"""What each level of each engine makes of database pages in blocks of 256 KiB: the tables in Sources/Zip/Compression.swift. And how fast zlib and
+ISA-L inflate what ISA-L's level 2 has made: docs/decisions/0010-verify-inflates-with-zlib.md.
 
     /usr/bin/python3 Tests/Benchmarks/levels.py
 
@@ -54,7 +55,33 @@ def isal_size(library, level):
         assert library.isal_deflate_stateless(ctypes.byref(stream)) == 0
         return stream.total_out
 
+    size.made = lambda: ctypes.string_at(output, stream.total_out)
     return size
+
+
+class Inflating(ctypes.Structure):
+    """`struct inflate_state` of igzip_lib.h, and room for the rest of it."""
+
+    _fields_ = [
+        ("next_out", ctypes.c_void_p), ("avail_out", ctypes.c_uint32), ("total_out", ctypes.c_uint32),
+        ("next_in", ctypes.c_char_p), ("read_in", ctypes.c_uint64), ("avail_in", ctypes.c_uint32),
+        ("rest", ctypes.c_uint8 * (1 << 20)),
+    ]  # fmt: skip
+
+
+def inflating(library):
+    """By name, what inflates one block of a stream and counts its bytes."""
+    output = ctypes.create_string_buffer(BLOCK)
+    state = Inflating()
+
+    def isal(deflated):
+        library.isal_inflate_init(ctypes.byref(state))
+        state.next_in, state.avail_in = deflated, len(deflated)
+        state.next_out, state.avail_out = ctypes.addressof(output), len(output)
+        assert library.isal_inflate(ctypes.byref(state)) == 0
+        return state.total_out
+
+    return {"zlib": lambda deflated: len(zlib.decompressobj(-15).decompress(deflated)), "ISA-L": isal}
 
 
 def engines():
@@ -68,7 +95,7 @@ def engines():
 
 
 def seconds(size, blocks):
-    """Of a processor, to compress the blocks."""
+    """Of a processor, for all blocks."""
     start = time.process_time()
     for block in blocks:
         size(block)
@@ -85,6 +112,14 @@ def main():
     for name, size in engines():
         best = min(seconds(size, blocks) for _ in range(ROUNDS))
         print(f"| {name} | {len(pages) / 1e6 / best:.0f} | {len(pages) / sum(map(size, blocks)):.3f} |", flush=True)
+    if name := ctypes.util.find_library("isal"):
+        library = ctypes.CDLL(name)
+        size = isal_size(library, 2)
+        deflated = [(size(block), size.made())[1] for block in blocks]
+        for name, inflate in inflating(library).items():
+            assert sum(map(inflate, deflated)) == len(pages)
+            best = min(seconds(inflate, deflated) for _ in range(ROUNDS))
+            print(f"{name} inflates {len(pages) / 1e6 / best:.0f} MB/s")
 
 
 if __name__ == "__main__":
