@@ -41,6 +41,8 @@ final class ArchiveMaker {
   /// Of the item, and how many of its blocks have been read.
   private var digest = ItemDigest()
   private var blocksRead = 0
+  /// Of all items.
+  private var blocksBegun = 0
 
   /// Blocks read and handed to the compressors, in the archive's order.
   private var window: [Block] = []
@@ -76,9 +78,9 @@ final class ArchiveMaker {
     self.output = output
     self.modified = modified
     self.isRewindable = isRewindable
-    engine = DeflateEngine(compression)
-    writer = ZipWriter(alignment: compression.alignment)
     windowSize = compressors.threadCount + Self.blocksAhead
+    engine = DeflateEngine(compression, parallelism: windowSize)
+    writer = ZipWriter(alignment: compression.alignment)
   }
 
   /// Makes an archive again from its first byte, out of all that its maker holds: byte for byte the same.
@@ -220,8 +222,11 @@ final class ArchiveMaker {
       bytesRead += UInt64(count)
       let isLast = readingOffset == item.entry.size
       window.append(
-        Block(bytes, at: blocksRead, isLast: isLast, of: digest, engine, unitHash, on: compressors))
+        Block(
+          bytes, at: blocksRead, isLast: isLast, number: blocksBegun, of: digest, engine, unitHash,
+          on: compressors))
       blocksRead += 1
+      blocksBegun += 1
       if isLast { try finishReading() }
     }
   }

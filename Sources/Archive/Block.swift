@@ -18,9 +18,10 @@ struct Block {
     let unitDigests: [UInt8]
   }
 
+  /// - Parameter number: in the archive.
   init(
-    _ bytes: consuming [UInt8], at index: Int, isLast: Bool, of digest: ItemDigest, _ engine: DeflateEngine,
-    _ unitHash: UnitHash?, on compressors: WorkerPool
+    _ bytes: consuming [UInt8], at index: Int, isLast: Bool, number: Int, of digest: ItemDigest,
+    _ engine: DeflateEngine, _ unitHash: UnitHash?, on compressors: WorkerPool
   ) {
     self.index = index
     self.isLast = isLast
@@ -28,7 +29,7 @@ struct Block {
     let bytes = consume bytes
     made = Task(executorPreference: compressors) { @concurrent in
       try Task.checkCancellation()
-      let deflated = try engine.deflate(bytes, isLast: isLast)
+      let deflated = try engine.deflate(bytes, isLast: isLast, number: number)
       let unitDigests = unitHash?.digests(of: bytes) ?? []
       digest.add(bytes, at: index)
       return Made(deflated: deflated, unitDigests: unitDigests)

@@ -26,7 +26,8 @@ struct DeltaMaker {
 
   /// Begins again from the first byte.
   func rewound() -> DeltaMaker {
-    var rewound = DeltaMaker(from: base, isGzipped: gzip != nil)
+    var rewound = DeltaMaker(from: base, isGzipped: false)
+    rewound.gzip = gzip?.rewound()
     rewound.pieces = pieces.rewound()
     return rewound
   }

@@ -4,7 +4,6 @@
 /// Swift's own pool would do, had it not to open a file in /proc every second to see whether its threads run: a process that
 /// has no descriptor left is ended by that.
 package final class WorkerPool: TaskExecutor {
-  /// Compressors have a hundred kilobytes on it.
   private static let stackSize = 512 * 1024
   /// About a tenth of the weight of a thread that was never told to be nice: sched(7).
   private static let niceness: CInt = 10

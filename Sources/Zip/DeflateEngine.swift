@@ -15,13 +15,27 @@ package struct DeflateEngine: Sendable {
   }
 
   private let method: DeflateMethod
+  #if ISAL
+    private let places: [ISALPlace]
+  #endif
 
-  /// Makes an engine. It holds no state, so any number of tasks may use one at once.
-  package init(_ compression: Compression) {
-    self.init(compression.method)
+  /// Makes an engine, which any number of tasks may use at once.
+  ///
+  /// - Parameter parallelism: How many blocks are compressed at once, at the most.
+  package init(_ compression: Compression, parallelism: Int = 1) {
+    self.init(compression.method, parallelism: parallelism)
   }
 
-  init(_ method: DeflateMethod) { self.method = method }
+  init(_ method: DeflateMethod, parallelism: Int = 1) {
+    self.method = method
+    #if ISAL
+      if case .isal = method {
+        places = (0..<parallelism).map { _ in ISALPlace() }
+      } else {
+        places = []
+      }
+    #endif
+  }
 
   /// Compresses one block, ended by a sync flush, or finished when it is the member's last. A member of no bytes is
   /// one empty last block.
@@ -31,13 +45,15 @@ package struct DeflateEngine: Sendable {
   /// - Parameters:
   ///   - input: The data, at most ``blockSize`` bytes.
   ///   - isLast: Whether the member ends with this block.
+  ///   - number: Whatever sets it apart from those that are compressed at the same time. One engine makes the same bytes of the
+  ///     same data with the same number; with another one it may make others.
   /// - Throws: ``ZipError/blockTooLarge(byteCount:)``; ``ZipError/zlib(code:)``, for want of memory;
   ///   ``ZipError/isal(code:)``.
   ///
   /// RFC 1951.
-  package func deflate(_ input: [UInt8], isLast: Bool) throws(ZipError) -> DeflatedBlock {
+  package func deflate(_ input: [UInt8], isLast: Bool, number: Int = 0) throws(ZipError) -> DeflatedBlock {
     guard input.count <= Self.blockSize else { throw .blockTooLarge(byteCount: input.count) }
-    var bytes = try compress(input, isLast: isLast) ?? StoredBlocks.encode(input, isLast: isLast)
+    var bytes = try compress(input, isLast: isLast, number) ?? StoredBlocks.encode(input, isLast: isLast)
     // Made with room for the worst. A budget for blocks counts what is in them, not the room.
     if bytes.count < bytes.capacity / 2 {
       var copy: [UInt8] = []
@@ -50,14 +66,16 @@ package struct DeflateEngine: Sendable {
   }
 
   /// The data compressed, or `nil` if that would not make it shorter than storing it.
-  private func compress(_ input: [UInt8], isLast: Bool) throws(ZipError) -> [UInt8]? {
+  private func compress(_ input: [UInt8], isLast: Bool, _ number: Int) throws(ZipError) -> [UInt8]? {
     guard !input.isEmpty else { return nil }
     let bound = StoredBlocks.encodedCount(of: input.count, isLast: isLast)
     switch method {
     case .stored: return nil
     case .zlib(let parameters): return try Zlib.deflate(input, isLast: isLast, parameters, into: bound)
     #if ISAL
-      case .isal(let level): return try ISAL.deflate(input, isLast: isLast, level: level, into: bound)
+      case .isal(let level):
+        let place = places[number % places.count]
+        return try ISAL.deflate(input, isLast: isLast, level: level, at: place, into: bound)
     #endif
     }
   }

@@ -12,7 +12,12 @@ package struct GzipWriter {
   // ID1, ID2, CM 8: deflate, FLG, MTIME: none, XFL, OS 255: unknown.
   private var output: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]
 
-  package init(_ compression: Compression) { engine = DeflateEngine(compression) }
+  package init(_ compression: Compression) { self.init(DeflateEngine(compression)) }
+
+  private init(_ engine: DeflateEngine) { self.engine = engine }
+
+  /// One that makes the same bytes of the same once more.
+  package func rewound() -> GzipWriter { GzipWriter(engine) }
 
   /// Adds bytes, and compresses what fills a block.
   ///

@@ -73,6 +73,24 @@ import Testing
   }
 
   @Test(arguments: methods)
+  func `the same data with the same number makes the same bytes, whatever else is made`(
+    method: DeflateMethod
+  ) async throws {
+    let engine = DeflateEngine(method, parallelism: 4)
+    func made() async throws -> [Int: [UInt8]] {
+      try await withThrowingTaskGroup { group in
+        for number in (0..<200).shuffled() {
+          group.addTask {
+            (number, try engine.deflate(Bytes.repeated(number), isLast: true, number: number).bytes)
+          }
+        }
+        return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+      }
+    }
+    #expect(try await made() == made())
+  }
+
+  @Test(arguments: methods)
   func `a block that became small takes little memory`(method: DeflateMethod) throws {
     let zeros = [UInt8](repeating: 0, count: DeflateEngine.blockSize)
     let bytes = try DeflateEngine(method).deflate(zeros, isLast: false).bytes
@@ -115,7 +133,7 @@ import Testing
 
     @Test func `a code of ISA-L's comes through as an error`() {
       let refusal = failure { () throws(ZipError) in
-        _ = try ISAL.deflate([1], isLast: true, level: 42, into: 100)
+        _ = try ISAL.deflate([1], isLast: true, level: 42, at: ISALPlace(), into: 100)
       }
       #expect(refusal == .isal(code: -4))
     }

@@ -21,4 +21,18 @@ import Testing
       in: folder)
     #expect(verdict == "True\n")
   }
+
+  private func file(of number: Int, by writer: inout GzipWriter) throws -> [UInt8] {
+    try writer.add(Bytes.repeated(number))
+    try writer.finish()
+    return writer.takeOutput()
+  }
+
+  @Test func `a rewound one makes the same bytes of the same`() throws {
+    for number in 0..<200 {
+      var writer = GzipWriter(.default)
+      var rewound = writer.rewound()
+      #expect(try file(of: number, by: &writer) == file(of: number, by: &rewound))
+    }
+  }
 }

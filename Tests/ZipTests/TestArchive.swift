@@ -148,6 +148,12 @@ enum Bytes {
     }
   }
 
+  /// Twelve bytes four times, others for each number: so little that what ISA-L makes of it often depends on an address.
+  static func repeated(_ number: Int) -> [UInt8] {
+    let word = noise(12 * (number + 1)).suffix(12)
+    return Array([word, word, word, word].joined())
+  }
+
   /// Bytes that compress about as well as a database: repeated words with noise among them.
   static func pages(_ count: Int) -> [UInt8] {
     let noise = noise(count)

@@ -386,6 +386,20 @@ def test_what_a_proxy_had_is_made_again(reservoir, start):
         assert rest(server, 40 << 20, head.headers["ETag"]).status == 200
 
 
+def test_small_files_are_made_again(reservoir):
+    """ISA-L makes other bytes of many of them where its stream has another address."""
+    (reservoir / "notes").mkdir()
+    for number in range(600):
+        words = hashlib.sha256(number.to_bytes(2, "big")).hexdigest()[:12]
+        (reservoir / f"notes/{number:03}").write_text(words * 4)
+    with serve(reservoir, "--include", "notes") as server:
+        head, content = part(server, 36 << 20)
+        change(reservoir)
+        answer = rest(server, 1000, head.headers["ETag"])
+        assert answer.status == 206
+        assert Archive(content[:1000] + answer.body).manifest["complete"]
+
+
 def test_what_was_read_is_in_no_applications_way(reservoir):
     """It is held only in case that its client is lost, and not beyond a checkpoint that waits."""
     application = make.create(reservoir / "a.db", make.WAL)
