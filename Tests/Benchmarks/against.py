@@ -3,14 +3,15 @@
     python3 against.py BASELINE SLUICE [MEBIBYTES [ROUNDS]]
 
 The throughput of `default` and `store`, and the seconds of the processor for each GB; medians of so many rounds (7). Beside `default`
-the ceiling: what all processors could do if they did nothing but deflate, SHA-256 and CRC-32, measured in the same run. And how much
-longer a commit takes, with so many frames in the WAL, while a client that reads nothing holds a backup whose pin found the WAL wholly
-checkpointed. And the peak memory and the first byte of a backup of 1,000 small databases in WAL mode.
+the ceiling: what all processors could do if they did nothing but deflate, SHA-256 and CRC-32, measured in the same run. And the p99 of
+the commits beside default backups. And how much longer a commit takes, with so many frames in the WAL, while a client that reads
+nothing holds a backup whose pin found the WAL wholly checkpointed. And the peak memory and the first byte of a backup of 1,000 small databases in WAL mode.
 """
 
 import ctypes
 import ctypes.util
 import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -19,17 +20,19 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean, median, quantiles
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Integration/support"))
 
 import data as make  # noqa: E402
 from harness import TICKS_PER_SECOND, Server  # noqa: E402
+from interference import writing  # noqa: E402
 from levels import BLOCK, isal_size, seconds  # noqa: E402
 
 SLICE = 128 << 20
 FRAMES = (5_000, 20_000, 40_000)
 COMMITS = 300  # whose times are averaged
+BESIDE = 10  # seconds of commits beside backups
 DATABASES = 1000
 
 
@@ -63,6 +66,16 @@ def arithmetic(path):
     digest = hashlib.sha256()
     whole = (isal_size(library, 2), digest.update, lambda block: library.crc32_gzip_refl(0, block, len(block)))
     return sum(min(seconds(part, blocks) for _ in range(3)) for part in whole) / len(content)
+
+
+def p99(directory, program=None):
+    """Seconds that 99 of 100 commits take no longer than, beside backups of `program` or none."""
+    with writing(directory / "large.db", 5000) as writer:
+        end = time.perf_counter() + BESIDE
+        while time.perf_counter() < end:
+            backup(program, directory, "default") if program else time.sleep(0.1)
+        output, _ = writer.communicate(timeout=60)
+    return quantiles([duration for _, duration in json.loads(output)], n=100)[98]
 
 
 def commit(frames, program=None):
@@ -147,6 +160,8 @@ def main(programs, mebibytes=512, rounds=7):
             if level == "default":
                 ceiling = len(os.sched_getaffinity(0)) / per_byte
                 print(f"ceiling {ceiling / 1e6:.0f} MB/s: reached {speed[before] / ceiling:.2f} and {speed[after] / ceiling:.2f}")
+        alone, *beside = map(median, zip(*([p99(data), *(p99(data, program) for program in programs)] for _ in range(rounds)), strict=True))
+        print(f"p99 of a commit ÷ without a backup: {beside[0] / alone:.2f} and {beside[1] / alone:.2f}", flush=True)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
         many_in(Path(work), programs, rounds)
     for frames in FRAMES:
