@@ -96,6 +96,7 @@ import Zip
     asked.maximumHeldWALGrowth =
       isStored && (servesParts || asked.delta == nil) ? nil : registry.limits.resumeWALGrowth
     let record = BackupRecord(request, from: response.peer, logger, advice)
+    if let name = record.archiveName, request.method == .get || servesParts { registry.endAll(named: name) }
     try registry.takeSlot(record)
     guard let archive = try await open(asked, unless: known, record, response) else { return }
     if range == nil { ledger.recordStart(record) }

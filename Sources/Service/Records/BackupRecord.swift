@@ -15,6 +15,10 @@ import Systemd
   package var isForHead: Bool
   /// Whether `?db=` chose the databases.
   package let isSelection: Bool
+  /// What its client names the archive by, if it does.
+  package let archiveName: String?
+  /// Whether another archive has begun by that name.
+  package var isSuperseded = false
   package let begun: ContinuousClock.Instant
   /// Since when the session works on a call; nil if the service waits for the client.
   package private(set) var sessionBusySince: ContinuousClock.Instant?
@@ -46,6 +50,7 @@ import Systemd
   ) {
     isForHead = request.method == .head
     isSelection = request.target.query.contains { $0.name == "db" }
+    archiveName = request.archiveName
     self.begun = begun
     self.advice = advice
     log = logger

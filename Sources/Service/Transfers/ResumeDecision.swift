@@ -89,7 +89,7 @@ package struct ResumeRequest {
     ifRange = tags == .any ? nil : tags
     isUnconditional = request.values("If-Range").isEmpty || isHead
     delta = BackupSession.DeltaRequest(request, among: try EntityTags("If-None-Match", of: request))
-    isNamed = request.target.query.contains { $0.name == "resume" }
+    isNamed = request.archiveName != nil
     joinsOnlyWithLength =
       request.needsLength || request.values("User-Agent").contains { $0.utf8.starts(with: "lftp/".utf8) }
   }
@@ -115,7 +115,7 @@ package struct ResumeRequest {
   ///   - held: the archives that are sent or held, the oldest first.
   ///   - isStored: whether a new archive would have a length from the beginning.
   ///   - keepsArchives: whether an archive is held for a client that was lost.
-  ///   - isNew: whether no archive of this target is known to be gone.
+  ///   - isNew: whether no archive of this target is known: held, begun, or gone.
   package func decide(
     _ held: [HeldArchive], isStored: Bool, keepsArchives: Bool, isNew: Bool
   ) -> ResumeDecision {
@@ -141,6 +141,11 @@ package struct ResumeRequest {
     guard range.isFromStart else { return isNamed ? .nameNotHeld : .ambiguousRange }
     return .new(nil, servesParts: servesParts)
   }
+}
+
+extension RequestHead {
+  /// What its client names the archive by, `?resume=NAME` and all that it is to be; nil if it has no name for it.
+  package var archiveName: String? { target.query.contains { $0.name == "resume" } ? target.text : nil }
 }
 
 extension ByteRange {

@@ -89,6 +89,23 @@ import System
     releaseSlot(oldest)
   }
 
+  /// Ends every archive of a name, for the one that begins by it: the last bytes of one would be joined to the first of another.
+  package func endAll(named name: String) {
+    for record in running where record.archiveName == name { record.isSuperseded = true }
+    for transfer in transfers where transfer.record.archiveName == name {
+      usedNames.insert(name)
+      transfer.end()
+      releaseSlot(transfer.record)
+      discardSuspended(transfer)
+    }
+  }
+
+  /// Whether no archive of a target is held, begun, or known to be gone.
+  private func isNew(_ target: String) -> Bool {
+    !usedNames.contains(target) && !transfers.contains { $0.target == target }
+      && !running.contains { $0.archiveName == target }
+  }
+
   package func releaseSlot(_ record: BackupRecord) {
     running.removeAll { $0 === record }
     changed.notify()
@@ -102,7 +119,7 @@ import System
   package func decide(
     _ asked: ResumeRequest, isStored: Bool
   ) async -> (decision: ResumeDecision, held: [Transfer]) {
-    let held = transfers
+    let held = transfers.filter { !$0.state.isEnding }
     var facts = held.map(\.facts)
     // A session answers on its own thread: it is asked only if that decides.
     if let index = asked.match(in: facts), asked.dependsOnRewinding(facts[index]) {
@@ -110,13 +127,14 @@ import System
     }
     let decision = asked.decide(
       facts, isStored: isStored, keepsArchives: limits.resumeGrace > .zero,
-      isNew: !usedNames.contains(asked.target))
+      isNew: isNew(asked.target))
     return (decision, held)
   }
 
-  /// Takes a new archive in, and ends it once it passes a limit.
+  /// Takes a new archive in, and ends it once it passes a limit; at once if another has begun by its name meanwhile.
   package func add(_ transfer: Transfer) {
     transfers.append(transfer)
+    if transfer.record.isSuperseded { transfer.end() }
     Loop.start { [self] in
       do { try await transfer.archive.watchLimits(transfer.record) } catch {
         transfer.end()

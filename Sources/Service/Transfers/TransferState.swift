@@ -23,6 +23,9 @@ package enum TransferState {
 
   package var isFinished: Bool { if case .finished = self { true } else { false } }
 
+  /// Whether the service breaks it off: no client may have any more of it.
+  package var isEnding: Bool { if case .ending = self { true } else { false } }
+
   /// Until when a client may return; nil if there is one, or if none may.
   package var deadline: ContinuousClock.Instant? {
     if case .suspended(let deadline, _) = self { deadline } else { nil }

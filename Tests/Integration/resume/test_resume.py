@@ -344,6 +344,66 @@ def test_several_ranges_of_what_is_held(reservoir):
             assert answer.headers["Content-Range"].startswith("bytes 1000-") and Archive(content + answer.body)
 
 
+@pytest.mark.parametrize("compression", ["fast", "store"])
+def test_a_name_is_of_one_archive(reservoir, compression):
+    """The older one by a name must not answer for the rest of the newer one."""
+    target = f"/api/backup?compression={compression}&resume=x"
+    with serve(reservoir) as server:
+        with server.connect() as client:
+            if compression == "store":
+                client.answer("HEAD", target)
+            else:
+                part(server, 1000, target)
+        wait_until(lambda: samples(server)["sluice_backups_kept"] == 1, "the older one to be held")
+        change(reservoir)
+        whole = server.get(target)
+        assert server.get(target, Range=f"bytes={len(whole.body) - 10}-").body == whole.body[-10:]
+        change(reservoir)
+        # Of those that were sent to their end, the last is kept.
+        assert server.get("/api/backup").status == 200
+        wait_until(lambda: samples(server)["sluice_backups_completed_total"]["complete"] == 2, "the end of both")
+        for span in ("bytes=1000-", f"bytes={len(whole.body) - 10}-", "bytes=5-10", "bytes=-10"):
+            answer = server.get(target, Range=span)
+            assert answer.status == 412, (span, answer.headers["ETag"] == whole.headers["ETag"])
+
+
+@pytest.mark.parametrize("first", ["HEAD", "nothing"])
+def test_a_name_is_of_one_archive_while_that_is_begun(reservoir, first):
+    """Its snapshots wait for a lock, and a range is asked for meanwhile."""
+    target = "/api/backup?compression=store&resume=x"
+    application = make.create(reservoir / "a.db", make.ROLLBACK)
+    application.execute("CREATE TABLE t(x)")
+    with serve(reservoir) as server, server.connect() as client:
+        if first == "HEAD":
+            client.answer("HEAD", target)
+        application.execute("BEGIN EXCLUSIVE")
+        client.request("GET", target)
+        wait_until(lambda: samples(server)["sluice_backups_running"] == 1, "the backup to begin")
+        assert server.get(target, Range="bytes=5-10").status == 412
+        application.execute("COMMIT")
+        whole = client.getresponse().read()
+        assert server.get(target, Range="bytes=-10").body == whole[-10:]
+    application.close()
+
+
+def test_the_last_that_was_asked_for_by_a_name_has_it(reservoir):
+    """Both wait for a lock, and get their snapshots in any order."""
+    target = "/api/backup?compression=store&resume=x"
+    application = make.create(reservoir / "a.db", make.ROLLBACK)
+    application.execute("CREATE TABLE t(x)")
+    application.execute("BEGIN EXCLUSIVE")
+    with serve(reservoir) as server, server.connect() as older, server.connect() as newer:
+        for number, client in enumerate((older, newer)):
+            client.request("GET", target)
+            wait_until(lambda: samples(server)["sluice_backups_running"] == number + 1, "the backup to begin")
+        application.execute("COMMIT")
+        with pytest.raises(BROKEN_OFF):
+            older.getresponse().read()
+        whole = newer.getresponse().read()
+        assert server.get(target, Range="bytes=-10").body == whole[-10:]
+    application.close()
+
+
 def test_head_of_a_name_is_of_that_archive(reservoir):
     with serve(reservoir) as server, server.connect() as connection:
         for query in ("?resume=x", "?resume=x&compression=store"):
