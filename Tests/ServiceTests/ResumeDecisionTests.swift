@@ -306,6 +306,8 @@ struct ResumeDecisionTests {
     #expect(try unchanged("\"x\", W/\"ab-2\"") == "\"ab-2\"")
     #expect(try unchanged("\"ac-1\"") == nil)
     #expect(try unchanged("\"ab\"") == nil)
-    #expect(try unchanged("\"ab-x\"") == nil)
+    for other in ["ab-x", "ab-", "ab--", "ab-12", "ab-\(String(repeating: "a", count: 200))"] {
+      #expect(try unchanged("\"\(other)\"") == nil)
+    }
   }
 }

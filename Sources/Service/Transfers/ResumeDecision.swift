@@ -165,10 +165,11 @@ package func unchangedTag(among known: EntityTags, state: String, tag: EntityTag
   switch known {
   case .any: tag
   case .list(let tags):
-    // In our own characters, and so fit to be sent back.
-    tags.first { tag in
-      tag.opaque.utf8.starts(with: "\(state)-".utf8)
-        && tag.opaque.utf8.allSatisfy("0123456789abcdef-".utf8.contains)
+    // In our own characters, and as long as ours: fit to be sent back, and to be kept.
+    tags.first { known in
+      let (prefix, text) = ("\(state)-".utf8, known.opaque.utf8)
+      return text.count == tag.opaque.utf8.count && text.starts(with: prefix)
+        && text.dropFirst(prefix.count).allSatisfy("0123456789abcdef".utf8.contains)
     }.map { EntityTag(strong: $0.opaque) }
   }
 }

@@ -162,6 +162,17 @@ def test_the_tag_of_a_download_that_was_broken_off_makes_nothing_fresh(reservoir
         assert successes(server)["timestamp_seconds"] > 0
 
 
+@pytest.mark.parametrize("length", [0, 31, 33, 200])
+def test_a_tag_that_is_none_of_ours_is_not_kept(keeping, length):
+    with keeping() as server:
+        backup(server, "/api/backup?db=events.db")
+        state = settled(server).headers["ETag"].strip('"').split("-")[0]
+        assert server.get("/api/backup", If_None_Match=f'"{state}-{"a" * length}"').status == 200
+    with keeping() as server:
+        assert completed(server, "selected_backups")["complete"] == 1
+    assert "state not read" not in server.log
+
+
 def test_a_client_that_took_some_ranges_has_no_backup(keeping, directory):
     target = "/api/backup?compression=store&resume=x"
     with keeping("--resume-grace", "1h") as server:
