@@ -137,6 +137,23 @@ struct ServiceStateTests {
     #expect(throws: Never.self) { try read(String(decoding: state.encoded(), as: UTF8.self)) }
   }
 
+  @Test func `a tag is unfinished from the beginning of its backup to its end`() {
+    var state = self.state
+    for outcome in [BackupOutcome.complete, .incomplete] {
+      state.addUnfinished("a-2")
+      state.addCurrent(archive("a-3"), "a-2", at: 200)
+      #expect(state.lastComplete?.ended == 100)
+      state.add(backup(outcome, tag: "a-2"), at: 100)
+      #expect(state.unfinishedTags.isEmpty)
+    }
+    state.addUnfinished("a-2")
+    state.addUnfinished("a-3")
+    state.add(backup(.failed, tag: "a-2", reason: "client-left"), at: 300)
+    #expect(state.unfinishedTags == ["a-3", "a-2"])
+    for index in 0..<100 { state.addUnfinished("b-\(index)") }
+    #expect(state.unfinishedTags.count == ServiceState.maximumUnfinishedTags)
+  }
+
   @Test func `remembers when each database was last sent`() throws {
     var state = self.state
     var selection = backup(.complete, isSelection: true)

@@ -31,7 +31,18 @@ import System
   package func recordRejected(_ reason: String) { state.counts.rejected[reason, default: 0] += 1 }
 
   /// Counts a client that was lost and has returned.
-  package func recordResumed() { state.counts.resumed += 1 }
+  package func recordResumed(_ record: BackupRecord) {
+    state.counts.resumed += 1
+    recordSending(record)
+  }
+
+  /// Notes that a client gets an archive: if this process is killed, its tag is that of a download that broke.
+  package func recordSending(_ record: BackupRecord) {
+    let isOfEverything = !record.isForHead && !record.isSelection
+    guard let preamble = record.preamble, isOfEverything, !record.isEnded else { return }
+    state.addUnfinished(preamble.tag.opaque)
+    save()
+  }
 
   /// Counts a backup as started, once.
   package func recordStart(_ record: BackupRecord) {
@@ -42,6 +53,7 @@ import System
   /// Notes how a backup ended.
   package func recordOutcome(_ record: BackupRecord, _ outcome: BackupOutcome, _ failure: BackupFailure?) {
     record.logEnd(outcome, failure)
+    record.isEnded = true
     recordLeftWALs(record)
     if let failure, failure.isOfRequest {
       recordRejected(failure.reason)

@@ -50,14 +50,20 @@ extension ServiceState {
     guard !backup.isSelection else { return }
     switch backup.outcome {
     case .complete:
+      unfinishedTags.removeAll { $0 == archive.tag }
       lastComplete = Complete(
         ended: now, tag: archive.tag, databases: archive.databases.count,
         bytes: archive.size ?? backup.bytesSent,
         skewMilliseconds: archive.skewMilliseconds)
-    case .incomplete: break
-    case .ranges, .failed:
-      unfinishedTags = unfinishedTags.suffix(Self.maximumUnfinishedTags - 1) + [archive.tag]
+    case .incomplete: unfinishedTags.removeAll { $0 == archive.tag }
+    case .ranges, .failed: addUnfinished(archive.tag)
     }
+  }
+
+  /// Notes that a client has got the tag of an archive of the whole directory, and does not have that archive yet.
+  package mutating func addUnfinished(_ tag: String) {
+    let others = unfinishedTags.filter { $0 != tag }
+    unfinishedTags = others.suffix(Self.maximumUnfinishedTags - 1) + [tag]
   }
 
   /// Notes that a client has an archive of the present state; not if that archive was not sent to its end.

@@ -13,8 +13,8 @@ package struct ServiceState: Codable, Equatable, Sendable {
   package var lastBackup: Backup?
   /// The last complete backup of the whole directory.
   package var lastComplete: Complete?
-  /// Entity tags of archives that were not sent to their end, the newest last: a client that presents one may have a part
-  /// only.
+  /// Entity tags of archives that were not sent to their end, or not yet, the newest last: a client that presents one may
+  /// have a part only.
   package var unfinishedTags: [String] = []
   /// The last backups that ended, the newest last.
   package var history: [PastBackup] = []

@@ -54,7 +54,7 @@ extension TransferRegistry {
     }
     if case .from(let offset) = range { transfer.record.delivery.resume(at: offset) }
     transfer.record.logResumed(request, from: response.peer, at: part.positions.lowerBound)
-    ledger.recordResumed()
+    ledger.recordResumed(transfer.record)
     return part
   }
 

@@ -162,6 +162,34 @@ def test_the_tag_of_a_download_that_was_broken_off_makes_nothing_fresh(reservoir
         assert successes(server)["timestamp_seconds"] > 0
 
 
+@pytest.mark.parametrize("begun", ["GET", "HEAD"])
+def test_the_tag_of_a_download_amid_which_the_service_was_killed_makes_nothing_fresh(reservoir, directory, begun):
+    options = ["--state-directory", directory, "--compression", "store"]
+    target = "/api/backup?resume=x"
+    with serve(reservoir, *options) as server:
+        wait_until(lambda: time.time() - (reservoir / "reservoir.db").stat().st_mtime > 0.1, "the database to be old")
+        with server.connect(receive_buffer=4096) as client:
+            if begun == "HEAD":
+                client.answer("HEAD", target)
+            response = client.begin(target, **({"Range": "bytes=0-"} if begun == "HEAD" else {}))
+            response.read(1000)
+            time.sleep(0.5)  # as any download takes
+            server.signal(signal.SIGKILL)
+            server.wait()
+    tag = response.headers["ETag"]
+    with serve(reservoir, *options) as server:
+        assert server.get(target, If_None_Match=tag).status == 304
+        assert set(successes(server).values()) == {0}
+        # A whole one counts, and so does its tag.
+        whole = backup(server, target)
+    past = set_back(directory)
+    with serve(reservoir, *options) as server:
+        assert server.get(target, If_None_Match=tag).status == 304
+        assert successes(server)["timestamp_seconds"] == past
+        assert server.get(target, If_None_Match=whole.headers["ETag"]).status == 304
+        assert successes(server)["timestamp_seconds"] > past
+
+
 @pytest.mark.parametrize("length", [0, 31, 33, 200])
 def test_a_tag_that_is_none_of_ours_is_not_kept(keeping, length):
     with keeping() as server:
