@@ -104,7 +104,7 @@ let package = Package(
     .testTarget(
       name: "ArchiveTests",
       dependencies: [
-        "Archive", "CSQLite", "EventLoop", "SQLiteSnapshot", "System", "TestSupport", "Zip",
+        "Archive", "CSQLite", "Delta", "EventLoop", "SQLiteSnapshot", "System", "TestSupport", "Zip",
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: testSettings),

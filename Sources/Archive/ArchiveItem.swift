@@ -1,3 +1,4 @@
+import Delta
 import SQLiteSnapshot
 import System
 import Zip
@@ -138,6 +139,16 @@ struct ArchiveItem {
     }
   }
 
+  /// A unit of which histories keep digests, or what is left for it.
+  ///
+  /// - Parameter offset: a multiple of the size of a unit, in bytes.
+  func unit(at offset: UInt64) throws(BackupError) -> [UInt8] {
+    // A snapshot is read by whole pages, which may be larger.
+    let start = offset - offset % DatabaseHeader.maximumPageSize
+    let pages = try read(Int(min(DatabaseHeader.maximumPageSize, entry.size - start)), at: start)
+    return Array(pages.dropFirst(Int(offset - start)).prefix(UnitHash.unitSize))
+  }
+
   /// Looks whether what was read to its end is of one moment, as far as can be told: a pin must have held, and what was
   /// taken for a plain file must be no database by now.
   ///
@@ -156,7 +167,13 @@ struct ArchiveItem {
 
   /// Whether it is a plain file that was written to since it was looked at, as far as its times tell.
   var wasWrittenTo: Bool {
-    guard case .file = source, let directory, let status else { return false }
+    guard case .file = source else { return false }
+    return hasChanged
+  }
+
+  /// Whether a file was written to since it was looked at, as far as its times tell.
+  var hasChanged: Bool {
+    guard let directory, let status else { return false }
     // What has taken its name is another file, and this one as it was.
     guard let now = try? FileSystem.status(directory.path(of: BytePath(entry.name).name)),
       now.identity == status.identity

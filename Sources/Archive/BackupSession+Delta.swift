@@ -51,7 +51,6 @@ extension BackupSession {
   /// Whether a delta would be clearly smaller than the archive, by a sample of its units: one at random in each of so many
   /// parts of one size.
   private func isWorthwhile(_ base: ArchiveHistory, _ items: [ArchiveItem]) throws(BackupError) -> Bool {
-    let unitSize = UInt64(UnitHash.unitSize)
     let total = items.reduce(0) { $0 + unitCount($1) }
     let sampleCount = min(Self.sampleSize, total)
     var changed = 0
@@ -64,9 +63,8 @@ extension BackupSession {
         index += 1
       }
       let item = items[index]
-      let count = Int(min(unitSize, item.entry.size - (unit - first) * unitSize))
-      let bytes = try item.read(count, at: (unit - first) * unitSize)
-      if let member = base.member(item.entry.name), member.byteCount(ofUnit: unit - first) == count,
+      let bytes = try item.unit(at: (unit - first) * UInt64(UnitHash.unitSize))
+      if let member = base.member(item.entry.name), member.byteCount(ofUnit: unit - first) == bytes.count,
         base.matches(unit - first, of: member, base.hash.digests(of: bytes), at: 0)
       {
         continue

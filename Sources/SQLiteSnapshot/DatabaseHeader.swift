@@ -7,6 +7,8 @@ import System
 package struct DatabaseHeader: Equatable {
   package static let magic = Array("SQLite format 3\0".utf8)
   static let size = 100
+  /// In bytes.
+  package static let maximumPageSize: UInt64 = 65536
 
   /// Where the fields stand.
   private enum Offset {

@@ -1,6 +1,8 @@
-import System
+import CSQLite
+import Delta
 import Foundation
 import SQLiteSnapshot
+import System
 import TestSupport
 import Testing
 import Zip
@@ -43,6 +45,29 @@ struct InventoryTests {
     #expect(inventory.items.map(\.entry.name) == ["a.db", "VERSION"])
     #expect(Set(inventory.skipped.map(\.path)) == ["VERSION", "MANIFEST.json"])
     #expect(inventory.skipped.allSatisfy { $0.reason == "unsafe-name" })
+  }
+
+  @Test(arguments: [512, 65536]) func `a unit is what the snapshot has there, whatever its pages`(
+    pageSize: Int
+  ) throws {
+    let folder = try Folder()
+    try folder.write("a.db", [])
+    try folder.execute(
+      "PRAGMA page_size=\(pageSize); CREATE TABLE t (b); INSERT INTO t VALUES (1)", in: "a.db")
+    var handle: OpaquePointer?
+    #expect(sqlite3_open(folder.url.appending(path: "a.db").path, &handle) == SQLITE_OK)
+    // What stands in the WAL must not be missed.
+    defer { sqlite3_close(handle) }
+    let sql =
+      "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0; INSERT INTO t VALUES (randomblob(200000))"
+    #expect(sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK)
+    let options = folder.options()
+    let directory = try DataDirectory(folder.path, includes: options.includes, selection: nil)
+    let inventory = try Inventory(of: directory, options, folder.memory, now: 0)
+    let item = try #require(inventory.items.first)
+    let whole = try item.read(Int(item.entry.size), at: 0)
+    let offsets = stride(from: 0, to: item.entry.size, by: UnitHash.unitSize)
+    #expect(try offsets.flatMap { try item.unit(at: $0) } == whole)
   }
 
   @Test func `a file has as many bytes as the file system says`() throws {
