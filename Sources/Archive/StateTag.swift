@@ -34,6 +34,8 @@ struct StateTag {
       status.changedAt.seconds, status.changedAt.nanoseconds,
     ])
     if status.changedAt.mayRecur(at: inspectedAt) { isCertain = false }
+    // A commit that was in the WAL may be in the database by now, and the WAL empty: neither the old times nor the pin tell.
+    if item.isPinned, item.hasChanged { isCertain = false }
   }
 
   private mutating func add(numbers: [Int64]) {

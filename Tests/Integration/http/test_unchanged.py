@@ -3,6 +3,7 @@
 import os
 import random
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -68,6 +69,30 @@ def test_what_is_asked_for_and_how_is_part_of_the_state(house):
             assert state(asked) in states
     # A selection has no includes to differ by.
     assert len(states) == 4 * len(targets) - 2
+
+
+def test_a_commit_that_leaves_the_wal_meanwhile_is_a_change(tmp_path):
+    """It was in the WAL when the files were looked at, and is in the database when the snapshot is taken."""
+    application = make.create(tmp_path / "a.db", make.WAL)
+    application.executescript("CREATE TABLE t(x); INSERT INTO t VALUES ('old'); PRAGMA wal_checkpoint(TRUNCATE)")
+    other = make.create(tmp_path / "b.db", make.ROLLBACK)
+    other.execute("CREATE TABLE t(x)")
+    with serve(tmp_path) as server:
+        tag = settled(server, BACKUP).headers["ETag"]
+        assert server.get(BACKUP, If_None_Match=tag).status == 304
+        application.execute("UPDATE t SET x = 'new'")
+        assert (tmp_path / "a.db-wal").stat().st_size > 0
+        # The service waits for this one before it takes the snapshot of the other.
+        other.execute("BEGIN EXCLUSIVE")
+        with ThreadPoolExecutor() as pool:
+            answer = pool.submit(server.get, BACKUP, If_None_Match=tag)
+            wait_until(lambda: answer.done() or str(tmp_path / "b.db") in server.open_files(), "the request to wait")
+            assert application.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+            other.execute("COMMIT")
+            answer = answer.result()
+        assert answer.status == 200 and b"new" in Archive(answer.body).read("a.db")
+    application.close()
+    other.close()
 
 
 def test_a_restart_changes_nothing(house):
