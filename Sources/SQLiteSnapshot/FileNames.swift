@@ -26,7 +26,8 @@ struct FileNames {
     /// tells nothing.
     func timeUntilTold() -> useconds_t? {
       let now = FileSystem.now()
-      guard abs(now / 1_000_000_000 - modifiedAt.seconds) < 2 else { return nil }
+      let second = now / 1_000_000_000
+      guard (second - 1...second + 1).contains(modifiedAt.seconds) else { return nil }
       let age = now - modifiedAt.seconds * 1_000_000_000 - modifiedAt.nanoseconds
       return abs(age) < FileSystem.Time.tick ? useconds_t((FileSystem.Time.tick - age) / 1000 + 1) : nil
     }

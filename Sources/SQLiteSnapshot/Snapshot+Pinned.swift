@@ -40,7 +40,7 @@ extension Snapshot {
     let takenAt = FileSystem.now()
     var pin = Pin(
       file: file, walFile: walFile, walSizeWhenPinned: try walFile.size(),
-      pageCountInDatabase: UInt32(try connection.number("PRAGMA page_count")), state: state,
+      pageCountInDatabase: try Self.pageCount(of: connection, in: file), state: state,
       immutableContent: nil)
     let pages = try Self.pages(in: file, under: walFile, state, pin, pageSize: pageSize)
     if state.isInDatabase, let mark = try ReadMark.take(file, atLastFrameOf: state.index) {
@@ -60,8 +60,8 @@ extension Snapshot {
   convenience init(
     immutable connection: consuming DatabaseConnection, _ names: FileNames
   ) throws(SQLiteError) {
-    let pageCount = UInt32(try connection.number("PRAGMA page_count"))
     let file = try connection.databaseFile()
+    let pageCount = try Self.pageCount(of: connection, in: file)
     let pin = Pin(
       file: file, walFile: nil, walSizeWhenPinned: 0, pageCountInDatabase: pageCount, state: nil,
       immutableContent: try names.databaseContent())
@@ -69,6 +69,14 @@ extension Snapshot {
       in: file, pageSize: connection.number("PRAGMA page_size"), pageCount: pageCount)
     try pages.checkFileSize()
     self.init(.pinned, journalMode: "wal", pages, connection, names, pin: pin)
+  }
+
+  /// What the database file has, or says that it has if it was cut short: SQLite takes such a one for all that there ever was
+  /// while `writable_schema` is on.
+  private static func pageCount(
+    of connection: borrowing DatabaseConnection, in file: VFSFile
+  ) throws(SQLiteError) -> UInt32 {
+    max(UInt32(try connection.number("PRAGMA page_count")), try DatabaseHeader(of: file)?.pageCount ?? 0)
   }
 
   private static func pages(

@@ -1,11 +1,14 @@
 """What bad data gets: a clear reason in the header, in the manifest and in the log, and never a tidy lie."""
 
+import ctypes
 import json
 import os
 import re
 import shutil
 import sqlite3
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -504,3 +507,25 @@ def test_an_archive_that_verify_would_refuse_is_refused_before_its_first_byte(pa
         assert answer.status == 503 and "directory" in answer.problem()["detail"]
         server.wait_for_line("reason=too-large")
         assert server.get("/api/backup?db=good.db").status == 200
+
+
+@pytest.mark.parametrize("mode", [make.WAL, make.ROLLBACK])
+def test_a_database_that_was_cut_short_is_skipped(tmp_path, mode):
+    """Also if its WAL is empty, so that the header alone says how long it was."""
+    (data := tmp_path / "data").mkdir()
+    make.bulk(data / "a.db", mode, 1)
+    os.truncate(data / "a.db", 400_000 // 4096 * 4096)
+    assert not (data / "a.db-wal").exists()
+    result = run("backup", "--data", data, "-o", tmp_path / "x.zip")
+    assert result.returncode == 3 and "a.db (corrupt)" in result.stderr
+
+
+@pytest.mark.parametrize("seconds", [-(1 << 63) + 5, -(1 << 62), (1 << 63) - 1])
+def test_any_time_of_a_file_is_taken(seconds):
+    """As tmpfs keeps it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        make.bulk(Path(directory) / "a.db", make.ROLLBACK, 1)
+        times = (ctypes.c_long * 4)(0, 0, seconds, 0)
+        assert libc.utimensat(-100, f"{directory}/a.db".encode(), times, 0) == 0
+        assert run("backup", "--data", directory, "-o", f"{directory}/x.zip").returncode == 0
