@@ -59,6 +59,8 @@ package struct Verification: Sendable {
     package var notFinished: String?
     /// 0 if it could not be read.
     var crc32: UInt32 = 0
+    /// Whether the fault is one of the zip, whatever is in the entry.
+    var isUnreadable = false
 
     var bytePath: BytePath { BytePath(path) }
 
@@ -173,7 +175,7 @@ package struct Verification: Sendable {
     entries.append(
       Entry(
         path: path.lossyString, size: content.size, sha256: content.sha256, isDatabase: sniffed.isDatabase,
-        fault: unreadable.map { "\($0)" }, crc32: crc32))
+        fault: unreadable.map { "\($0)" }, crc32: crc32, isUnreadable: unreadable != nil))
     let database = sniffed.finished()
     if unreadable != nil {
       if isBegun { checks.discard() }

@@ -36,7 +36,7 @@ extension Verification {
       return
     }
     // A file that is no database to the manifest was taken as it lay there: SQLite's opinion is no more than that.
-    if listed.kind == .file, let fault = found.fault, found.sha256 == listed.sha256 {
+    if listed.kind == .file, !found.isUnreadable, let fault = found.fault, found.sha256 == listed.sha256 {
       found.note = "taken as a plain file; as a database it has a fault: \(fault)"
       found.fault = nil
     }

@@ -1,6 +1,7 @@
 """`sluice verify`: what is whole, incomplete, damaged or none of ours, from a file and from a pipe."""
 
 import hashlib
+import io
 import json
 import os
 import signal
@@ -192,6 +193,23 @@ def test_cut_off_at_every_length(tiny, tmp_path, record_property):
     for length, status in zip(lengths, verdicts(tmp_path, (tiny[:length] for length in lengths))):
         assert status == (FOREIGN if length < 4 else DAMAGED), length
     record_property("cases", len(lengths))
+
+
+def test_a_bit_of_an_empty_file_counts_too(tmp_path, verify):
+    """A stored block without a byte: its length and the complement of that."""
+    source = small(tmp_path / "source", "new")
+    (source / "empty").touch()
+    content = backup(source, tmp_path / "x.zip", "--include", "empty").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        member = archive.getinfo("empty")
+    start = content.index(b"empty", member.header_offset) + 5 + int.from_bytes(content[member.header_offset + 28 :][:2], "little")
+    assert content[start : start + 5] == b"\x01\0\0\xff\xff"
+    for bit in range(8, 40):
+        damaged = bytearray(content)
+        damaged[start + bit // 8] ^= 1 << bit % 8
+        (tmp_path / "x.zip").write_bytes(damaged)
+        result = verify(tmp_path / "x.zip")
+        assert result.returncode == DAMAGED and "empty, 0 bytes: DAMAGED" in result.stdout, bit
 
 
 def test_a_pipe_that_ends_early(tiny, tmp_path, verify):
