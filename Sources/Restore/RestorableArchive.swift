@@ -1,4 +1,5 @@
 import Archive
+import SQLiteSnapshot
 import System
 import Zip
 
@@ -61,7 +62,7 @@ struct RestorableArchive {
 
   /// Inflates one entry, hands it on piece by piece, and compares it with the manifest, which says nothing of itself.
   ///
-  /// - Throws: `damaged`, `unreadable`, `interrupted`; `staging` if `body` throws a `SystemError`.
+  /// - Throws: `damaged`, `unreadable`, `interrupted`; `staging` if `body` throws a `SystemError` or a `SQLiteError`.
   func read(_ path: BytePath, _ body: ([UInt8]) throws -> Void) throws(RestoreError) {
     guard let member = members[path] else { throw .unknownPath(path) }
     do {
@@ -75,6 +76,8 @@ struct RestorableArchive {
         throw difference
       }
     } catch let error as SystemError {
+      throw .staging(path: path, detail: "\(error)")
+    } catch let error as SQLiteError {
       throw .staging(path: path, detail: "\(error)")
     } catch let difference as EntryDifference {
       throw .damaged("\(path): \(difference)")

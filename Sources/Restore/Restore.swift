@@ -94,9 +94,7 @@ package struct Restore {
 
   /// The databases among what is restored, sorted; those without a byte are none.
   package var databases: [BytePath] {
-    plan.journal.items.map(\.path).filter { path in
-      archive.entries[path].map { $0.kind == .database && $0.size > 0 } ?? false
-    }.sorted()
+    plan.journal.items.map(\.path).filter(isDatabase).sorted()
   }
 
   /// How many files are put in place, and how many are kept under another name for them.
@@ -117,11 +115,31 @@ package struct Restore {
     return use
   }
 
-  /// Reads everything that was chosen and keeps nothing.
-  package func verify() throws(RestoreError) {
+  /// Reads everything that was chosen, lets SQLite check every database as `run` does, and keeps nothing.
+  ///
+  /// - Parameter spoolDirectory: where a database that memory has no room for lies while SQLite checks it.
+  package mutating func verify(spoolDirectory: String) throws(RestoreError) {
+    var check = BoundedCheck(
+      timeLimit: options.checkTimeout, isThorough: false, isInterrupted: isInterrupted)
     for item in plan.journal.items {
-      try archive.read(item.path) { _ in }
+      var sniffed = SniffedDatabase(in: spoolDirectory)
+      let isDatabase = isDatabase(item.path)
+      try archive.read(item.path) { if isDatabase { try sniffed.append($0) } }
+      guard isDatabase else { continue }
+      guard let database = sniffed.finished() else {
+        throw .damaged("\(item.path): \(EntryDifference.noDatabase)")
+      }
+      let begun: BoundedCheck.Begun
+      do { begun = try check.begin(database) } catch let error as RestoreError { throw error } catch {
+        throw .staging(path: item.path, detail: "\(error)")
+      }
+      try Self.judge(item.path, begun, &check).map { notChecked.append((item.path, $0)) }
     }
+  }
+
+  /// Whether an entry is a database; one without a byte is none.
+  private func isDatabase(_ path: BytePath) -> Bool {
+    archive.entries[path].map { $0.kind == .database && $0.size > 0 } ?? false
   }
 
   /// Does it.
@@ -171,10 +189,8 @@ package struct Restore {
         throw error
       }
       try finish(last.take(), &check)
-      let entry = archive.entries[item.path]
-      let isDatabase = entry?.kind == .database && entry?.size != 0
       let file = target.path.appending(staging.name).appending(RestoreJournal.stagedName(index))
-      last = try StagedFile(item.path, syncing.take(), checking: isDatabase ? file : nil, check)
+      last = try StagedFile(item.path, syncing.take(), checking: isDatabase(item.path) ? file : nil, check)
     }
     try finish(last.take(), &check)
   }

@@ -162,7 +162,7 @@ struct RestoreCommand: ParsableCommand {
       Restore.Options(
         archive: archive, directory: into, only: only.map { BytePath($0) }, force: force,
         checkTimeout: checkTimeout.value), isInterrupted: isInterrupted)
-    if dryRun { try showPlan(of: restore) } else { try carryOut(&restore, into) }
+    if dryRun { try showPlan(of: &restore) } else { try carryOut(&restore, into) }
     try warn(of: restore)
   }
 
@@ -175,10 +175,10 @@ struct RestoreCommand: ParsableCommand {
     }
   }
 
-  private func showPlan(of restore: Restore) throws {
+  private func showPlan(of restore: inout Restore) throws {
     put(restore.lines.map { $0 + "\n" }.joined(), STDOUT_FILENO)
     try restore.checkUse()
-    try restore.verify()
+    try restore.verify(spoolDirectory: source.spoolDirectory)
     if !force, restore.counts.kept > 0 {
       put(
         "needs --force: \(counted(restore.counts.kept, "file")) would be replaced or moved\n", STDOUT_FILENO)

@@ -59,6 +59,22 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(archive, target):
     assert tree(target) == before
 
 
+def test_a_dry_run_refuses_what_a_restore_refuses(tmp_path):
+    source = small(tmp_path / "source", "new")
+    with sqlite3.connect(source / "a.db") as application:
+        application.executescript("PRAGMA journal_mode=DELETE; CREATE TABLE u(x); INSERT INTO u VALUES (zeroblob(40000))")
+    application.close()
+    with (source / "a.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+    archive = backup(source, tmp_path / "archive.zip")
+    (tmp_path / "target").mkdir()
+    tried = [restore(archive, tmp_path / "target", *options) for options in (("--dry-run",), ())]
+    assert [result.returncode for result in tried] == [1, 1]
+    assert tried[0].stderr == tried[1].stderr and "a.db" in tried[0].stderr
+    assert not list((tmp_path / "target").iterdir())
+
+
 def test_only(archive, tmp_path):
     target = tmp_path / "target"
     target.mkdir()
