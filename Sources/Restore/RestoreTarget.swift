@@ -1,4 +1,5 @@
 import Archive
+import Glibc
 import System
 
 /// The directory that is restored into, held open from the first look to the last step.
@@ -39,11 +40,18 @@ final class RestoreTarget {
   /// The folder that something is in; nil if it is not there.
   func parent(of path: BytePath) throws(SystemError) -> Directory? { try folder(path.folder) }
 
-  /// Makes folders that are not there yet.
+  /// Makes folders that are not there yet, and gives one its owner and mode that a killed run has only made.
   func make(_ paths: [BytePath]) throws(SystemError) {
     for path in paths {
-      guard let parent = try parent(of: path), try parent.status(path.name) == nil else { continue }
-      try parent.makeDirectory(path.name).own(as: status)
+      guard let parent = try parent(of: path) else { continue }
+      let folder: Directory
+      if let found = try parent.status(path.name) {
+        guard found.isAsMade else { continue }
+        folder = try parent.directory(path.name)
+      } else {
+        folder = try parent.makeDirectory(path.name)
+      }
+      try folder.own(as: status)
       try parent.sync()
     }
   }
@@ -54,6 +62,11 @@ final class RestoreTarget {
       try? parent(of: path)?.removeDirectory(path.name)
     }
   }
+}
+
+extension FileSystem.Status {
+  /// Whether it is a directory as `Directory.makeDirectory` leaves it.
+  fileprivate var isAsMade: Bool { kind == .directory && owner == geteuid() && permissions == 0o700 }
 }
 
 extension BytePath {

@@ -1,5 +1,6 @@
 """`sluice restore` that is killed, or fails, at every step: the old state or the new."""
 
+import os
 import random
 import resource
 import shutil
@@ -11,7 +12,7 @@ import pytest
 
 import harness
 from harness import wait_until
-from restoring import SLOW, backup, crashed, restore, tree, word, words
+from restoring import SLOW, backup, crashed, restore, small, tree, word, words
 
 KILLS = 200 if SLOW else 20
 
@@ -116,6 +117,27 @@ def test_a_kill_on_the_way_back(archive, target, tmp_path, record_property):
             check_after_a_kill(archive, copy)
             cases += 1
     record_property("cases", cases)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_folder_that_was_only_made_gets_its_owner(tmp_path):
+    """It is made for root alone, and then given away."""
+    source = small(tmp_path / "source", "new")
+    (source / "notes").mkdir()
+    (source / "notes/a").write_text("a")
+    archive = backup(source, tmp_path / "x.zip", "--include", "notes")
+    for count in range(1, 20):
+        target = tmp_path / str(count)
+        target.mkdir()
+        os.chown(target, 65534, 65534)
+        target.chmod(0o750)
+        assert traced(archive, target, "fchown", "signal=KILL", count).returncode != 0
+        if (target / "notes").exists():
+            break
+    assert (target / "notes").stat().st_uid == 0
+    assert restore(archive, target, "--force").returncode == 0
+    status = (target / "notes").stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (65534, 65534, 0o750)
 
 
 def test_kills_at_random_moments(archive, target, tmp_path, record_property):
