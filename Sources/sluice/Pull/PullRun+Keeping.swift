@@ -35,6 +35,26 @@ extension PullRun {
     }
   }
 
+  /// Gives an archive that was not verified to its end the name of what it is known to be now.
+  func named(_ base: Base, _ worth: Worth) throws -> Base {
+    guard let name = BackupName(base.record.file), name.word == Worth.unverified.word, worth != .unverified
+    else { return base }
+    var record = base.record
+    record.file = BackupName.file(
+      name.series, name.time.inFileNames, word: worth == .whole ? nil : worth.word)
+    do throws(SystemError) {
+      let directory = try Directory(path: options.directory)
+      guard try directory.renameToFree(BytePath(base.record.file), to: directory, BytePath(record.file))
+      else {
+        throw SystemError(call: "rename", errno: EEXIST)
+      }
+      try directory.sync()
+    } catch {
+      throw Failure(description: "\(base.path) is \(worth.said), and cannot be renamed: \(error)")
+    }
+    return Base(record: record, path: "\(options.directory)/\(record.file)")
+  }
+
   func remember(_ received: Received, _ path: String, _ size: UInt64) {
     guard options.url.isStored, let tag = received.tag else { return }
     write(

@@ -105,8 +105,9 @@ struct PullRun {
       transferred: &transferred, meanwhile: { application?.advance() })
     switch answer {
     case .unchanged:
-      guard let base else { throw Failure(description: "\(options.url.shown): 304 for no reason") }
+      guard var base else { throw Failure(description: "\(options.url.shown): 304 for no reason") }
       let (worth, detail) = try verify(base)
+      base = try named(base, worth)
       // Its time says until when the archive is known to be the present one.
       write(base.record)
       return try finish(
@@ -163,6 +164,9 @@ struct PullRun {
     do { return try verify(base.path) } catch let doubt as Doubt {
       damaged = base.record.file
       throw Doubt(reason: "\(base.path) is damaged on this disk: \(doubt.reason)")
+    } catch let failure as Failure {
+      // It may be sound.
+      throw Doubt(reason: "\(base.path) could not be verified: \(failure)")
     }
   }
 }

@@ -48,7 +48,11 @@ enum Worth: CaseIterable {
     case .exited(4): return (.unverified, lines.first { $0.contains("NOT CHECKED: ") } ?? "")
     case .exited(1), .exited(2):
       let fault = lines.first { $0.contains("DAMAGED: ") || $0.utf8.starts(with: "archive: ".utf8) }
-      throw Doubt(reason: fault ?? errors.last ?? lines.last ?? "sluice verify does not say why")
+      // A verdict is on the standard output. Without one the archive may be sound: a disk can be full.
+      guard let reason = fault ?? lines.last else {
+        throw Failure(description: "sluice verify gave no verdict: \(errors.last ?? "\(end)")")
+      }
+      throw Doubt(reason: reason)
     case .exited, .signalled: throw Failure(description: "sluice verify gave no verdict: \(end)")
     }
   }

@@ -562,6 +562,37 @@ def test_archives_that_cannot_be_checked_in_time_are_kept(puller, house):
     assert re.fullmatch(DATED.replace("Z", "Z-unverified"), path.name)
 
 
+def test_what_was_not_checked_in_time_gets_its_name_once_it_is(puller, house):
+    with serve(house) as server:
+        url = f"{server.url}/api/backup"
+        wait_until(lambda: "nothing has changed" in puller.run(url, "--check-timeout", "0s").output, "the state to last")
+        path = puller.kept / puller.names()[-1]
+        assert path.name.endswith("-unverified.zip")
+        content = path.read_bytes()
+        result = puller.run(url)
+        whole = path.with_name(path.name.replace("-unverified", ""))
+        assert (result.returncode, result.output) == (0, f"{whole}: {len(content)} bytes, whole; nothing has changed since\n")
+        assert not path.exists() and whole.read_bytes() == content
+        # It is the base of the next one.
+        assert puller.run(url).output == result.output
+    result = run("restore", "--from", puller.kept, "--list")
+    assert whole.name in result.stdout and path.name not in result.stdout
+
+
+def test_a_base_that_there_is_no_room_to_check_is_not_called_damaged(puller, url, tmp_path):
+    puller.new(url)
+    path = unchanging(puller, url)
+    (tmp_path / "small").mkdir()
+    with small_disk(tmp_path / "small", 1):
+        puller.environment["TMPDIR"] = str(tmp_path / "small")
+        result = puller.run(url)
+    assert result.returncode == 1
+    assert f"{path.name} could not be verified: " in result.error and "damaged" not in result.error
+    assert "gave no verdict" in result.error.splitlines()[-1]
+    del puller.environment["TMPDIR"]
+    assert "nothing has changed" in puller.run(url).output
+
+
 def test_old_backups_are_removed_if_the_options_say_so(puller, base, url):
     old = [old_backup(puller.kept / f"backup-2020-01-0{day}T030000Z.zip", f"2020-01-0{day}T03:00:00Z") for day in (1, 2)]
     puller.new(url, saved=True)
