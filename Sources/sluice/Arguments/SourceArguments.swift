@@ -21,7 +21,8 @@ struct SourceArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Directory for an archive that restic, borg or rclone reads.", valueName: "dir"),
+      "Directory for an archive that restic, borg or rclone reads, and for checks that keep nothing.",
+      valueName: "dir"),
     completion: .directory)
   var spoolDirectory = ArchiveArguments.defaultSpoolDirectory
 
