@@ -38,8 +38,8 @@ import Zip
   /// A backup that has not got a slot yet.
   func record(begun: ContinuousClock.Instant = .now) throws -> BackupRecord {
     BackupRecord(
-      try request("GET /api/backup"), from: .ipv4([127, 0, 0, 1], port: 5000), LogRecorder.logger(lines),
-      begun: begun)
+      try request("GET /api/backup?resume=x"), from: .ipv4([127, 0, 0, 1], port: 5000),
+      LogRecorder.logger(lines), begun: begun)
   }
 
   /// An archive in a slot, whose client has not got the head yet; it may return nevertheless if it has a name for it.
@@ -63,6 +63,7 @@ import Zip
       ArchiveBytes(session, preamble, isHashed: false), record, target: "/api/backup?resume=x",
       servesParts: named, breakOff: { [weak self] in self?.brokenOff += 1 })
     transfers.append(transfer)
+    ledger.recordBegin(record)
     if watched { registry.add(transfer) } else { registry.transfers.append(transfer) }
     return transfer
   }

@@ -151,6 +151,34 @@ struct TransferRegistryTests {
     }
   }
 
+  @Test func `counts what was sent once, in every state`() async throws {
+    try await onTheLoop {
+      let reservoir = try Reservoir()
+      let (registry, ledger) = (reservoir.registry, reservoir.ledger)
+      var sent: UInt64 { ledger.state.counts.bytesSent + ledger.bytesUnderWay }
+      let first = try await reservoir.transfer()
+      first.record.delivery.confirm(0..<5)
+      #expect(sent == 5)
+      await first.archive.complete(first.record)
+      registry.suspend(first)
+      #expect(sent == 5)
+      registry.recordOutcome(first, .complete)
+      #expect(sent == 5)
+      // Its last bytes are sent once more.
+      try registry.takeSlot(first.record, for: first)
+      first.record.delivery.confirm(3..<5)
+      #expect(sent == 5)
+      let second = try await reservoir.suspended()
+      second.record.delivery.confirm(0..<7)
+      #expect(sent == 12)
+      registry.discardSuspended(second)
+      #expect(sent == 12)
+      try await eventually { second.outcome != nil }
+      #expect(sent == 12)
+      await reservoir.close()
+    }
+  }
+
   // MARK: a client that returns
 
   @Test func `waits until the connection that still sends has ended`() async throws {
@@ -174,6 +202,25 @@ struct TransferRegistryTests {
       try await eventually { reservoir.brokenOff == 1 }
       reservoir.registry.remove(transfer)
       await #expect(throws: TransferError.notHeld) { try await takingOver.value }
+      await reservoir.close()
+    }
+  }
+
+  @Test func `an archive that begins by a name ends the older ones of it`() async throws {
+    try await onTheLoop {
+      let reservoir = try Reservoir(slots: 3)
+      let target = "/api/backup?resume=x"
+      let (held, sending) = (try await reservoir.suspended(), try await reservoir.transfer())
+      let opening = try reservoir.record()
+      try reservoir.registry.takeSlot(opening)
+      reservoir.registry.endAll(named: target)
+      #expect(held.state.isFinished)
+      #expect(sending.state.isEnding)
+      #expect(reservoir.brokenOff == 1)
+      #expect(opening.isSuperseded)
+      #expect(reservoir.registry.running.map(ObjectIdentifier.init) == [ObjectIdentifier(opening)])
+      let asked = try ResumeRequest(try request("GET \(target)", "Range: bytes=5-10"))
+      #expect(await reservoir.registry.decide(asked, isStored: true).decision == .nameNotHeld)
       await reservoir.close()
     }
   }

@@ -100,7 +100,7 @@ import Zip
     try registry.takeSlot(record)
     guard let archive = try await open(asked, unless: known, record, response) else { return }
     if range == nil { ledger.recordStart(record) }
-    ledger.recordSending(record)
+    ledger.recordBegin(record)
     record.logSkipped(archive.preamble.skipped)
     let transfer = Transfer(
       archive, record, target: request.target.text,

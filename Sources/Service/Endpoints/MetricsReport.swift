@@ -37,7 +37,7 @@ package struct MetricsReport {
   /// How many backups run, and how many are held for lost clients.
   package var running = 0
   package var suspended = 0
-  /// What both have sent, in bytes.
+  /// What was sent of archives that are not counted yet, in bytes.
   package var bytesUnderWay: UInt64 = 0
   /// For how long the oldest snapshot has been held.
   package var oldestSnapshot = Duration.zero
@@ -159,7 +159,7 @@ extension MetricsReport {
     (isReady, space) = (check.problem == nil, check.space)
     running = registry.running.count
     suspended = registry.suspended.count
-    bytesUnderWay = registry.records.reduce(0) { $0 + $1.delivery.byteCount }
+    bytesUnderWay = ledger.bytesUnderWay
     oldestSnapshot = holds.map(\.since).min().map { ContinuousClock.now - $0 } ?? .zero
     walGrowth = holds.map(\.walGrowth).max() ?? 0
     connectionsOpen = ledger.connections.open

@@ -8,6 +8,8 @@ import System
 @Loop package final class Ledger {
   package private(set) var state: ServiceState
   package let connections = ConnectionCount()
+  /// The backups that have begun and are not counted yet.
+  private var underWay: [BackupRecord] = []
   /// What keeps `state`; nil if nothing does.
   private var stateFile: StateFile?
 
@@ -36,8 +38,17 @@ import System
     recordSending(record)
   }
 
+  /// What was sent of archives that are not counted yet, in bytes: each byte is in here or in the counters, once.
+  package var bytesUnderWay: UInt64 { underWay.reduce(0) { $0 + $1.delivery.byteCount } }
+
+  /// Notes that an archive begins.
+  package func recordBegin(_ record: BackupRecord) {
+    underWay.append(record)
+    recordSending(record)
+  }
+
   /// Notes that a client gets an archive: if this process is killed, its tag is that of a download that broke.
-  package func recordSending(_ record: BackupRecord) {
+  private func recordSending(_ record: BackupRecord) {
     let isOfEverything = !record.isForHead && !record.isSelection
     guard let preamble = record.preamble, isOfEverything, !record.isEnded else { return }
     state.addUnfinished(preamble.tag.opaque)
@@ -54,6 +65,7 @@ import System
   package func recordOutcome(_ record: BackupRecord, _ outcome: BackupOutcome, _ failure: BackupFailure?) {
     record.logEnd(outcome, failure)
     record.isEnded = true
+    underWay.removeAll { $0 === record }
     recordLeftWALs(record)
     if let failure, failure.isOfRequest {
       recordRejected(failure.reason)

@@ -69,7 +69,10 @@ def test_the_last_complete_backup_and_the_counters_outlive_the_process(house, di
         options, more = [], {"env": os.environ | {"STATE_DIRECTORY": f"{directory}:/nowhere"}}
     with serve(house, *options, **more) as server:
         start, size = int(time.time()), len(backup(server).body)
-        known = wait_until(lambda: (directory / "state.json").exists() and successes(server), "the state to be written")
+        # It is written when the backup begins, too.
+        path = directory / "state.json"
+        wait_until(lambda: path.exists() and "last_complete" in json.loads(path.read_text()), "the state to be written")
+        known = successes(server)
         assert known["bytes"] == size and known["databases"] >= 2 and known["timestamp_seconds"] >= start
         assert 0 < known["skew_seconds"] < 60
         before = samples(server)

@@ -667,6 +667,20 @@ def test_one_that_was_sent_to_its_end_takes_a_place_when_it_is_sent_again(reserv
         assert server.get("/api/backup").status == 200
 
 
+def test_what_is_sent_again_is_counted_once(reservoir):
+    with serve(reservoir) as server:
+        proxied = {"X_Forwarded_For": "192.0.2.1"}  # 3 MiB are retained for the client of a proxy
+        whole = server.get("/api/backup", **proxied)
+        wait_until(lambda: samples(server)["sluice_backups_running"] == 0, "its end")
+        assert samples(server)["sluice_sent_bytes_total"] == len(whole.body)
+        with server.connect(receive_buffer=4096) as slow:
+            slow.begin("/api/backup", Range=f"bytes={len(whole.body) - (3 << 20)}-", If_Range=whole.headers["ETag"], **proxied)
+            running = samples(server)
+            assert (running["sluice_backups_running"], running["sluice_sent_bytes_total"]) == (1, len(whole.body))
+        wait_until(lambda: samples(server)["sluice_backups_running"] == 0, "the client to be missed")
+        assert samples(server)["sluice_sent_bytes_total"] == len(whole.body)
+
+
 def test_a_client_that_leaves_before_its_range_is_reached_is_missed(large):
     with serve(large, "--resume-grace", "3s") as server:
         head, _ = part(server, 1000, "/api/backup?compression=store")
