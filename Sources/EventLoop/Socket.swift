@@ -67,6 +67,9 @@ package struct Socket: ~Copyable {
 
     /// Ends them.
     package func cancel() { registration.cancel() }
+
+    /// Whether they have been ended.
+    package var isCancelled: Bool { registration.isCancelled }
   }
 
   /// What has arrived, at most `receiveSize` bytes of it; nothing at the peer's end of stream. On a Unix socket

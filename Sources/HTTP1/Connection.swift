@@ -76,6 +76,9 @@ import System
   /// Ends every operation under way: the client sees its connection reset.
   func cancel() { socket.canceller.cancel() }
 
+  /// Whether that has been done.
+  var isCancelled: Bool { socket.canceller.isCancelled }
+
   // MARK: the requests
 
   /// Answers requests until the client or we have had enough, and ends the connection as its state asks.

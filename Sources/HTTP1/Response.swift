@@ -25,6 +25,9 @@ package import System
   /// Ends every operation on the connection: the client sees it reset.
   package func breakOff() { connection.cancel() }
 
+  /// Whether that has been done: what writes nothing meanwhile sees it by no other way.
+  package var isBrokenOff: Bool { connection.isCancelled }
+
   /// Sends a whole answer; its content is left out if the request was for the head alone.
   ///
   /// - Throws: `SystemError` when the client takes it no further.

@@ -105,6 +105,10 @@ import System
     var position = asked.lowerBound
     let margin = request.values("X-Forwarded-For").isEmpty ? Self.margin : Self.proxyMargin
     repeat {
+      // Until the first of the bytes that were asked for is made, nothing is written that would tell.
+      guard !Task.isCancelled, !response.isBrokenOff else {
+        throw SystemError(call: "sendmsg", errno: ECONNRESET)
+      }
       try await write(asked, &position, to: &body)
       archive.trim(to: min(response.unacknowledged + margin, Self.maximumRetained))
       // A client that has the last byte is sent no more, but the snapshots are released.
@@ -120,8 +124,6 @@ import System
   /// Writes what is in memory of the positions that were asked for.
   private func write(_ asked: Range<UInt64>, _ position: inout UInt64, to body: inout BodyWriter) async throws
   {
-    // Until the first of these bytes is made, nothing is written that would tell.
-    guard !Task.isCancelled else { throw SystemError(call: "sendmsg", errno: ECONNRESET) }
     let pieces = archive.pieces(position..<max(position, asked.upperBound))
     position = max(position, min(archive.end, asked.upperBound))
     record.delivery.offer(asked.lowerBound..<position)

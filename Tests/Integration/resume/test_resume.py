@@ -19,11 +19,12 @@ import data as make
 from archive import Archive
 from breaking import Breaking
 from client import BROKEN_OFF, connect
+from faults import traced
 from harness import run, serve, wait_until
 from measure import wait_until_still
 from metrics import samples
 from nginx import sluice_behind
-from restoring import SLOW
+from restoring import SLOW, small
 
 DOWNLOADS = 50 if SLOW else 6
 
@@ -458,6 +459,25 @@ def test_small_files_are_made_again(reservoir):
         answer = rest(server, 1000, head.headers["ETag"])
         assert answer.status == 206
         assert Archive(content[:1000] + answer.body).manifest["complete"]
+
+
+def test_one_that_makes_what_comes_before_is_taken_over(tmp_path):
+    """Its client has the head, and leaves by a FIN; until the range begins, nothing is written that would fail."""
+    data = small(tmp_path / "data", "new")
+    (notes := data / "notes").write_bytes(bytes(128 << 20))
+    target = "/api/backup?compression=store&resume=x"
+    with (
+        serve(data, "--include", "notes") as server,
+        traced(server, tmp_path / "strace", "pread64", "-P", notes, "-e", "inject=pread64:delay_enter=100000"),
+    ):
+        with server.connect() as client:
+            first = client.begin(target, Range="bytes=-100")
+        with server.connect() as client:
+            second = client.begin(target, Range="bytes=-100", If_Range=first.headers["ETag"])
+        # It would go on for a minute.
+        server.kill()
+        assert (first.status, second.status) == (206, 206)
+        assert second.headers["ETag"] == first.headers["ETag"]
 
 
 def test_what_was_read_is_in_no_applications_way(reservoir):
