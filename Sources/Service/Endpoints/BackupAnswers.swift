@@ -27,6 +27,14 @@ extension BackupSession.Preamble {
     if !skipped.isEmpty { head.fields.append(FieldLine(skipped: skipped)) }
     return head
   }
+
+  /// The head for a client that has the archive: of what it would have got, the fields that RFC 9110 §15.4.5 asks for.
+  ///
+  /// - Parameter tag: by which the client has it.
+  package func unchangedHead(_ tag: EntityTag) -> ResponseHead {
+    let fields = head.fields.filter { ["Cache-Control", "Vary"].contains($0.name) }
+    return ResponseHead(.notModified, fields: [FieldLine(name: "ETag", value: tag.text)] + fields)
+  }
 }
 
 extension FieldLine {

@@ -134,8 +134,7 @@ import Zip
         let known, let tag = unchangedTag(among: known, state: preamble.state, tag: preamble.tag)
       else { return archive }
       await archive.discard(record)
-      try await response.send(
-        ResponseHead(.notModified, fields: [FieldLine(name: "ETag", value: tag.text)]))
+      try await response.send(preamble.unchangedHead(tag))
       // With `*` a client does not say what it has. And it may have the tag of an archive without its last byte.
       if case .list = known, !registry.isUnderWay(tag) { ledger.recordCurrent(record, preamble, tag) }
       registry.releaseSlot(record)

@@ -35,6 +35,8 @@ def test_a_client_that_has_the_archive_gets_no_other(server):
                 answer = client.answer(method, "/api/backup", If_None_Match=known)
                 assert (answer.status, answer.body) == (304, b""), known
                 assert answer.headers["ETag"] == tag or known == "*"
+                # RFC 9110 section 15.4.5.
+                assert answer.headers["Cache-Control"] == first.headers["Cache-Control"]
                 # The connection is still in step.
                 assert client.answer("GET", "/healthz").status == 200
     after = samples(server)
@@ -79,7 +81,8 @@ def test_a_commit_that_leaves_the_wal_meanwhile_is_a_change(tmp_path):
     other.execute("CREATE TABLE t(x)")
     with serve(tmp_path) as server:
         tag = settled(server, BACKUP).headers["ETag"]
-        assert server.get(BACKUP, If_None_Match=tag).status == 304
+        answer = server.get(BACKUP, If_None_Match=tag)
+        assert (answer.status, answer.headers["Vary"]) == (304, "A-IM")
         application.execute("UPDATE t SET x = 'new'")
         assert (tmp_path / "a.db-wal").stat().st_size > 0
         # The service waits for this one before it takes the snapshot of the other.
