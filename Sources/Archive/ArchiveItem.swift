@@ -144,8 +144,9 @@ struct ArchiveItem {
   /// - Parameter offset: a multiple of the size of a unit, in bytes.
   func unit(at offset: UInt64) throws(BackupError) -> [UInt8] {
     // A snapshot is read by whole pages, which may be larger.
-    let start = offset - offset % DatabaseHeader.maximumPageSize
-    let pages = try read(Int(min(DatabaseHeader.maximumPageSize, entry.size - start)), at: start)
+    let pageSize = UInt64(DatabaseHeader.maximumPageSize)
+    let start = offset - offset % pageSize
+    let pages = try read(Int(min(pageSize, entry.size - start)), at: start)
     return Array(pages.dropFirst(Int(offset - start)).prefix(UnitHash.unitSize))
   }
 

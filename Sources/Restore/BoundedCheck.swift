@@ -43,6 +43,17 @@ struct BoundedCheck: Sendable {
     return Begun(limit: limit, thread: thread)
   }
 
+  /// The same of a file of a restore.
+  ///
+  /// - Throws: `interrupted`; `staging` if there is no thread to be had.
+  func begin(_ content: DatabaseContent, of path: BytePath) throws(RestoreError) -> Begun {
+    do { return try begin(content) } catch let error as RestoreError {
+      throw error
+    } catch {
+      throw .staging(path: path, detail: "\(error)")
+    }
+  }
+
   /// Ends a check of which the findings are of no use any more.
   mutating func discard(_ begun: consuming Begun) {
     begun.limit.stop()

@@ -75,9 +75,7 @@ struct RestorableArchive {
       if let difference = comparison.difference(path, digest.content(crc32: member.crc32)) {
         throw difference
       }
-    } catch let error as SystemError {
-      throw .staging(path: path, detail: "\(error)")
-    } catch let error as SQLiteError {
+    } catch let error where error is SystemError || error is SQLiteError {
       throw .staging(path: path, detail: "\(error)")
     } catch let difference as EntryDifference {
       throw .damaged("\(path): \(difference)")

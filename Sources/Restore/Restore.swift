@@ -129,10 +129,7 @@ package struct Restore {
       guard let database = sniffed.finished() else {
         throw .damaged("\(item.path): \(EntryDifference.noDatabase)")
       }
-      let begun: BoundedCheck.Begun
-      do { begun = try check.begin(database) } catch let error as RestoreError { throw error } catch {
-        throw .staging(path: item.path, detail: "\(error)")
-      }
+      let begun = try check.begin(database, of: item.path)
       try Self.judge(item.path, begun, &check).map { notChecked.append((item.path, $0)) }
     }
   }

@@ -1,5 +1,4 @@
 import Archive
-import Glibc
 import System
 
 /// The directory that is restored into, held open from the first look to the last step.
@@ -66,7 +65,7 @@ final class RestoreTarget {
 
 extension FileSystem.Status {
   /// Whether it is a directory as `Directory.makeDirectory` leaves it.
-  fileprivate var isAsMade: Bool { kind == .directory && owner == geteuid() && permissions == 0o700 }
+  fileprivate var isAsMade: Bool { kind == .directory && owner == FileSystem.user() && permissions == 0o700 }
 }
 
 extension BytePath {

@@ -21,12 +21,7 @@ struct StagedFile: ~Copyable {
     self.path = path
     self.syncing = syncing
     self.check = nil
-    guard let database else { return }
-    do { self.check = try check.begin(.path(database)) } catch let error as RestoreError {
-      throw error
-    } catch {
-      throw .staging(path: path, detail: "\(error)")
-    }
+    if let database { self.check = try check.begin(.path(database), of: path) }
   }
 
   /// Begins to make a file last.

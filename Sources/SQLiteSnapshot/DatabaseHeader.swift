@@ -8,7 +8,7 @@ package struct DatabaseHeader: Equatable {
   package static let magic = Array("SQLite format 3\0".utf8)
   static let size = 100
   /// In bytes.
-  package static let maximumPageSize: UInt64 = 65536
+  package static let maximumPageSize = 65536
 
   /// Where the fields stand.
   private enum Offset {
@@ -59,7 +59,7 @@ package struct DatabaseHeader: Equatable {
   /// In bytes. §1.3.2: 1 stands for 65536.
   var pageSize: Int {
     let size: UInt16 = bytes.bigEndian(at: Offset.pageSize)
-    return size == 1 ? 65536 : Int(size)
+    return size == 1 ? Self.maximumPageSize : Int(size)
   }
 
   /// §1.3.3.
