@@ -40,8 +40,7 @@ extension PullRun {
     guard let name = BackupName(base.record.file), name.word == Worth.unverified.word, worth != .unverified
     else { return base }
     var record = base.record
-    record.file = BackupName.file(
-      name.series, name.time.inFileNames, word: worth == .whole ? nil : worth.word)
+    record.file = ArchiveName(series: name.series, time: name.time.inFileNames, worth: worth).file
     do throws(SystemError) {
       let directory = try Directory(path: options.directory)
       guard try directory.renameToFree(BytePath(base.record.file), to: directory, BytePath(record.file))
