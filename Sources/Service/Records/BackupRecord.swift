@@ -29,8 +29,6 @@ import Systemd
   package var delivery = Delivery()
   /// What is known of the archive, once its snapshots are held.
   package var preamble: BackupSession.Preamble?
-  /// Whether its outcome is known: its last bytes may be sent again after that.
-  package var isEnded = false
   /// Whether it is among those that were started.
   package var isCounted = false
   /// What its snapshots cost the application, as of the last look.

@@ -47,10 +47,12 @@ import System
     recordSending(record)
   }
 
-  /// Notes that a client gets an archive: if this process is killed, its tag is that of a download that broke.
+  /// Notes that a client gets an archive: if this process is killed, its tag is that of a download that broke. The last bytes may
+  /// be sent again once its outcome is known.
   private func recordSending(_ record: BackupRecord) {
     let isOfEverything = !record.isForHead && !record.isSelection
-    guard let preamble = record.preamble, isOfEverything, !record.isEnded else { return }
+    guard let preamble = record.preamble, isOfEverything, underWay.contains(where: { $0 === record })
+    else { return }
     state.addUnfinished(preamble.tag.opaque)
     save()
   }
@@ -64,7 +66,6 @@ import System
   /// Notes how a backup ended.
   package func recordOutcome(_ record: BackupRecord, _ outcome: BackupOutcome, _ failure: BackupFailure?) {
     record.logEnd(outcome, failure)
-    record.isEnded = true
     underWay.removeAll { $0 === record }
     recordLeftWALs(record)
     if let failure, failure.isOfRequest {
