@@ -5,7 +5,8 @@
 The throughput of `default` and `store`, and the seconds of the processor for each GB; medians of so many rounds (7). Beside `default`
 the ceiling: what all processors could do if they did nothing but deflate, SHA-256 and CRC-32, measured in the same run. And the p99 of
 the commits beside default backups. And how much longer a commit takes, with so many frames in the WAL, while a client that reads
-nothing holds a backup whose pin found the WAL wholly checkpointed. And the peak memory and the first byte of a backup of 1,000 small databases in WAL mode.
+nothing holds a backup whose pin found the WAL wholly checkpointed. And the peak memory and
+the first byte of a backup of 1,000 small databases in WAL mode.
 """
 
 import ctypes
