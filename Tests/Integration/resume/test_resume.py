@@ -601,7 +601,7 @@ def test_a_checkpoint_that_waits_is_given_way(reservoir, mode):
 
 
 def test_checkpoints_that_wait_for_no_reader_discard_nothing(reservoir):
-    with serve(reservoir) as server:
+    with serve(reservoir, "--resume-wal-growth", "1GiB") as server:  # more than a second can write
         head, content = part(server, 1000)
         application = sqlite3.connect(reservoir / "reservoir.db", isolation_level=None, timeout=0)
         application.execute("PRAGMA wal_autocheckpoint=1")
