@@ -64,9 +64,8 @@ package final class Database {
     try DatabaseHeader(of: connection.databaseFile())?.check()
     do throws(SQLiteError) { try connection.execute("BEGIN; PRAGMA schema_version") } catch {
       guard error.reason == .hotJournal else { throw error }
-      // The journal of a transaction that is under way, and not of a crashed one.
-      if try FileNames.hasLockFolder(path) { throw .lockFolder }
-      if try FileNames.isJournalInUse(path) { throw .journalInUse }
+      let cause = try FileNames.cause(ofHotJournal: error, of: path)
+      guard cause == error else { throw cause }
       // SQLite looks for a journal first, and may find an encrypted database's.
       let first = try connection.databaseFile().read(DatabaseHeader.magic.count, at: 0)
       guard first.isWhole, first.bytes != DatabaseHeader.magic else { throw error }

@@ -87,14 +87,17 @@ struct DatabaseCopy {
     let deadline = ContinuousClock.now + options.busyTimeout
     var hotJournal: SQLiteError?
     if canClone {
-      if try clone(source, until: deadline) { return }
+      do throws(SQLiteError) {
+        if try clone(source, until: deadline) { return }
+      } catch  where error.reason == .hotJournal {
+        try source.execute("ROLLBACK")
+      }
       canClone = false
       bytes = try CopiedBytes(byteCount: source.databaseFile().size(), options, memory)
     }
     for attempt in 0..<Self.maximumStepwiseCopies + Self.maximumLockedCopies {
       if attempt > 0, !isReadAhead { try readAhead(source, isNew: false, team) }
       try waitUntilStill(until: deadline)
-      dataVersion = try source.number("PRAGMA data_version")
       do throws(SQLiteError) {
         let state = try update(
           from: source, isNew: !isReadAhead && attempt == 0, isStepwise: attempt < Self.maximumStepwiseCopies,
@@ -108,8 +111,9 @@ struct DatabaseCopy {
         FileSystem.pause()
       }
     }
+    if let hotJournal { throw try FileNames.cause(ofHotJournal: hotJournal, of: names.path) }
     if try names.hasLockFolder() { throw .lockFolder }
-    throw hotJournal ?? .unseenWriter("the database file was written to under SQLite's lock")
+    throw .unseenWriter("the database file was written to under SQLite's lock")
   }
 
   /// Makes it a clone of the database under SQLite's lock.
@@ -119,8 +123,8 @@ struct DatabaseCopy {
     _ source: borrowing DatabaseConnection, until deadline: ContinuousClock.Instant
   ) throws(SQLiteError) -> Bool {
     try waitUntilStill(until: deadline)
-    dataVersion = try source.number("PRAGMA data_version")
     try source.execute("BEGIN; PRAGMA schema_version")
+    dataVersion = try source.number("PRAGMA data_version")
     guard try source.text("PRAGMA journal_mode") != "wal" else { throw .becameWAL }
     var state: State?
     var clone: UnlinkedFile?
@@ -156,7 +160,6 @@ struct DatabaseCopy {
     var state: State?
     var blocks = 0..<0
     repeat {
-      if Task.isCancelled { throw .calledOff }
       // SQLite counts its attempts from zero for each statement: every lock is waited for by itself.
       source.busy.isWaiting = false
       try source.execute("BEGIN; PRAGMA schema_version")
@@ -167,6 +170,7 @@ struct DatabaseCopy {
           try source.execute("COMMIT")
           return nil
         }
+        dataVersion = try source.number("PRAGMA data_version")
         names.dropCachedPages()
       }
       let before = try look(at: file)

@@ -110,6 +110,13 @@ struct FileNames {
     }
   }
 
+  /// What is to be said of a journal that SQLite takes for a crashed writer's: it may be of a transaction that is under way,
+  /// whose lock SQLite does not see.
+  static func cause(ofHotJournal error: SQLiteError, of path: BytePath) throws(SQLiteError) -> SQLiteError {
+    if try hasLockFolder(path) { return .lockFolder }
+    return try isJournalInUse(path) ? .journalInUse : error
+  }
+
   /// Whether a journal is one that a running transaction has just changed or removed.
   static func isJournalInUse(_ path: BytePath) throws(SQLiteError) -> Bool {
     let name = path + CompanionFile.journal

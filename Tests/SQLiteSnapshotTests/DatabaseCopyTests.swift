@@ -78,6 +78,22 @@ struct DatabaseCopyTests {
     withExtendedLifetime(database) {}
   }
 
+  @Test func `the journal of a writer with a lock of its own is no crashed one's later either`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE")
+    let writer = try OtherProcess()
+    let opened = try Database(path: path, scratch.options(busyTimeout: .milliseconds(10)))
+    try opened.readAhead(from: 0, team)
+    try writer.ask("connect('file:\(path)?vfs=unix-dotfile')")
+    try writer.ask(
+      "[db.execute(s) for s in ('PRAGMA cache_size=5', 'BEGIN', 'UPDATE filler SET content=randomblob(1000)')][0].rowcount"
+    )
+    let error = #expect(throws: SQLiteError.self) { _ = try opened.snapshot(team) }
+    #expect(error?.reason == .unseenWriter)
+    writer.die()
+  }
+
   @Test(arguments: budgets)
   func `is of one instant beside a writer that commits all the while`(budget: UInt64) throws {
     let scratch = try Scratch()
