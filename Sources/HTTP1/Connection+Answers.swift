@@ -7,10 +7,11 @@ extension Connection {
   ///
   /// - Returns: whether the connection is in order.
   func answer(_ error: any Error) async -> Bool {
-    let request: RequestHead?
+    let isHeadRequest: Bool
     switch exchange {
-    case .none: request = nil
-    case .awaitingHead(let head): request = head
+    // A head that is refused, or not whole in time, has its method in front.
+    case .none: isHeadRequest = received.starts(with: "HEAD ".utf8)
+    case .awaitingHead(let request): isHeadRequest = request.method == .head
     // The route failed after its answer was whole: nothing is lost.
     case .complete: return true
     case .inContent: return false
@@ -22,7 +23,7 @@ extension Connection {
       ?? HTTPError(.internalServerError, "The request failed. The service's log says why.")
     let (head, content) = problem.response()
     do {
-      try await send(head, content, isHeadRequest: request?.method == .head)
+      try await send(head, content, isHeadRequest: isHeadRequest)
       return true
     } catch {
       return false

@@ -12,7 +12,7 @@ import System
   var waitingBefore: Connection?
   var waitingAfter: Connection?
   /// Received and not yet taken for a request.
-  private var received: [UInt8] = []
+  private(set) var received: [UInt8] = []
   /// Whether it waits for a request of which nothing has come.
   private var isIdle = false
   var isClosing = false

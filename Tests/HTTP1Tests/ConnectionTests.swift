@@ -136,6 +136,21 @@ struct ConnectionTests {
     }
   }
 
+  @Test(arguments: ["GET", "HEAD"])
+  func `a HEAD that is refused gets no content either`(_ method: String) async throws {
+    try await onTheLoop {
+      for refused in [
+        "\(method) / HTTP/1.1", "\(method) / HTTP/1.1\nHost : x", "\(method) /#a HTTP/1.1\nHost: x",
+      ] {
+        let (_, client, _) = try await Self.answering(Self.inPieces)
+        try await client.ask(refused)
+        let (text, isReset) = try await client.rest()
+        #expect(!isReset && text.hasPrefix("HTTP/1.1 400 "))
+        #expect(text.hasSuffix("\r\n\r\n") == (method == "HEAD"))
+      }
+    }
+  }
+
   // MARK: errors
 
   private struct Failure: Error {}
