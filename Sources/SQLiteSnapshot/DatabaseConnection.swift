@@ -131,12 +131,25 @@ import System
     }
   }
 
-  /// Whether a text begins with a statement that changes no database. The corresponding C function is `sqlite3_stmt_readonly`.
+  /// Whether a text is one statement, which changes no database. The corresponding C function is `sqlite3_stmt_readonly`.
+  ///
+  /// - Throws: what SQLite says of the first statement.
   func isReadOnly(_ sql: String) throws(SQLiteError) -> Bool {
-    var statement: OpaquePointer?
-    try unsafe check(sqlite3_prepare_v2(handle, sql, -1, &statement, nil))
-    defer { unsafe sqlite3_finalize(statement) }
-    return unsafe statement != nil && sqlite3_stmt_readonly(statement) != 0
+    let (code, isReadOnly) = unsafe sql.withCString { text in
+      var statement: OpaquePointer?
+      var rest: UnsafePointer<CChar>?
+      let code = unsafe sqlite3_prepare_v2(handle, text, -1, &statement, &rest)
+      let isReadOnly = unsafe statement != nil && sqlite3_stmt_readonly(statement) != 0
+      unsafe sqlite3_finalize(statement)
+      guard code == SQLITE_OK, isReadOnly else { return (code, false) }
+      // Blanks and comments are no statement.
+      let hasMore =
+        unsafe sqlite3_prepare_v2(handle, rest, -1, &statement, nil) != SQLITE_OK || statement != nil
+      unsafe sqlite3_finalize(statement)
+      return (code, !hasMore)
+    }
+    try check(code)
+    return isReadOnly
   }
 
   /// The first column of a statement's first row, as a number; 0 if there is no row.

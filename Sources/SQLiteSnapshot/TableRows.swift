@@ -4,11 +4,12 @@ package import System
 /// What is counted in a database that no other process uses, as one from outside: read-only, nothing in its schema is
 /// trusted, and within a time.
 package struct TableRows: Sendable {
-  /// Rows by the table's name; without SQLite's own tables, and without virtual ones, whose rows are in others.
+  /// Rows by the table's name; without SQLite's own tables, without virtual ones, whose rows are in others, and without those in
+  /// which the modules of virtual tables keep their books, which they shorten by themselves.
   package private(set) var counts: [String: Int] = [:]
   /// What could not be counted here, a part each: it needs what only the application has.
   package private(set) var uncounted: [String] = []
-  /// The tables among that.
+  /// The tables among that, and those of such books.
   package private(set) var uncountedTables: Set<String> = []
   /// Whether SQLite could read the schema at all.
   package private(set) var hasReadSchema = true
@@ -32,7 +33,12 @@ package struct TableRows: Sendable {
     connection.install(limit)
     var tables: [String] = []
     do throws(SQLiteError) {
+      try connection.forEach("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'") {
+        if !Self.isOfRows(shadow: $0[0]) { uncountedTables.insert($0[0]) }
+        return uncountedTables.count <= Self.maximumTables
+      }
       try connection.forEach("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0") { row in
+        if uncountedTables.contains(row[0]) { return true }
         if !row[0].utf8.starts(with: "sqlite_".utf8) { tables.append(row[0]) }
         return tables.count <= Self.maximumTables
       }
@@ -58,6 +64,12 @@ package struct TableRows: Sendable {
     for check in checks { results.append(try connection.result(of: check)) }
   }
 
+  /// Whether a table that belongs to a virtual one has a row for each of its rows: of FTS the content and the lengths, of the
+  /// R-Tree the places.
+  private static func isOfRows(shadow name: String) -> Bool {
+    ["_content", "_docsize", "_rowid"].contains { name.utf8.suffix($0.utf8.count).elementsEqual($0.utf8) }
+  }
+
   /// What a check says.
   package enum CheckResult: Equatable, Sendable {
     case passed
@@ -76,7 +88,7 @@ extension DatabaseConnection {
   /// its first column.
   fileprivate func result(of sql: String) throws(SQLiteError) -> TableRows.CheckResult {
     do throws(SQLiteError) {
-      guard try isReadOnly(sql) else { return .failed("it is no statement that only reads") }
+      guard try isReadOnly(sql) else { return .failed("it is not one statement that only reads") }
     } catch {
       // SQLITE_ERROR before it runs: what it names is not there, or it is no SQL.
       guard error.code & 0xFF == SQLITE_ERROR else { throw error }

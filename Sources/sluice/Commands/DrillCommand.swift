@@ -191,8 +191,8 @@ struct DrillCommand: ParsableCommand {
       arguments.name = command.name
       return arguments.source(isInterrupted: isInterrupted).map {
         DrillPlace(
-          $0, state: state ?? "\(directory)/\(DrillRecord.name(of: command.name))", textfile: textfile,
-          number: number)
+          $0, state: state ?? "\(directory)/\(DrillRecord.name(of: command.name))",
+          textfile: textfile ?? command.drillTextfile, number: number)
       }
     }
   }

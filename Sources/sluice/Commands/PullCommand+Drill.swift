@@ -19,7 +19,7 @@ extension PullCommand {
   var backupSources: [String] { (into.map { [$0] } ?? []) + destinations.all.compactMap(\.source) }
 
   /// Beside that of the pull: `app.drill.prom` for `app.prom`.
-  private var drillTextfile: String? {
+  var drillTextfile: String? {
     textfile.map { $0.dropLast(Textfile.ending.count) + ".drill" + Textfile.ending }
   }
 

@@ -59,6 +59,22 @@ def test_what_is_kept_tells_of_the_last_drill(place):
     assert drill(place, "--textfile", place / "drill.txt").returncode == 64
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a directory as /etc")
+def test_a_drill_by_hand_counts_for_the_pull(place):
+    """The pull's next drill is so much later: its metrics are not to be those of the drill before."""
+    settings = place / "etc/sluice/pull.d/app"
+    settings.parent.mkdir(parents=True)
+    values = {"URL": "http://localhost/api/backup", "DIRECTORY": place / "kept", "TEXTFILE": place / "app.prom"}
+    settings.write_text("".join(f"SLUICE_PULL_{name}={value}\n" for name, value in values.items()))
+    backup(small(place / "data", "new"), place / "kept" / NAMES[0])
+    there = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"', place / "etc"]
+    for check, status in (("SELECT 0", 1), ("SELECT 1", 0)):
+        assert run("drill", "app", "--spool-directory", place / "spool", "--check", check, prefix=there).returncode == status
+        assert (place / "kept/.backup.drill.json").exists()
+        written = (place / "app.drill.prom").read_text()
+        assert re.search(rf"^sluice_drill_last_exit_status\{{.*\}} {status}$", written, re.MULTILINE), written
+
+
 def test_a_backup_of_a_wrong_clock_is_no_proof(place):
     backup(small(place / "data", "new"), place / "kept" / "backup-2036-11-28T030000Z.zip")
     options = ("--state", place / "state.json")
@@ -210,10 +226,11 @@ def test_a_failure_is_remembered_and_the_numbers_stay(place):
         ("SELECT NULL", "did not pass: row 1 is empty or 0"),
         ("SELECT 1 UNION ALL SELECT ''", "did not pass: row 2 is empty or 0"),
         ("SELECT 0.0", "did not pass: row 1 is empty or 0"),
-        ("DELETE FROM t", "did not pass: it is no statement that only reads"),
+        ("DELETE FROM t", "did not pass: it is not one statement that only reads"),
+        ("SELECT 1; SELECT 0", "did not pass: it is not one statement that only reads"),
         ("SELECT x FROM nowhere", "the check SELECT x FROM nowhere ran on no database: no such table: nowhere"),
         ("x.db=SELECT 1", "ran on no database"),
-        ("", "did not pass: it is no statement that only reads"),
+        ("", "did not pass: it is not one statement that only reads"),
         # It ends while it runs, on one of the two: the other one's result is not that of both.
         (
             "SELECT json_extract(text, '$.a') FROM document",
