@@ -109,7 +109,8 @@ package actor BackupSession {
       }
       return Preamble(
         fileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).date).zip",
-        timedFileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).inFileNames).zip",
+        timedFileName: "\(options.name)-backup-\(Timestamp(nanoseconds: created).inFileNames)"
+          + "\(manifest.complete ? "" : "-incomplete").zip",
         archiveSize: archiveSize, contentSize: inventory.items.reduce(0) { $0 + $1.entry.size },
         databases: inventory.items.filter(\.isDatabase).map(\.entry.name),
         snapshotSkewMilliseconds: manifest.snapshotSkewMilliseconds, skipped: inventory.skipped,

@@ -52,6 +52,21 @@ def test_without_a_name_it_is_named_after_the_directory_and_the_second(house, tm
     assert len(list(output.glob("*.zip"))) == 2
 
 
+def test_without_a_name_an_incomplete_one_says_so(house, tmp_path):
+    """So a restore from there passes it over."""
+    assert run("backup", "--data", house, cwd=tmp_path).returncode == 0
+    [whole] = tmp_path.glob("*.zip")
+    whole.rename(whole := tmp_path / "home-backup-2026-01-01T000000Z.zip")
+    (house / "gone.db").symlink_to("nowhere")
+    ended = run("backup", "--data", house, "--name", "home", cwd=tmp_path)
+    [file] = set(tmp_path.glob("*.zip")) - {whole}
+    assert ended.returncode == 3 and re.fullmatch(r"home-backup-\d{4}-\d\d-\d\dT\d{6}Z-incomplete\.zip", file.name)
+    assert ended.stdout.endswith(f"  {file.name}\n")
+    (tmp_path / "back").mkdir()
+    restored = run("restore", "--from", tmp_path, "--name", "home-backup", "--into", tmp_path / "back")
+    assert restored.returncode == 0 and whole.name in restored.stdout + restored.stderr
+
+
 def test_a_dash_is_standard_output(house):
     result = run("backup", "--data", house, "-o", "-", text=False)
     assert result.returncode == 0
