@@ -92,7 +92,7 @@ extension PullCommand {
     }
     var run = try PullRun(options, isInterrupted: isInterrupted)
     defer { kept = run.kept }
-    return (try run.run(), run.hasFailedDelivery)
+    return (try run.run(), run.hasFailed)
   }
 
   /// The socket that curl connects to by options of its own.

@@ -97,8 +97,15 @@ extension PullRun {
 
   private mutating func note(_ delivery: Delivery) {
     guard let fault = delivery.fault else { return }
-    hasFailedDelivery = true
+    hasFailed = true
     kept?.detail = fault
+  }
+
+  /// Says why old backups stay: the new one is kept, but something is wrong with what is there.
+  private mutating func fail(_ reason: String) {
+    hasFailed = true
+    kept?.detail = reason
+    printError("sluice: \(printable(reason))")
   }
 
   /// Removes old archives, and says how it ended.
@@ -113,9 +120,8 @@ extension PullRun {
     let delivery = try deliver(path, worth)
     if let damaged {
       // sluice keep would count it as a backup.
-      throw Failure(
-        description:
-          "\(path) is kept, but \(damaged) beside it is damaged: remove it; no old backup was removed")
+      fail("\(path) is kept, but \(damaged) beside it is damaged: remove it; no old backup was removed")
+      return worth
     }
     if options.retention.isEmpty { return worth }
     let error = try work.makeFile("error")
@@ -123,7 +129,8 @@ extension PullRun {
     let end = try ownCommand(arguments, ChildProcess.Streams(error: error.rawValue))
     guard end.isSuccess else {
       let reason = work.lines(of: "error").last ?? "sluice keep failed"
-      throw Failure(description: "\(path) is kept, but \(reason.trimmingPrefix("sluice: "))")
+      fail("\(path) is kept, but \(reason.trimmingPrefix("sluice: "))")
+      return worth
     }
     if worth == .whole, delivery.fault == nil { try delivery.retain(options.tiers) }
     note(delivery)

@@ -67,7 +67,7 @@ struct PullRun {
   /// The name of an earlier archive that is not on this disk as it was.
   var damaged: String?
   /// Whether a destination has not got the archive, or keeps too many: it was named.
-  var hasFailedDelivery = false
+  var hasFailed = false
 
   /// - Throws: a `Failure` that names what is wrong.
   init(_ options: Options, isInterrupted: @escaping () -> Bool) throws {

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness import run, serve, wait_until
-from pulling import DATED, TARGET, Puller, hook, listening
+from pulling import DATED, TARGET, Puller, hook, listening, old_backup
 from restoring import change, small
 
 SECRET = "0a1b2c3d-secret"
@@ -329,6 +329,20 @@ def test_a_drill_is_run_though_something_is_missing_and_has_metrics(data, puller
         (data / "gone.db").symlink_to("nowhere")
         result = puller.run(server.url + TARGET, textfile=tmp_path / "app.prom", drill="0s")
         assert result.returncode == 3 and "restored and sound, nothing lost" in result.output
+
+
+def test_a_drill_is_run_though_a_database_is_gone_or_an_old_archive_damaged(data, puller):
+    old = old_backup(puller.kept / "backup-2020-01-01T030000Z.zip", "2020-01-01T03:00:00Z", {"gone.db": 9})
+    with serve(data) as server:
+        result = puller.run(server.url + TARGET, keep="--last 1", drill="0s", delta="yes")
+        assert result.returncode == 1 and "restored and sound" in result.output and result.error.count("\n") == 1
+        assert "is kept, but nothing is removed: " in result.error and "gone.db" in result.error and old.exists()
+        old.unlink()
+        [base] = puller.kept.glob("backup-*.zip")
+        os.truncate(base, base.stat().st_size - 1)
+        result = puller.run(server.url + TARGET, keep="--last 1", drill="0s", delta="yes")
+        assert result.returncode == 1 and "restored and sound" in result.output
+        assert result.error.splitlines()[-1].endswith(f"is kept, but {base.name} beside it is damaged: remove it; no old backup was removed")
 
 
 @pytest.mark.parametrize("directory", [None, "none"])
