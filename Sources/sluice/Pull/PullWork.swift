@@ -10,10 +10,14 @@ final class PullWork {
   private static let leftoverAge: Int64 = 86_400
 
   let path: String
+  /// Locked: so another pull sees that this one still runs.
+  private let folder: Directory
 
   /// - Throws: `SystemError` if nothing can be written there.
   init(in directory: String) throws(SystemError) {
     path = try FileSystem.makeTemporaryFolder(in: BytePath(directory), prefix: Self.prefix).lossyString
+    folder = try Directory(path: path)
+    _ = try? folder.lock()
   }
 
   /// Where a file of it is.
@@ -44,13 +48,14 @@ final class PullWork {
 
   func removeAll() { Self.remove(BytePath(path)) }
 
-  /// Removes what pulls have left that were killed more than a day ago.
+  /// Removes what pulls have left that were killed more than a day ago; where the file system has no locks, also what is that old.
   static func removeLeftovers(in directory: String) {
     let names = (try? FileSystem.names(in: directory, limit: BackupSeries.maximumNames)) ?? []
     for name in names where name.hasPrefix(prefix) {
       let path = BytePath(directory).appending(name)
       guard let status = try? FileSystem.status(path), status.kind == .directory,
-        status.modifiedAt.seconds < FileSystem.now() / 1_000_000_000 - leftoverAge
+        status.modifiedAt.seconds < FileSystem.now() / 1_000_000_000 - leftoverAge,
+        let folder = try? Directory(path: path.lossyString), (try? folder.lock()) ?? true
       else { continue }
       remove(path)
     }

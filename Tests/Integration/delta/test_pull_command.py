@@ -1,6 +1,7 @@
 """`sluice pull`: what has changed is fetched, and whatever happens, only a whole archive becomes the next base."""
 
 import base64
+import fcntl
 import hashlib
 import os
 import pty
@@ -708,6 +709,21 @@ def test_after_a_kill_the_next_pull_is_right(puller, base, url, moment):
     assert not list(puller.kept.glob(".sluice-pull.*"))
     newest = max(puller.kept.glob("backup-*"), key=lambda path: path.name)
     assert_same(newest, url, puller)
+
+
+def test_what_a_pull_that_takes_days_has_in_use_stays(puller, url):
+    (folder := puller.kept / ".sluice-pull.abcdef").mkdir()
+    (folder / "body").write_text("half of one")
+    os.utime(folder, (0, 0))
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        assert puller.run(url).returncode == 0
+        assert (folder / "body").exists()
+    finally:
+        os.close(descriptor)
+    assert puller.run(url).returncode == 0
+    assert not folder.exists()
 
 
 def test_what_is_left_of_a_younger_pull_stays(puller, url):
