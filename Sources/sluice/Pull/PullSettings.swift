@@ -56,6 +56,7 @@ struct PullSettings {
   ]
 
   static let url = prefix + "URL"
+  static let curl = prefix + "CURL"
   private static let notices = ["NOTIFY", "PING"]
   /// Those of words that may have a secret in them.
   static let secrets = (notices + ["CURL", "OPTIONS"]).map { prefix + $0 }

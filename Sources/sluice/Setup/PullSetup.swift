@@ -131,8 +131,10 @@ extension PullSetup {
 
   /// `SLUICE_PULL_OPTIONS`: what the options of setup say, and the further ones.
   private var unitOptions: String {
-    let places = destinations.all.map { "\($0.option)=\($0.place)" }
-    return [Words.text(places), options ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
+    let words =
+      (unixSocket.map { ["--unix-socket=\($0)"] } ?? [])
+      + destinations.all.map { "\($0.option)=\($0.place)" }
+    return [Words.text(words), options ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
   }
 
   /// The settings, in the order of the file.
@@ -143,7 +145,6 @@ extension PullSetup {
     }
     if let keep { settings.append(("KEEP", keep)) }
     if let drill { settings.append(("DRILL", drill)) }
-    if let unixSocket { settings.append(("CURL", "--unix-socket \(unixSocket)")) }
     for (name, option, values) in [("NOTIFY", "--notify", notify), ("PING", "--ping", ping)]
     where !values.isEmpty {
       settings.append((name, try values.map { try Self.notice(option, $0) }.joined(separator: " ")))
@@ -199,7 +200,32 @@ extension PullSetup {
     guard PullSettings.isOne(name) else { return "…" }
     if name == PullSettings.url { return BackupURL(value, isWhole: true)?.shown ?? "…" }
     guard PullSettings.secrets.contains(name) else { return value }
-    return Words.text(Words(value).all.map(Self.shown))
+    if name == PullSettings.curl { return shown(command: value) }
+    let words = Words(value).all
+    return Words.text(
+      words.indices.map { index in
+        if index > 0, commandOptions.contains(words[index - 1]) { return shown(command: words[index]) }
+        guard let option = commandOptions.first(where: { words[index].utf8.starts(with: "\($0)=".utf8) })
+        else {
+          return shown(words[index])
+        }
+        return "\(option)=\(shown(command: String(words[index].dropFirst(option.count + 1))))"
+      })
+  }
+
+  /// Their values are options of other programs, each of which may be a secret or have one.
+  private static let commandOptions = ["--to", "--curl"]
+
+  /// Which program it is, and which options it has; the rest may be a secret.
+  private static func shown(command: String) -> String {
+    let words = Words(command).all
+    return Words.text(
+      words.indices.map { index in
+        let word = words[index]
+        let isName =
+          word.utf8.starts(with: "--".utf8) || word.utf8.count == 2 && word.utf8.first == UInt8(ascii: "-")
+        return (isName || index == 0 && !word.utf8.starts(with: "-".utf8)) && !word.contains("=") ? word : "…"
+      })
   }
 
   /// A word of an option, or `--OPTION=WORD`.

@@ -196,6 +196,15 @@ def test_a_password_in_a_url_or_in_an_option_of_a_pull_is_not_shown():
     assert f'SLUICE_PULL_OPTIONS="{shown}"' in lines
 
 
+def test_the_options_of_another_program_are_not_shown():
+    options = """--curl '--user me:secret -Hsecret --max-time 9' --curl=-ume:secret --to 'KEY=secret send -k secret --key=secret' --to=sh"""
+    result = pull("--url", "http://h/", "--options", options, "--to", "curl -T - -H 'X-Key: secret' https://h/x?key=secret")
+    assert result.returncode == 0 and "secret" not in result.stdout + result.stderr, result.stderr
+    [line] = [line for line in result.stdout.splitlines() if line.startswith("SLUICE_PULL_OPTIONS=")]
+    for shown in ("--to=curl -T … -H … …", "--user … … --max-time …", "--curl=…", "… … -k … …", "--to=sh"):
+        assert shown in line, line
+
+
 def test_a_pull_into_a_directory_runs_as_its_owner(tmp_path):
     lines = pull("--url", "http://h/", "--into", tmp_path).stdout.splitlines()
     assert f"User={pwd.getpwuid(tmp_path.stat().st_uid).pw_name}" in lines and f'SLUICE_PULL_DIRECTORY="{tmp_path}"' in lines
@@ -237,7 +246,10 @@ def test_a_pull_from_a_socket_is_a_member_of_its_group(tmp_path):
         listener.bind(path := str(tmp_path / "s"))
         os.chown(path, 0, grp.getgrnam("www-data").gr_gid)
         os.chmod(path, 0o660)
-        assert "SupplementaryGroups=www-data" in pull("--unix-socket", path).stdout.splitlines()
+        lines = pull("--unix-socket", path, "--options", "--curl '--max-time 9'").stdout.splitlines()
+        assert "SupplementaryGroups=www-data" in lines
+        # A setting of curl's options would be replaced by that one.
+        assert f"""SLUICE_PULL_OPTIONS="--unix-socket={path} --curl '--max-time …'\"""" in "\n".join(lines).replace('\\"', "'")
         os.chown(path, 0, 0)
         result = pull("--unix-socket", path)
         assert result.returncode == 1 and "--socket-group" in result.stderr
