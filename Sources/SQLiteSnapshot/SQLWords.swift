@@ -34,7 +34,7 @@ struct SQLWords {
       case UInt8(ascii: "-") where place < bytes.count && bytes[place] == byte:
         while place < bytes.count, bytes[place] != UInt8(ascii: "\n") { place += 1 }
       case UInt8(ascii: "/") where place < bytes.count && bytes[place] == UInt8(ascii: "*"):
-        place += 3
+        place += 2
         while place < bytes.count, !bytes[place - 1...place].elementsEqual("*/".utf8) { place += 1 }
         place += 1
       case UInt8(ascii: "["):
