@@ -13,7 +13,7 @@ struct ArchiveItem {
     case file(PlainFile)
     case copy(PlainCopy)
     case text([UInt8])
-    /// A database of a listing, which has no snapshot and is not read.
+    /// What a listing does not read: of a database it has no snapshot.
     case unread
   }
 

@@ -22,7 +22,7 @@ struct Inventory {
   /// - Parameters:
   ///   - memory: what copies may take.
   ///   - now: nanoseconds since 1970.
-  ///   - needsContent: whether the items will be read; no database is copied else.
+  ///   - needsContent: whether the items will be read; nothing is copied else.
   init(
     of directory: DataDirectory, _ options: ArchiveOptions, _ memory: MemoryBudget, now: Int64,
     needsContent: Bool = true
@@ -34,6 +34,7 @@ struct Inventory {
     // Those that are written to are waited for together, as locks are.
     let deadline = ContinuousClock.now + options.snapshots.busyTimeout
     try addForeign(foreign) { (candidate) throws(SQLiteError) in
+      guard needsContent else { return (.unread, try PlainFiles.open(candidate).status) }
       let (copy, status) = try PlainFiles.copy(candidate, options.snapshots, memory, until: deadline)
       return (.copy(copy), status)
     }

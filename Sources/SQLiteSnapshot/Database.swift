@@ -62,10 +62,8 @@ package final class Database {
     try FileNames.refresh(path, openedAs: connection.likelyDescriptor)
     // Before SQLite looks, which finds a journal or damage in what only looks like its own.
     try DatabaseHeader(of: connection.databaseFile())?.check()
-    do throws(SQLiteError) { try connection.execute("BEGIN; PRAGMA schema_version") } catch {
+    do throws(SQLiteError) { try connection.beginReading(of: path) } catch {
       guard error.reason == .hotJournal else { throw error }
-      let cause = try FileNames.cause(ofHotJournal: error, of: path)
-      guard cause == error else { throw cause }
       // SQLite looks for a journal first, and may find an encrypted database's.
       let first = try connection.databaseFile().read(DatabaseHeader.magic.count, at: 0)
       guard first.isWhole, first.bytes != DatabaseHeader.magic else { throw error }

@@ -16,6 +16,31 @@ extension DatabaseConnection {
     return connection
   }
 
+  /// Takes the lock to read, or the snapshot, with no look at the schema, which may be damaged without harm.
+  ///
+  /// - Throws: `corrupt` also if the file was cut short: while `writable_schema` is on, SQLite takes such a one for all that there
+  ///   ever was.
+  func beginReading() throws(SQLiteError) {
+    try execute("PRAGMA writable_schema=OFF; BEGIN; PRAGMA schema_version; PRAGMA writable_schema=ON")
+  }
+
+  /// So often a journal is looked at that SQLite takes for a crashed writer's and that is in use.
+  private static let journalAttempts = 7
+
+  /// The same beside writers that commit and begin again just while SQLite looks, which then takes their journal for a crashed one's.
+  ///
+  /// - Throws: also what is to be said of that journal.
+  func beginReading(of path: BytePath) throws(SQLiteError) {
+    for attempt in 1... {
+      do throws(SQLiteError) { return try beginReading() } catch {
+        guard error.reason == .hotJournal else { throw error }
+        try execute("ROLLBACK")
+        let cause = try FileNames.cause(ofHotJournal: error, of: path)
+        guard cause == .journalInUse, attempt < Self.journalAttempts else { throw cause }
+      }
+    }
+  }
+
   /// Opens a database on a read-only file system that no process can change: without locks, WAL and journal.
   ///
   /// The corresponding URI parameter is `immutable`.

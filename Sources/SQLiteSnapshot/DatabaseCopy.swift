@@ -87,11 +87,7 @@ struct DatabaseCopy {
     let deadline = ContinuousClock.now + options.busyTimeout
     var hotJournal: SQLiteError?
     if canClone {
-      do throws(SQLiteError) {
-        if try clone(source, until: deadline) { return }
-      } catch  where error.reason == .hotJournal {
-        try source.execute("ROLLBACK")
-      }
+      if try clone(source, until: deadline) { return }
       canClone = false
       bytes = try CopiedBytes(byteCount: source.databaseFile().size(), options, memory)
     }
@@ -123,7 +119,7 @@ struct DatabaseCopy {
     _ source: borrowing DatabaseConnection, until deadline: ContinuousClock.Instant
   ) throws(SQLiteError) -> Bool {
     try waitUntilStill(until: deadline)
-    try source.execute("BEGIN; PRAGMA schema_version")
+    try source.beginReading(of: names.path)
     dataVersion = try source.number("PRAGMA data_version")
     guard try source.text("PRAGMA journal_mode") != "wal" else { throw .becameWAL }
     var state: State?
@@ -162,7 +158,7 @@ struct DatabaseCopy {
     repeat {
       // SQLite counts its attempts from zero for each statement: every lock is waited for by itself.
       source.busy.isWaiting = false
-      try source.execute("BEGIN; PRAGMA schema_version")
+      try source.beginReading()
       // SQLite looks for a WAL by its name at each lock.
       guard try source.text("PRAGMA journal_mode") != "wal" else { throw .becameWAL }
       if state == nil {
@@ -174,7 +170,13 @@ struct DatabaseCopy {
         names.dropCachedPages()
       }
       let before = try look(at: file)
-      if state == nil { try measure(source) }
+      if state == nil {
+        try measure(source)
+        guard isMeasured(by: before) else {
+          try source.execute("COMMIT")
+          return nil
+        }
+      }
       let last = isStepwise ? blocks.upperBound + team.count * Self.blocksPerStep : .max
       blocks = blocks.upperBound..<min(last, bytes.blockCount)
       try CopyPass.update(bytes, from: file, isNew: isNew, blocks: blocks, team)
@@ -199,6 +201,13 @@ struct DatabaseCopy {
     State(
       header: try DatabaseHeader(of: file), content: try names.databaseContent(),
       hasLockFolder: try names.hasLockFolder())
+  }
+
+  /// Whether SQLite has the size from the header that was looked at. On a file system that two kernels, or two caches, write to, its
+  /// own look may have met an older page 1.
+  private func isMeasured(by state: State) -> Bool {
+    guard let header = state.header, header.pageCount != 0 else { return true }
+    return header.pageCount == pageCount && header.pageSize == pageSize
   }
 
   /// Gives the copy the size that the database has under the lock: it may have grown, shrunk or got other pages.

@@ -22,8 +22,6 @@ extension Snapshot {
     copying source: consuming DatabaseConnection, _ begun: DatabaseCopy, journalMode: String,
     _ names: FileNames, _ team: ThreadTeam
   ) throws(SQLiteError) {
-    // With it on, SQLite takes a file that was cut short for all that there ever was.
-    try source.execute("PRAGMA writable_schema=OFF")
     var copy = begun
     try copy.settle(with: source, team)
     let takenAt = FileSystem.now()
@@ -48,7 +46,7 @@ extension Snapshot {
       guard .now < deadline, !Task.isCancelled else { throw .lockFolder }
       FileSystem.pause()
     }
-    try source.execute("BEGIN; PRAGMA schema_version")
+    try source.beginReading(of: names.path)
     let file = try source.databaseFile()
     let pageCount = UInt32(try source.number("PRAGMA page_count"))
     let pages = try SnapshotPages(

@@ -94,6 +94,50 @@ struct DatabaseCopyTests {
     writer.die()
   }
 
+  @Test func `the journal of a writer that crashed meanwhile is left alone`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE")
+    let writer = try OtherProcess(path)
+    let error = #expect(throws: SQLiteError.self) {
+      _ = try snapshot(of: path, scratch.options()) {
+        try writer.ask(
+          "[db.execute(s) for s in ('PRAGMA cache_size=5', 'BEGIN', 'UPDATE filler SET content=randomblob(1000)')][0].rowcount"
+        )
+        writer.die()
+      }
+    }
+    #expect(error?.reason == .hotJournal)
+  }
+
+  @Test(arguments: [true, false])
+  func `a schema that cannot be read is no damage, also if it changes meanwhile`(needsContent: Bool) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    let database = try Bank.create(path, journalMode: "DELETE")
+    try database.run(
+      "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql='CREATE TABLE (' WHERE name='account'")
+    let opened = try Database(path: path, scratch.options())
+    try database.run("PRAGMA schema_version=1000")
+    let snapshot = try opened.snapshot(needsContent: needsContent, team)
+    if needsContent { #expect(try snapshot.bytes() == file(path)) }
+    #expect(snapshot.size == UInt64(try file(path).count))
+  }
+
+  @Test(arguments: [true, false])
+  func `a database that was cut short meanwhile is corrupt`(needsContent: Bool) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    _ = try Bank.create(path, journalMode: "DELETE")
+    let opened = try Database(path: path, scratch.options())
+    let size = try file(path).count
+    try FileHandle(forWritingTo: URL(filePath: path)).truncate(atOffset: UInt64(size - 8192))
+    let error = #expect(throws: SQLiteError.self) {
+      _ = try opened.snapshot(needsContent: needsContent, team)
+    }
+    #expect(error?.reason == .corrupt)
+  }
+
   @Test(arguments: budgets)
   func `is of one instant beside a writer that commits all the while`(budget: UInt64) throws {
     let scratch = try Scratch()

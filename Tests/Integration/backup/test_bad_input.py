@@ -518,6 +518,27 @@ def test_a_database_that_was_cut_short_is_skipped(tmp_path, mode):
     assert not (data / "a.db-wal").exists()
     result = run("backup", "--data", data, "-o", tmp_path / "x.zip")
     assert result.returncode == 3 and "a.db (corrupt)" in result.stderr
+    make.ledger(data / "good.db", mode)
+    with serve(data) as server:
+        for method in ("HEAD", "GET"):
+            for target, status in (("/api/backup", 200), ("/api/backup?strict=1", 503)):
+                with server.connect() as client:
+                    answer = client.answer(method, target)
+                    assert answer.status == status
+                    assert status == 503 or answer.headers["Sluice-Skipped"] == "a.db;reason=corrupt"
+    assert "a.db (corrupt)" in run("list", "--data", data).stdout
+
+
+def test_a_head_copies_nothing(tmp_path):
+    """Nor what is no database, but has the name of one: it has a lock that nothing here knows."""
+    (data := tmp_path / "data").mkdir()
+    make.ledger(data / "good.db", make.ROLLBACK)
+    (data / "foreign.db").write_bytes(os.urandom(32 << 20))
+    with serve(data) as server, server.connect() as client:
+        length = client.answer("HEAD", "/api/backup?compression=store").headers["Content-Length"]
+        read = int(re.search(r"rchar: (\d+)", Path(f"/proc/{server.pid}/io").read_text())[1])
+        assert read < 8 << 20
+        assert len(client.answer("GET", "/api/backup?compression=store").body) == int(length)
 
 
 @pytest.mark.parametrize("seconds", [-(1 << 63) + 5, -(1 << 62), (1 << 63) - 1])
