@@ -169,6 +169,7 @@ bench-against: build ## Measure beside another build of the program, turn by tur
 	$(call install,$(BENCH_PACKAGES))
 	$(PYTHON) Tests/Benchmarks/against.py $(BASELINE) $(SLUICE)
 	$(PYTHON) Tests/Benchmarks/copying.py $(BASELINE) $(SLUICE)
+	$(PYTHON) Tests/Benchmarks/thousands.py $(SLUICE)
 
 bench-check: build ## Compare instructions, system calls and memory with Tests/Benchmarks/counts.json.
 	$(call install,$(BENCH_PACKAGES))
