@@ -54,6 +54,15 @@ struct BoundedCheck: Sendable {
     }
   }
 
+  /// Whether what was found is there, or will not be waited for any longer.
+  func isOver(_ begun: borrowing Begun) -> Bool {
+    if begun.limit.isReached || isInterrupted() { return true }
+    switch begun.thread {
+    case .some(let thread): return thread.hasReturned
+    case nil: return true
+    }
+  }
+
   /// Ends a check of which the findings are of no use any more.
   mutating func discard(_ begun: consuming Begun) {
     begun.limit.stop()

@@ -147,9 +147,9 @@ package struct Verification: Sendable {
   private mutating func check(
     _ path: BytePath, _ size: UInt64?, _ checks: inout EntryChecks, _ read: ArchiveContents.Read
   ) throws -> ZipReadError? {
-    if !checks.leaveRoom(for: size) { try checks.finish(&entries) }
+    try checks.leaveRoom(for: size, &entries)
     var digest = EntryDigest()
-    var sniffed = SniffedDatabase(in: options.spoolDirectory)
+    var sniffed = SniffedDatabase(in: options.spoolDirectory, memorySize: checks.memorySize)
     var crc32: UInt32 = 0
     var unreadable: ZipReadError?
     // A large database is checked while it comes, if no other is, and its size is known.
@@ -158,8 +158,16 @@ package struct Verification: Sendable {
     do {
       crc32 = try read { piece in
         digest.append(piece)
-        try sniffed.append(piece)
-        if !isBegun, let size, let database = sniffed.growing(to: size) {
+        do { try sniffed.append(piece) } catch let error as SQLiteError
+          where error.reason == .spoolFull && checks.isBegun && !isBegun
+        {
+          // The databases before it have the room.
+          try checks.finish(&entries)
+          try sniffed.append(piece)
+        }
+        if isBegun { return }
+        try checks.goOn(&entries)
+        if let size, let database = sniffed.growing(to: size) {
           isBegun = true
           try checks.begin(database, of: entries.count)
         }
@@ -180,8 +188,7 @@ package struct Verification: Sendable {
     if unreadable != nil {
       if isBegun { checks.discard() }
     } else if let database, !isBegun {
-      try checks.finish(&entries)
-      try checks.begin(database, of: entries.count - 1)
+      try checks.add(database, of: entries.count - 1)
     }
     return unreadable
   }

@@ -34,24 +34,30 @@ package enum DatabaseContent: Sendable {
 
 /// A database that comes piece by piece and is to be looked at: in memory while it is small, then in a file.
 package struct DatabaseSpool: ~Copyable {
-  /// The most that is held in memory, in bytes.
+  /// The most that is held in memory, in bytes, if its maker names no other size.
   package static let memorySize = 4 << 20
 
   private let directory: String
+  private let memorySize: Int
   private var bytes: [UInt8] = []
   private var file: SpoolFile?
   private var isOpened = false
 
   /// Makes an empty one.
   ///
-  /// - Parameter directory: where the file will be, if there is one.
-  package init(in directory: String) { self.directory = directory }
+  /// - Parameters:
+  ///   - directory: where the file will be, if there is one.
+  ///   - memorySize: the most that is held in memory, in bytes.
+  package init(in directory: String, memorySize: Int = Self.memorySize) {
+    self.directory = directory
+    self.memorySize = memorySize
+  }
 
   /// Adds bytes.
   ///
-  /// - Throws: `SQLITE_FULL`, most often, for a disk that is; `SQLITE_CANTOPEN` when the file cannot be made.
+  /// - Throws: `SQLITE_FULL`, most often, for a disk that is, and then the same bytes can be added again; `SQLITE_CANTOPEN` when the file cannot be made.
   package mutating func append(_ piece: [UInt8]) throws(SQLiteError) {
-    if file == nil, bytes.count + piece.count > Self.memorySize {
+    if file == nil, bytes.count + piece.count > memorySize {
       let file = try SpoolFile(in: directory)
       try file.append(bytes)
       bytes = []
@@ -137,7 +143,8 @@ private final class SpoolFile: Sendable {
 
   func append(_ bytes: [UInt8]) throws(SQLiteError) {
     do {
-      try descriptor.write(bytes)
+      // What a full disk took a part of is written once more by the next attempt.
+      try descriptor.write(bytes, at: size.load(ordering: .relaxed))
       written.advance(to: size.add(UInt64(bytes.count), ordering: .relaxed).newValue)
     } catch {
       throw SQLiteError(

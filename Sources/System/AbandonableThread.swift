@@ -24,6 +24,9 @@ package enum AbandonableThread {
 
     deinit { if !isJoined { SystemCalls.detach(thread) } }
 
+    /// Whether it has returned.
+    package var hasReturned: Bool { SystemCalls.isReadable(outcome.isThere.rawValue, within: 0) }
+
     /// Waits for what it returns.
     ///
     /// - Parameter isGivenUp: is asked about every 20 ms whether to wait no longer.

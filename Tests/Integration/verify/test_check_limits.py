@@ -4,12 +4,15 @@ import os
 import signal
 import sqlite3
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+import data as make
 from harness import SLUICE, run, threads, wait_until
 from restoring import backup, small, tree
+from volumes import mounted
 
 # An expression that takes SQLite hours in a single step, which nothing can interrupt.
 ENDLESS = "instr(zeroblob(50000000), zeroblob(20000000) || x'01')"
@@ -41,6 +44,41 @@ def test_a_check_that_takes_too_long_is_no_verdict(tmp_path):
     assert "VERSION" in lines[2] and lines[2].endswith(": ok")
     assert "NOT FINISHED" in lines[-1] and "--check-timeout" in lines[-1]
     assert not list((tmp_path / "spool").iterdir())
+
+
+def test_a_check_that_takes_long_keeps_no_sender_waiting(tmp_path):
+    """A service gives a client up that reads nothing for a minute."""
+    hostile(tmp_path / "source", "a.db")
+    for name in ("b.db", "c.db", "d.db"):
+        make.bulk(tmp_path / "source" / name, make.WAL, 2)
+    archive = backup(tmp_path / "source", tmp_path / "x.zip").read_bytes()
+    (tmp_path / "spool").mkdir()
+    command = [SLUICE, "verify", "-", "--check-timeout", "1h", "--spool-directory", tmp_path / "spool"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    sender = threading.Thread(target=process.stdin.buffer.write, args=(archive,), daemon=True)
+    sender.start()
+    wait_until(lambda: "check" in threads(process.pid).values(), "a check")
+    wait_until(lambda: not sender.is_alive(), "all to be read")
+    assert process.poll() is None and "check" in threads(process.pid).values()
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 1 and output == "" and "interrupted" in errors
+    assert os.listdir(tmp_path / "spool") == []
+
+
+def test_databases_that_wait_for_a_check_make_room_for_the_next(tmp_path):
+    hostile(tmp_path / "source", "a.db")
+    for name in ("b.db", "c.db", "d.db"):
+        make.bulk(tmp_path / "source" / name, make.WAL, 2)
+    archive = backup(tmp_path / "source", tmp_path / "x.zip").read_bytes()
+    (tmp_path / "spool").mkdir()
+    with mounted(tmp_path / "spool", "-t", "tmpfs", "-o", "size=8m", "tmpfs"):
+        # From a pipe, how large one is stands behind it.
+        result = run("verify", "-", "--check-timeout", "1s", "--spool-directory", tmp_path / "spool", text=False, input=archive)
+        assert result.returncode == 4, result.stderr
+        for reason, count in ((b"not finished within", 1), (b"not begun", 3)):
+            assert result.stdout.count(b"NOT CHECKED: " + reason) == count
+        assert os.listdir(tmp_path / "spool") == []
 
 
 def test_a_restore_does_not_go_on_without_a_verdict(tmp_path):
