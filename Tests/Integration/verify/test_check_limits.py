@@ -56,12 +56,15 @@ def test_a_check_that_takes_long_keeps_no_sender_waiting(tmp_path):
     command = [SLUICE, "verify", "-", "--check-timeout", "1h", "--spool-directory", tmp_path / "spool"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     sender = threading.Thread(target=process.stdin.buffer.write, args=(archive,), daemon=True)
-    sender.start()
-    wait_until(lambda: "check" in threads(process.pid).values(), "a check")
-    wait_until(lambda: not sender.is_alive(), "all to be read")
-    assert process.poll() is None and "check" in threads(process.pid).values()
-    process.send_signal(signal.SIGTERM)
-    output, errors = process.communicate(timeout=20)
+    try:
+        sender.start()
+        wait_until(lambda: "check" in threads(process.pid).values(), "a check")
+        wait_until(lambda: not sender.is_alive(), "all to be read")
+        assert process.poll() is None and "check" in threads(process.pid).values()
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()  # its check has no end
     assert process.returncode == 1 and output == "" and "interrupted" in errors
     assert os.listdir(tmp_path / "spool") == []
 
