@@ -302,7 +302,7 @@ def test_an_instance_s_destinations_have_any_words(instance, sluice, house, on_m
     machine.run("sluice", "setup", "--pull", "app", "--unix-socket", SOCKET_PATH, *options, "--options", "--gone 'a b'", "--enable")
     machine.systemctl("start", instance.unit)
     found = machine.path(f"{instance.kept}/words").read_text().split("\0")[:-1]
-    assert found == [*(f"--to={command}" for command in commands), "--gone", "a b"]
+    assert found == [f"--unix-socket={SOCKET_PATH}", *(f"--to={command}" for command in commands), "--gone", "a b"]
     # A command that is run.
     place = "/var/lib/sluice-pull@app/my disk"
     machine.run("rm", f"/etc/systemd/system/{instance.unit}.d/test.conf")
