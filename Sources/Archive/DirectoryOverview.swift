@@ -58,12 +58,12 @@ package struct DirectoryOverview: Sendable {
       options.dataDirectory, includes: options.includes, excludes: options.excludes, selection: nil)
     let found = try Inventory.described(directory, options)
     databases = found.inventory.items.compactMap { item in
-      guard let database = found.databases[item.entry.name] else { return nil }
+      guard let database = found.databases[BytePath(item.entry.name)] else { return nil }
       return Database(
         path: item.entry.name, size: item.entry.size, journalMode: database.journalMode,
         walSize: database.walSize)
     }
-    let files = found.inventory.items.filter { found.databases[$0.entry.name] == nil }
+    let files = found.inventory.items.filter { found.databases[BytePath($0.entry.name)] == nil }
     fileCount = files.count
     fileBytes = files.reduce(0) { $0 + $1.entry.size }
     skipped = found.inventory.skipped
@@ -81,10 +81,11 @@ extension Inventory {
   /// - Returns: the items, none of which can be read, and what SQLite says of the databases among them.
   fileprivate static func described(
     _ directory: DataDirectory, _ options: ArchiveOptions
-  ) throws(BackupError) -> (inventory: Inventory, databases: [String: (journalMode: String, walSize: UInt64)])
-  {
+  ) throws(BackupError) -> (
+    inventory: Inventory, databases: [BytePath: (journalMode: String, walSize: UInt64)]
+  ) {
     var inventory = Inventory(skipped: directory.skipped)
-    var databases: [String: (journalMode: String, walSize: UInt64)] = [:]
+    var databases: [BytePath: (journalMode: String, walSize: UInt64)] = [:]
     var foreign: [Candidate] = []
     // One wait for all that are locked.
     let deadline = ContinuousClock.now + options.snapshots.busyTimeout
@@ -97,7 +98,7 @@ extension Inventory {
       try inventory.open(Array(candidates), snapshots, memory, &opened, &foreign)
       for (candidate, database) in opened {
         let wal = try? FileSystem.status(candidate.location + CompanionFile.wal)
-        databases[candidate.path.lossyString] = (database.journalMode, wal?.size ?? 0)
+        databases[candidate.path] = (database.journalMode, wal?.size ?? 0)
         inventory.items.append(
           ArchiveItem(candidate, candidate.status, size: candidate.status.size, .unread, note: nil))
       }

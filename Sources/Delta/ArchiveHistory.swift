@@ -47,7 +47,7 @@ package final class ArchiveHistory {
   package let tag: String
   package let hash: UnitHash
   private let directory: HistoryDirectory
-  private let members: [String: Member]
+  private let members: [BytePath: Member]
   private let file: Descriptor
   // The group that was read last.
   private var group: (index: UInt64, digests: [UInt8])?
@@ -65,14 +65,14 @@ package final class ArchiveHistory {
     self.tag = tag
     hash = UnitHash(seed: directory.seed)
     self.directory = directory
-    members = Dictionary(directory.members.map { ($0.name, $0) }) { first, _ in first }
+    members = Dictionary(directory.members.map { (BytePath($0.name), $0) }) { first, _ in first }
     self.file = file
     for index in 0..<directory.groupCount where readGroup(index) == nil { return nil }
     group = nil
   }
 
   /// The member of a name.
-  package func member(_ name: String) -> Member? { members[name] }
+  package func member(_ name: String) -> Member? { members[BytePath(name)] }
 
   /// Whether a unit of a member has this digest; false also if that is not known any more.
   ///

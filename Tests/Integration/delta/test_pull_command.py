@@ -8,9 +8,10 @@ import pty
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,18 @@ def test_the_second_pull_fetches_what_changed(puller, server, url, data, state):
     assert f"Repr-Digest: sha-256=:{digest}:" in answer.decode(errors="replace")
     assert len(answer) < len(before) / 10 and base.read_bytes() == before
     assert_same(path, url, puller)
+
+
+def test_two_names_that_differ_in_how_an_accent_is_written_are_two(puller, url, data, state):
+    """To Swift's strings they are one."""
+    (data / "main.db").rename(data / "\u00e9.db")
+    make.bulk(data / "e\u0301.db", make.WAL, 4)
+    puller.new(url)
+    kept(state, 1)
+    for path in data.glob("*.db"):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE more(x)")
+    puller.new(url, saved=True)
 
 
 def test_each_pull_is_the_base_of_the_next(puller, base, url, data, state):

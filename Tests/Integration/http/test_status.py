@@ -40,6 +40,8 @@ def status(server, query="", **headers):
 def test_it_lists_what_a_backup_takes_and_skips(house, tmp_path):
     (house / "link.db").symlink_to("events.db")
     make.ledger(house / "out.db", make.WAL, accounts=1)
+    for name, mode in (("\u00e9.db", make.WAL), ("e\u0301.db", make.ROLLBACK)):  # one string to Swift, and two names
+        make.ledger(house / name, mode, accounts=1)
     options = ["--exclude", "out.db"]
     listed = json.loads(run("list", "--data", house, "--json", *options).stdout)
     with serve(house, *options) as server:
