@@ -46,16 +46,21 @@ def test_a_check_that_takes_too_long_is_no_verdict(tmp_path):
     assert not list((tmp_path / "spool").iterdir())
 
 
-def test_a_check_that_takes_long_keeps_no_sender_waiting(tmp_path):
-    """A service gives a client up that reads nothing for a minute."""
+@pytest.fixture
+def endless_first(tmp_path):
+    """An archive of a database whose check has no end, and of three others behind it."""
     hostile(tmp_path / "source", "a.db")
     for name in ("b.db", "c.db", "d.db"):
         make.bulk(tmp_path / "source" / name, make.WAL, 2)
-    archive = backup(tmp_path / "source", tmp_path / "x.zip").read_bytes()
     (tmp_path / "spool").mkdir()
+    return backup(tmp_path / "source", tmp_path / "x.zip").read_bytes()
+
+
+def test_a_check_that_takes_long_keeps_no_sender_waiting(endless_first, tmp_path):
+    """A service gives a client up that reads nothing for a minute."""
     command = [SLUICE, "verify", "-", "--check-timeout", "1h", "--spool-directory", tmp_path / "spool"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    sender = threading.Thread(target=process.stdin.buffer.write, args=(archive,), daemon=True)
+    sender = threading.Thread(target=process.stdin.buffer.write, args=(endless_first,), daemon=True)
     try:
         sender.start()
         wait_until(lambda: "check" in threads(process.pid).values(), "a check")
@@ -69,15 +74,10 @@ def test_a_check_that_takes_long_keeps_no_sender_waiting(tmp_path):
     assert os.listdir(tmp_path / "spool") == []
 
 
-def test_databases_that_wait_for_a_check_make_room_for_the_next(tmp_path):
-    hostile(tmp_path / "source", "a.db")
-    for name in ("b.db", "c.db", "d.db"):
-        make.bulk(tmp_path / "source" / name, make.WAL, 2)
-    archive = backup(tmp_path / "source", tmp_path / "x.zip").read_bytes()
-    (tmp_path / "spool").mkdir()
+def test_databases_that_wait_for_a_check_make_room_for_the_next(endless_first, tmp_path):
     with mounted(tmp_path / "spool", "-t", "tmpfs", "-o", "size=8m", "tmpfs"):
         # From a pipe, how large one is stands behind it.
-        result = run("verify", "-", "--check-timeout", "1s", "--spool-directory", tmp_path / "spool", text=False, input=archive)
+        result = run("verify", "-", "--check-timeout", "1s", "--spool-directory", tmp_path / "spool", text=False, input=endless_first)
         assert result.returncode == 4, result.stderr
         for reason, count in ((b"not finished within", 1), (b"not begun", 3)):
             assert result.stdout.count(b"NOT CHECKED: " + reason) == count
