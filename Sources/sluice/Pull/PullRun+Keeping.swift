@@ -96,16 +96,18 @@ extension PullRun {
   }
 
   private mutating func note(_ delivery: Delivery) {
-    guard let fault = delivery.fault else { return }
-    hasFailed = true
-    kept?.detail = fault
+    if let fault = delivery.fault { fail(fault) }
   }
 
   /// Says why old backups stay: the new one is kept, but something is wrong with what is there.
+  private mutating func tell(_ reason: String) {
+    fail(reason)
+    printError("sluice: \(printable(reason))")
+  }
+
   private mutating func fail(_ reason: String) {
     hasFailed = true
     kept?.detail = reason
-    printError("sluice: \(printable(reason))")
   }
 
   /// Removes old archives, and says how it ended.
@@ -120,7 +122,7 @@ extension PullRun {
     let delivery = try deliver(path, worth)
     if let damaged {
       // sluice keep would count it as a backup.
-      fail("\(path) is kept, but \(damaged) beside it is damaged: remove it; no old backup was removed")
+      tell("\(path) is kept, but \(damaged) beside it is damaged: remove it; no old backup was removed")
       return worth
     }
     if options.retention.isEmpty { return worth }
@@ -129,7 +131,7 @@ extension PullRun {
     let end = try ownCommand(arguments, ChildProcess.Streams(error: error.rawValue))
     guard end.isSuccess else {
       let reason = work.lines(of: "error").last ?? "sluice keep failed"
-      fail("\(path) is kept, but \(reason.trimmingPrefix("sluice: "))")
+      tell("\(path) is kept, but \(reason.trimmingPrefix("sluice: "))")
       return worth
     }
     if worth == .whole, delivery.fault == nil { try delivery.retain(options.tiers) }

@@ -66,7 +66,7 @@ struct PullRun {
   var kept: Kept?
   /// The name of an earlier archive that is not on this disk as it was.
   var damaged: String?
-  /// Whether a destination has not got the archive, or keeps too many: it was named.
+  /// Whether a destination has not got the archive or keeps too many, or old backups stay for a reason: it was named.
   var hasFailed = false
 
   /// - Throws: a `Failure` that names what is wrong.
