@@ -9,8 +9,9 @@ import Zip
 /// Items are read where `next` is called. Blocks are compressed by threads that all sessions share, a few ahead of the one
 /// that is asked for and never more.
 final class ArchiveMaker {
-  /// Blocks being compressed beyond one for each processor: enough that none of them waits for the reading.
-  private static let blocksAhead = 2
+  /// Blocks being compressed beyond one for each processor: enough that none of them waits for the reading, though the thread
+  /// that reads waits for a slice of theirs to end.
+  private static let blocksAhead = 3
   /// A chunk is whole when this many bytes have gone in or come out: to pass one from thread to thread takes time, which
   /// ought to be little beside that of making it.
   private static let chunkSize = 512 << 10

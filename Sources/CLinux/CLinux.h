@@ -35,5 +35,8 @@ static const unsigned int clinux_sealable = 1U | 2U;  // MFD_CLOEXEC | MFD_ALLOW
 static const int clinux_add_seals = 1033;             // F_ADD_SEALS
 static const int clinux_seal_grow = 4;                // F_SEAL_GROW
 
+// sched(7), likewise.
+static const int clinux_sched_batch = 3;  // SCHED_BATCH
+
 // rename(2), likewise.
 static const unsigned int clinux_rename_noreplace = 1;  // RENAME_NOREPLACE

@@ -174,6 +174,17 @@ package enum SystemCalls {
     _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
   }
 
+  /// Lets the calling thread, and those that it starts from now on, interrupt no other when they wake: they wait until its
+  /// slice ends. A policy that an administrator chose stays as it is.
+  ///
+  /// The corresponding C function is `sched_setscheduler`, which on Linux speaks of a thread, with `SCHED_BATCH`: sched(7).
+  package static func interruptNoThread() {
+    guard sched_getscheduler(0) == SCHED_OTHER else { return }
+    var parameters = sched_param()
+    // It can only be refused by a policy that knows better.
+    _ = unsafe sched_setscheduler(0, clinux_sched_batch, &parameters)
+  }
+
   /// A file in memory that never has more bytes, and has zeros at first.
   ///
   /// The corresponding C functions are `memfd_create` and `fcntl` with `F_SEAL_GROW`.

@@ -76,6 +76,7 @@ struct BackupCommand: ParsableCommand {
     }
     if let output, output != "-" { try ArchiveFile.refuseDatabase(at: output) }
     if output != "-" { ArchiveFile.removeLeftovers(beside: output) }
+    SystemCalls.interruptNoThread()
     raiseDescriptorLimit()
     let (options, resources) = (try archive.options(), try archive.resources())
     let isComplete = try Loop.run {

@@ -149,6 +149,8 @@ struct Serve: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     // Past a limit on the size of files, a write fails as on a full disk.
     signal(SIGXFSZ, SIG_IGN)
+    // Before there is a second thread. An application that commits goes before whatever makes a backup.
+    SystemCalls.interruptNoThread()
     let descriptorLimit = raiseDescriptorLimit()
     let sockets: ServiceSockets
     do { sockets = try ServiceSockets(listen: listen) } catch { throw error.failure }

@@ -1,7 +1,9 @@
 """Nothing flows until the client takes it: what a backup costs while it runs, while it waits, and after."""
 
+import os
 import socket
 import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 import data as make
 from archive import Archive
 from client import connect
-from harness import TICKS_PER_SECOND, serve
+from harness import SLUICE, TICKS_PER_SECOND, policies, serve
 from measure import checkpoint_delay, downloading, first_bytes, health_p99, swallow, wait_until_still
 
 MEMORY_LIMIT_KIB = 32 * 1024
@@ -132,6 +134,22 @@ def test_what_works_at_an_archive_makes_way_for_all_others(reservoir):
         connection.begin("/api/backup").read(1000)
         wait_until_still(server)
         assert server.niceness() == {"sluice": 0, "log": 0, "directory": 0, "overview": 0, "tokens": 0, "backup": 5, "compressor": 10}
+
+
+@pytest.mark.parametrize(
+    "prefix, policy", [((), os.SCHED_BATCH), (("chrt", "--idle", "0"), os.SCHED_IDLE)], ids=["as it comes", "as an administrator chose"]
+)
+def test_what_wakes_to_make_an_archive_interrupts_no_writer(reservoir, prefix, policy):
+    with serve(reservoir, prefix=prefix) as server, server.connect(receive_buffer=4096) as connection:
+        connection.begin("/api/backup").read(1000)
+        assert policies(server.pid) == {policy}
+    command = [*prefix, SLUICE, "backup", "--data", reservoir, "-o", "-"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process.stdout.read(1000)
+    assert policies(process.pid) == {policy}
+    process.kill()
+    process.wait()
+    process.stdout.close()
 
 
 def test_a_client_that_goes_on_after_a_pause_gets_its_whole_archive(reservoir):

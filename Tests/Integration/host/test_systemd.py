@@ -26,6 +26,16 @@ def test_nothing_runs_until_a_client_connects(at_home):
     assert at_home.pid != 0 and at_home.show("ActiveState") == "active"
 
 
+def test_its_threads_give_way_to_all_others(sluice, machine, reservoir, on_machine):
+    sluice.settle(on_machine(reservoir))
+    with sluice.connect() as connection:
+        connection.begin("/api/backup").read(1)
+        shown = machine.run("chrt", "--all-tasks", "--pid", str(sluice.pid)).stdout
+        assert shown.count("policy: SCHED_BATCH") == shown.count("policy: ") > 1
+        niceness = machine.run("sh", "-c", f"cat /proc/{sluice.pid}/task/*/stat").stdout
+        assert {line.rpartition(")")[2].split()[16] for line in niceness.splitlines()} == {"0", "5", "10"}
+
+
 @pytest.mark.parametrize("user", [APPLICATION, None], ids=["the application's user", "a dynamic user"])
 def test_what_is_known_of_the_last_complete_backup_outlives_the_service(sluice, machine, house, on_machine, user):
     directory = on_machine(house)

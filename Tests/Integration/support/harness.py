@@ -70,6 +70,11 @@ def threads(pid):
     return names
 
 
+def policies(pid):
+    """What the kernel schedules its threads by, each once: os.SCHED_OTHER and so on."""
+    return {os.sched_getscheduler(thread) for thread in threads(pid)}
+
+
 # Of the log of a server whose test fails.
 LINES_SHOWN = 200
 
