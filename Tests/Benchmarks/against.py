@@ -4,9 +4,9 @@
 
 The throughput of `default` and `store`, and the seconds of the processor for each GB; medians of so many rounds (7). Beside `default`
 the ceiling: what all processors could do if they did nothing but deflate, SHA-256 and CRC-32, measured in the same run. And the p99 of
-the commits beside default backups. And how much longer a commit takes, with so many frames in the WAL, while a client that reads
-nothing holds a backup whose pin found the WAL wholly checkpointed. And the peak memory and
-the first byte of a backup of 1,000 small databases in WAL mode.
+the commits beside default backups, and beside those whose client interrupts no thread when it wakes, as one on another machine. And
+how much longer a commit takes, with so many frames in the WAL, while a client that reads nothing holds a backup whose pin found the
+WAL wholly checkpointed. And the peak memory and the first byte of a backup of 1,000 small databases in WAL mode.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import mean, median, quantiles
 
@@ -69,14 +69,24 @@ def arithmetic(path):
     return sum(min(seconds(part, blocks) for _ in range(3)) for part in whole) / len(content)
 
 
-def p99(directory, program=None):
-    """Seconds that 99 of 100 commits take no longer than, beside backups of `program` or none."""
-    with writing(directory / "large.db", 5000) as writer:
+def p99(directory, program=None, policy=os.SCHED_OTHER):
+    """Seconds that 99 of 100 commits take no longer than, beside backups of `program` or none, to a client of a scheduling policy."""
+    with writing(directory / "large.db", 5000) as writer, scheduled(policy):
         end = time.perf_counter() + BESIDE
         while time.perf_counter() < end:
             backup(program, directory, "default") if program else time.sleep(0.1)
         output, _ = writer.communicate(timeout=60)
     return quantiles([duration for _, duration in json.loads(output)], n=100)[98]
+
+
+@contextmanager
+def scheduled(policy):
+    """Of this thread alone, and of none that it starts."""
+    os.sched_setscheduler(0, policy | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def commit(frames, program=None):
@@ -161,8 +171,10 @@ def main(programs, mebibytes=512, rounds=7):
             if level == "default":
                 ceiling = len(os.sched_getaffinity(0)) / per_byte
                 print(f"ceiling {ceiling / 1e6:.0f} MB/s: reached {speed[before] / ceiling:.2f} and {speed[after] / ceiling:.2f}")
-        alone, *beside = map(median, zip(*([p99(data), *(p99(data, program) for program in programs)] for _ in range(rounds)), strict=True))
-        print(f"p99 of a commit ÷ without a backup: {beside[0] / alone:.2f} and {beside[1] / alone:.2f}", flush=True)
+        ways = [(None, os.SCHED_OTHER), *((program, policy) for policy in (os.SCHED_OTHER, os.SCHED_BATCH) for program in programs)]
+        alone, *beside = map(median, zip(*([p99(data, *way) for way in ways] for _ in range(rounds)), strict=True))
+        here, elsewhere = (f"{before / alone:.2f} and {after / alone:.2f}" for before, after in (beside[:2], beside[2:]))
+        print(f"p99 of a commit ÷ without a backup: {here}; with a client that interrupts no thread: {elsewhere}", flush=True)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
         many_in(Path(work), programs, rounds)
     for frames in FRAMES:
