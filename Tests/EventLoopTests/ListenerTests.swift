@@ -175,7 +175,8 @@ struct ListenerTests {
     await #expect(processExitsWith: .success) {
       alarm(120)
       RunningLoop.start()
-      try await acceptWithoutDescriptors()
+      // On the loop as its executor, too: Swift's own pool cannot do without a descriptor.
+      try await Loop.start { try await acceptWithoutDescriptors() }.value
     }
   }
 }
@@ -197,7 +198,7 @@ struct ListenerTests {
   var taken: [CInt] = []
   setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), [rlimit(rlim_cur: 256, rlim_max: 256)])
   while case let copy = dup(0), copy >= 0 { taken.append(copy) }
-  #expect(errno == EMFILE)
+  try #require(errno == EMFILE && !taken.isEmpty)
 
   let descriptorFreed = Condition()
   var accepted: CInt?
@@ -205,7 +206,6 @@ struct ListenerTests {
   // A loop that spins in `accept` would never come to this, nor to the deadlines.
   await Loop.sleep(for: .milliseconds(250))
   #expect(accepted == nil)
-  #expect(!taken.isEmpty)
   for number in taken { SystemCalls.close(number) }
   descriptorFreed.notify()
   try await accepting.value
