@@ -32,10 +32,8 @@ import CZlib
     unsafe stream.initialize(to: z_stream())
     let code = unsafe inflateInit2_(
       stream, wrapper.rawValue, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
-    guard code == Z_OK else {
-      unsafe stream.deallocate()
-      throw .zlib(code: code)
-    }
+    // `deinit` runs then too: inflateEnd refuses a stream that has not begun.
+    guard code == Z_OK else { throw .zlib(code: code) }
     guard !window.isEmpty else { return }
     // It can only be refused by a stream that has a header.
     _ = unsafe window.withUnsafeBufferPointer { window in
