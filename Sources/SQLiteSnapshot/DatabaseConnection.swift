@@ -111,6 +111,35 @@ import System
   ///
   /// - Parameter body: is given the columns; empty for what is nothing.
   func forEach(_ sql: String, _ body: ([String]) -> Bool) throws(SQLiteError) {
+    try unsafe step(sql, body) { statement in
+      (0..<(unsafe sqlite3_column_count(statement))).map { column in
+        unsafe sqlite3_column_text(statement, column).map { unsafe String(cString: $0) } ?? ""
+      }
+    }
+  }
+
+  /// Runs a statement, and says of each row whether its first column is something: neither NULL nor 0, no text of that, and not empty.
+  ///
+  /// - Parameter body: answers whether to go on.
+  func forEachVerdict(_ sql: String, _ body: (Bool) -> Bool) throws(SQLiteError) {
+    try unsafe step(sql, body) { statement in
+      switch unsafe sqlite3_column_type(statement, 0) {
+      case SQLITE_NULL: return false
+      case SQLITE_INTEGER, SQLITE_FLOAT: return unsafe sqlite3_column_double(statement, 0) != 0
+      case SQLITE_BLOB: return unsafe sqlite3_column_bytes(statement, 0) > 0
+      default:
+        guard let text = unsafe sqlite3_column_text(statement, 0) else { return false }
+        let bytes = unsafe UnsafeBufferPointer(start: text, count: Int(sqlite3_column_bytes(statement, 0)))
+        let decoded = unsafe String(decoding: bytes, as: UTF8.self)
+        // To SQLite, 0x0 in a text is no number.
+        return !decoded.isEmpty && (decoded.lowercased().contains("x") || Double(decoded) != 0)
+      }
+    }
+  }
+
+  private func step<Row>(
+    _ sql: String, _ body: (Row) -> Bool, reading: (OpaquePointer?) -> Row
+  ) throws(SQLiteError) {
     var statement: OpaquePointer?
     try unsafe check(sqlite3_prepare_v2(handle, sql, -1, &statement, nil))
     defer { unsafe sqlite3_finalize(statement) }
@@ -120,14 +149,12 @@ import System
         guard code == SQLITE_DONE else { throw unsafe SQLiteError(code, of: handle) }
         return
       }
-      let columns = (0..<(unsafe sqlite3_column_count(statement))).map { column in
-        unsafe sqlite3_column_text(statement, column).map { unsafe String(cString: $0) } ?? ""
-      }
+      let row = unsafe reading(statement)
       // As there is no text where there is no memory for it.
       guard unsafe sqlite3_errcode(handle) != SQLITE_NOMEM else {
         throw unsafe SQLiteError(SQLITE_NOMEM, of: handle)
       }
-      guard body(columns) else { return }
+      guard body(row) else { return }
     }
   }
 

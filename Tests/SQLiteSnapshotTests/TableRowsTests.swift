@@ -29,6 +29,10 @@ struct TableRowsTests {
       ("SELECT count(*) FROM t", .passed),
       ("SELECT count(*) - 1 FROM t", .failed("row 1 is empty or 0")),
       ("SELECT b FROM t WHERE a = 2", .failed("it returns no row")),
+      ("SELECT x'0001'", .passed), ("SELECT '0x0'", .passed), ("SELECT char(0)", .passed),
+      ("SELECT 0.5", .passed),
+      ("SELECT x''", .failed("row 1 is empty or 0")), ("SELECT ''", .failed("row 1 is empty or 0")),
+      ("SELECT '0.0'", .failed("row 1 is empty or 0")), ("SELECT NULL", .failed("row 1 is empty or 0")),
       ("DELETE FROM t", .failed("it is not one statement that only reads")),
       ("SELECT 1; -- and /* no */ more;\n ", .passed),
       ("SELECT 1; SELECT 0", .failed("it is not one statement that only reads")),
@@ -46,6 +50,22 @@ struct TableRowsTests {
     check: String, expected: TableRows.CheckResult
   ) throws {
     #expect(try result(of: check) == expected)
+  }
+
+  @Test func `a check is of no database whose schema this SQLite does not know`() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("a.db")
+    try TestDatabase(path).run(
+      """
+      PRAGMA journal_mode=DELETE; CREATE TABLE t(a); PRAGMA writable_schema=ON;
+      UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a) FROBNICATE'
+      """)
+    let rows = try TableRows(of: BytePath(path), checks: ["SELECT count(*) FROM t"], CheckLimit(.seconds(60)))
+    #expect(!rows.hasReadSchema)
+    guard case .unsuited = rows.results.first else {
+      Issue.record("\(rows.results)")
+      return
+    }
   }
 
   @Test func `the rows of an index's own bookkeeping are not counted`() throws {
