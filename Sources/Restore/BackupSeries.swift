@@ -1,4 +1,5 @@
 import Archive
+import Glibc
 package import System
 import Zip
 
@@ -26,8 +27,18 @@ package struct BackupSeries {
   private let directory: Directory
   private var backups: [Retention.Backup] = []
 
-  /// More names are not read: a directory of that many is no series of backups.
-  package static let maximumNames = 100_000
+  /// The names in a directory of backups; one of more than `limit` is none.
+  ///
+  /// - Throws: `EOVERFLOW` if there are more than `limit`: the last backup may be among those that were not read.
+  package static func names(
+    in directory: BytePath, limit: Int = 100_000
+  ) throws(SystemError) -> [BytePath] {
+    let names = try FileSystem.names(in: directory, limit: limit + 1)
+    guard names.count <= limit else {
+      throw SystemError(call: "readdir of more than \(limit) names", errno: EOVERFLOW)
+    }
+    return names
+  }
 
   /// Reads the manifest of every backup of the series. The data of the other entries is not read.
   ///
@@ -37,7 +48,7 @@ package struct BackupSeries {
   /// - Throws: `SystemError` when the directory cannot be read.
   package init(in path: String, name: String) throws {
     directory = try Directory(path: path)
-    let names = try FileSystem.names(in: directory.path, limit: Self.maximumNames)
+    let names = try Self.names(in: directory.path)
       .filter { $0.string != nil && Self.isName($0, of: name) }
       .sorted()
     for name in names {

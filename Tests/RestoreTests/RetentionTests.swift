@@ -1,5 +1,7 @@
+import Glibc
 import System
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Archive
@@ -306,5 +308,14 @@ struct RetentionTests {
   ])
   func `only names of the series are its own`(_ name: String, _ isOwn: Bool) {
     #expect(BackupSeries.isName(BytePath(name), of: "backup") == isOwn)
+  }
+
+  @Test func `a directory of too many names is none of backups`() throws {
+    let folder = try Folder()
+    for name in ["a", "b", "c"] { try folder.write(name) }
+    #expect(try BackupSeries.names(in: BytePath(folder.path), limit: 3).count == 3)
+    #expect(throws: SystemError(call: "readdir of more than 2 names", errno: EOVERFLOW)) {
+      try BackupSeries.names(in: BytePath(folder.path), limit: 2)
+    }
   }
 }

@@ -44,7 +44,7 @@ struct BackupSource {
     if case .directory(let path) = store {
       do throws(SystemError) {
         var files: [(name: String, size: UInt64)] = []
-        for name in try FileSystem.names(in: path, limit: BackupSeries.maximumNames) {
+        for name in try BackupSeries.names(in: BytePath(path)) {
           guard let text = name.string, let status = try? FileSystem.status(BytePath(path).appending(name)),
             status.kind == .regular
           else { continue }

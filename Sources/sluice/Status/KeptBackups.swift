@@ -31,7 +31,7 @@ struct KeptBackups {
   init(in directory: String) throws(SystemError) {
     var found: [String: Series] = [:]
     let latest = Timestamp.now().wholeSeconds + Timestamp.drift
-    for name in try FileSystem.names(in: BytePath(directory), limit: BackupSeries.maximumNames) {
+    for name in try BackupSeries.names(in: BytePath(directory)) {
       guard let text = name.string, let parts = BackupName(text) else { continue }
       let time = parts.time.wholeSeconds
       let status = try? FileSystem.status(BytePath("\(directory)/\(text)"))
