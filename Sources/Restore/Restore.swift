@@ -107,12 +107,9 @@ package struct Restore {
   package var keptSuffix: BytePath { plan.journal.suffix }
 
   /// Throws if what would be replaced is in use, or in the middle of a transaction that has other databases, too.
-  package func checkUse() throws(RestoreError) { _ = try requireUnused() }
-
-  private func requireUnused() throws(RestoreError) -> DatabaseUse {
-    let use = try DatabaseUse(of: plan.journal, in: target)
+  package func checkUse() throws(RestoreError) {
+    _ = try DatabaseUse(of: plan.journal, in: target)
     try SuperJournal.check(plan.journal, in: target)
-    return use
   }
 
   /// Reads everything that was chosen, lets SQLite check every database as `run` does, and keeps nothing.
@@ -150,7 +147,9 @@ package struct Restore {
     try staging.checkIsOnly()
     try stage(in: staging, progress)
     if isInterrupted() { throw .interrupted }
-    let use = try requireUnused()
+    let use = try DatabaseUse(of: plan.journal, in: target)
+    try use.hold()
+    try SuperJournal.check(plan.journal, in: target)
     do { try staging.write(plan.journal) } catch {
       throw .staging(path: staging.name, detail: "\(error)")
     }

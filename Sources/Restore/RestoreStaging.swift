@@ -179,6 +179,7 @@ final class RestoreStaging {
       let transaction = RestoreTransaction(
         target: target, staging: directory, stagingName: name, journal: journal, isResumed: true)
       let use = try DatabaseUse(of: journal, in: target)
+      try use.hold()
       if isBackward {
         try transaction.rollBack(because: RestoreError.rolledBack(detail: "\(name) was being undone"))
       } else {

@@ -145,9 +145,10 @@ extension Descriptor {
   /// Locks bytes against every other open file, without waiting. The lock lasts until the descriptor is closed, and does not
   /// care for other descriptors of the file: fcntl(2), "Open file description locks".
   ///
+  /// - Parameter isShared: whether others may have such a lock too. A descriptor that only reads can have no other.
   /// - Returns: false if another has a lock there.
-  package func lock(_ range: LockRange) throws(SystemError) -> Bool {
-    var lock = Self.request(range)
+  package func lock(_ range: LockRange, isShared: Bool = false) throws(SystemError) -> Bool {
+    var lock = Self.request(range, isShared ? F_RDLCK : F_WRLCK)
     let raw = rawValue
     do throws(SystemError) {
       return try SystemCalls.attempt("fcntl") { unsafe Int(fcntl(raw, Self.F_OFD_SETLK, &lock)) } != nil
@@ -157,17 +158,24 @@ extension Descriptor {
     }
   }
 
-  /// The process that has a lock on these bytes; nil when the kernel does not say.
-  package func lockHolder(_ range: LockRange) -> Int32? {
-    var lock = Self.request(range)
-    guard unsafe fcntl(rawValue, Self.F_OFD_GETLK, &lock) == 0, lock.l_type != F_UNLCK, lock.l_pid > 0
-    else { return nil }
-    return lock.l_pid
+  /// A lock of another open file.
+  package struct ForeignLock {
+    /// The process that has it; nil when the kernel does not say.
+    package let pid: Int32?
   }
 
-  private static func request(_ range: LockRange) -> flock {
+  /// The lock of any kind that another open file has on these bytes, if one has.
+  package func foreignLock(_ range: LockRange) throws(SystemError) -> ForeignLock? {
+    var lock = Self.request(range, F_WRLCK)
+    let raw = rawValue
+    try SystemCalls.require("fcntl") { unsafe Int(fcntl(raw, Self.F_OFD_GETLK, &lock)) }
+    guard lock.l_type != F_UNLCK else { return nil }
+    return ForeignLock(pid: lock.l_pid > 0 ? lock.l_pid : nil)
+  }
+
+  private static func request(_ range: LockRange, _ type: CInt) -> flock {
     flock(
-      l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: off_t(range.start),
+      l_type: Int16(type), l_whence: Int16(SEEK_SET), l_start: off_t(range.start),
       l_len: off_t(range.count), l_pid: 0)
   }
 

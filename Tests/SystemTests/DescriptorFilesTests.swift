@@ -76,6 +76,17 @@ struct DescriptorFilesTests {
     #expect(try second.lock(Descriptor.LockRange(start: 1, count: 1)))
   }
 
+  @Test func `a descriptor that only reads sees every lock, and shares one`() throws {
+    let bytes = Descriptor.LockRange(start: 0, count: 1)
+    let writing = try directory.makeFile("a")
+    let other = try directory.openFile("a", writing: true)
+    let reading = try directory.openFile("a", writing: false)
+    #expect(try reading.foreignLock(bytes) == nil)
+    #expect(try reading.lock(bytes, isShared: true) && other.lock(bytes, isShared: true))
+    #expect(try reading.foreignLock(bytes) != nil && writing.foreignLock(bytes) != nil)
+    #expect(try !writing.lock(bytes))
+  }
+
   /// A process may be started without standard output.
   @Test func `a descriptor that is not open is an error here`() {
     #expect(throws: SystemError.self) { try SystemCalls.writeAll([1], to: 9999) }

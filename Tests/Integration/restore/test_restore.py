@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from harness import run
+from harness import AS_ORDINARY_USER, run
 from restoring import LOOKALIKES, MEASURE, backup, change, crashed, lookalikes, restore, rows, small, tree, word, words
 
 
@@ -114,6 +114,45 @@ def test_a_database_that_an_unseen_process_has_locked_is_not_replaced(archive, t
     assert result.returncode == 1 and f"{name} is locked by a process that cannot be seen" in result.stderr
     assert {path: path.lstat().st_ino for path in target.rglob("*")} == before
     connection.close()
+
+
+def test_files_that_their_owner_may_not_write_are_replaced(archive, target):
+    """To give a file another name, no permission on the file itself is needed."""
+    (target / "a.db").chmod(0o444)
+    (target / "floor_plan/plan.json").chmod(0o000)
+    result = restore(archive, target, "--force", prefix=AS_ORDINARY_USER)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert set(words(target).values()) == {"new"}
+
+
+@pytest.mark.parametrize("name", ["a.db", "b.db"])
+def test_a_database_that_its_owner_may_not_write_is_not_replaced_while_it_is_read(archive, target, name):
+    connection = sqlite3.connect(target / name, isolation_level=None)
+    connection.execute("BEGIN")
+    connection.execute("SELECT * FROM t").fetchall()
+    (target / name).chmod(0o444)
+    unseen = ["unshare", "--pid", "--fork", "--mount-proc"] if os.geteuid() == 0 else []
+    for options in (["--force"], ["--dry-run"]):
+        result = restore(archive, target, *options, prefix=[*unseen, *AS_ORDINARY_USER])
+        assert result.returncode == 1 and f"{name} is locked by a process" in result.stderr
+    connection.close()
+
+
+def locks(arguments, trace):
+    """The locks that sluice sets on SQLite's bytes meanwhile."""
+    result = run(*arguments, prefix=["strace", "-f", "-qq", "-o", trace, "-e", "trace=fcntl"])
+    return result.returncode, sum("F_OFD_SETLK," in line and "l_start=1073741824" in line for line in trace.read_text().splitlines())
+
+
+def test_nothing_is_locked_before_it_is_replaced(archive, target, tmp_path):
+    """A commit of the application's would fail meanwhile."""
+    arguments = ["restore", archive, "--into", target]
+    assert locks([*arguments, "--dry-run"], tmp_path / "trace") == (0, 0)
+    connection = sqlite3.connect(target / "b.db")
+    connection.execute("SELECT * FROM t").fetchone()
+    assert locks([*arguments, "--force"], tmp_path / "trace") == (1, 0)
+    connection.close()
+    assert locks([*arguments, "--force"], tmp_path / "trace") == (0, 4)
 
 
 def test_folders_that_only_look_the_same_stay_apart(tmp_path):

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import harness
-from harness import wait_until
+from harness import AS_ORDINARY_USER, wait_until
 from restoring import SLOW, backup, crashed, restore, small, tree, word, words
 
 KILLS = 200 if SLOW else 20
@@ -39,13 +39,13 @@ def test_a_signal_before_the_commit_changes_nothing(large_archive, tmp_path, num
     assert not list(target.iterdir())
 
 
-def check_after_a_kill(archive, target):
+def check_after_a_kill(archive, target, **options):
     """What a restore that was killed has left, and what the next one makes of it."""
     said = set(words(target).values()) - {None}
     databases = {word(target / name) for name in ("a.db", "b.db", "c.db")} - {None}
     assert said <= {"old", "new"} and databases != {"old", "new"}
     # The next one finishes it, whatever it then does itself.
-    restore(archive, target, "--only", "VERSION")
+    restore(archive, target, "--only", "VERSION", **options)
     (target / "VERSION").unlink()
     assert not list(target.glob(".sluice*"))
     [state] = set(words(target).values())
@@ -56,8 +56,8 @@ def check_after_a_kill(archive, target):
     return state
 
 
-def traced(archive, target, call, injection, count):
-    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{injection}:when={count}"]
+def traced(archive, target, call, injection, count, prefix=()):
+    command = [*prefix, "strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{injection}:when={count}"]
     return restore(archive, target, "--force", prefix=command, text=True)
 
 
@@ -75,6 +75,21 @@ def test_a_kill_at_every_call(archive, target, tmp_path, record_property, call):
         states.append(check_after_a_kill(archive, copy))
     assert states and states == sorted(states, reverse=True), "old first, then new"
     record_property("cases", len(states))
+
+
+def test_one_whose_files_their_owner_may_not_write_is_finished(tmp_path):
+    source, target = (small(tmp_path / place, place) for place in ("new", "old"))
+    for directory in (source, target):
+        for name in ("a.db", "floor_plan/plan.json"):
+            (directory / name).chmod(0o444)
+    archive = backup(source, tmp_path / "x.zip")
+    states = []
+    for count in range(1, 20):
+        copy = shutil.copytree(target, tmp_path / f"copy {count}")
+        if traced(archive, copy, "renameat", "signal=KILL", count, AS_ORDINARY_USER).returncode == 0:
+            break
+        states.append(check_after_a_kill(archive, copy, prefix=AS_ORDINARY_USER))
+    assert {"old", "new"} == set(states)
 
 
 @pytest.mark.parametrize(
