@@ -27,11 +27,14 @@ package struct BackupSeries {
   private let directory: Directory
   private var backups: [Retention.Backup] = []
 
-  /// The names in a directory of backups; one of more than `limit` is none.
+  /// A directory of more names is no series of backups.
+  package static let maximumNames = 100_000
+
+  /// The names in a directory of backups.
   ///
   /// - Throws: `EOVERFLOW` if there are more than `limit`: the last backup may be among those that were not read.
   package static func names(
-    in directory: BytePath, limit: Int = 100_000
+    in directory: BytePath, limit: Int = maximumNames
   ) throws(SystemError) -> [BytePath] {
     let names = try FileSystem.names(in: directory, limit: limit + 1)
     guard names.count <= limit else {

@@ -50,7 +50,7 @@ final class PullWork {
 
   /// Removes what pulls have left that were killed more than a day ago; where the file system has no locks, also what is that old.
   static func removeLeftovers(in directory: String) {
-    let names = (try? BackupSeries.names(in: BytePath(directory))) ?? []
+    let names = (try? FileSystem.names(in: directory, limit: BackupSeries.maximumNames)) ?? []
     for name in names where name.hasPrefix(prefix) {
       let path = BytePath(directory).appending(name)
       guard let status = try? FileSystem.status(path), status.kind == .directory,
